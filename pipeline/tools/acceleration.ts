@@ -1,0 +1,11 @@
+/** How virtual machines run on this host: by KVM, or in emulation (TCG). */
+
+export interface Acceleration {
+  readonly kind: 'kvm' | 'tcg'
+  /** For tcg: why KVM is not used, one sentence for the user; for kvm: how it was shown to work. */
+  readonly reason: string
+  /** QEMU's version, for the multi-threaded TCG rule (see facts: 7.2 panics with it). */
+  readonly qemuVersion: string
+  /** Timeouts are multiplied by this: 1 with KVM. */
+  readonly timeoutFactor: number
+}
