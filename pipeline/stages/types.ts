@@ -10,5 +10,15 @@ export interface StageContext {
   readonly progress: (line: string) => void
   /** A folder that outlives a failed stage: logs go here. */
   readonly logDirectory: string
+}
+
+/** What a stage that starts virtual machines gets besides. */
+export interface VmContext extends StageContext {
   readonly acceleration: Acceleration
+  /** The guard that records a lease and ends the VM when the pipeline or Packer is gone; it execs the real QEMU. */
+  readonly qemuBinary: string
+  /** Environment the guard needs; `label` names the stage in the lease. */
+  readonly guardEnvironment: (label: string) => Readonly<Record<string, string>>
+  /** Absolute path of templates/. */
+  readonly templates: string
 }

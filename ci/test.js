@@ -1,0 +1,58 @@
+// Runs the unit tests, then the integration tests on one built image, and counts both.
+//   node ci/test.js          what CI runs on every change
+//   node ci/test.js --full   everything (nightly)
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const full = process.argv.slice(2).includes('--full')
+const unknown = process.argv.slice(2).filter(word => word !== '--full')
+if (unknown.length > 0) {
+  console.error(`error: Unknown argument "${unknown[0]}". (ci/quickstart test [--full])`)
+  process.exit(2)
+}
+
+const work = mkdtempSync(join(tmpdir(), 'pipeline-test-'))
+const total = { passed: 0, failed: 0 }
+
+/** Runs tap on some files; a run that fails without naming a failed test counts as one failure. */
+function tap(name, files, args) {
+  if (files.length === 0) return
+  const output = join(work, `${name}.tap`)
+  const bin = join(root, 'node_modules/.bin/tap')
+  const { status } = spawnSync(bin, ['run', '--disable-coverage', `--output-file=${output}`, ...args, ...files], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, PIPELINE_TEST_FULL: full ? '1' : '' },
+  })
+  const { passed, failed } = count(readFileSync(output, 'utf8'))
+  total.passed += passed
+  total.failed += failed || (status === 0 ? 0 : 1)
+}
+
+/** Tests are the TAP lines one level below the files. */
+function count(text) {
+  const lines = text.split('\n')
+  return {
+    passed: lines.filter(line => /^ {4}ok \d/.test(line) && !/# SKIP/i.test(line)).length,
+    failed: lines.filter(line => /^ {4}not ok \d/.test(line)).length,
+  }
+}
+
+function testsBelow(directory) {
+  return readdirSync(join(root, directory), { recursive: true })
+    .map(name => join(directory, name))
+    .filter(name => name.endsWith('.test.ts'))
+    .sort()
+}
+
+const integration = testsBelow('test/integration').filter(name => full || !name.includes('/full/'))
+const unit = testsBelow('test').filter(name => !name.startsWith('test/integration/'))
+tap('unit', unit, ['--timeout=120'])
+tap('integration', integration, ['--timeout=0', '--jobs=1'])
+rmSync(work, { recursive: true })
+console.log(`${total.passed} passed, ${total.failed} failed`)
+process.exit(total.failed === 0 ? 0 : 1)

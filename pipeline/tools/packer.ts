@@ -1,0 +1,26 @@
+/** Packer: command lines and the settings every Packer run of ours shares. */
+import type { Command } from './command.js'
+
+/** Checks a template without building; part of every build, so a template error never costs a VM boot. */
+export function packerValidate(template: string): Command {
+  return ['packer', 'validate', template]
+}
+
+/** Machine-readable off: the plain log is what a person reads when a stage failed. */
+export function packerBuild(template: string): Command {
+  return ['packer', 'build', '-color=false', '-force', template]
+}
+
+/**
+ * Environment of a Packer run.
+ * CHECKPOINT_DISABLE: Packer otherwise asks its maker's server for news at each start.
+ * PACKER_CONFIG_DIR: keeps the user's own ~/.packer.d plugins and configuration out of the build.
+ */
+export function packerEnvironment(directory: string): Readonly<Record<string, string>> {
+  return {
+    CHECKPOINT_DISABLE: '1',
+    PACKER_CONFIG_DIR: directory,
+    PACKER_CACHE_DIR: `${directory}/packer-cache`,
+    TMPDIR: directory,
+  }
+}
