@@ -18,28 +18,26 @@ export function builderVmFailed(failure: VmFailure): PipelineError {
     message: `${failure.stage} failed: ${failure.what}`,
     hint: `serial log: ${failure.serialLog}`,
     exitCode: exitCodes.stage,
-    details: [
-      `command: ${failure.command}`,
-      'last lines of its serial console:',
-      ...failure.lastLines.map(line => `| ${line}`),
-    ],
+    details: vmDetails(failure),
     cause: failure.cause,
   })
 }
 
+/** `seconds` is the limit in force, with the factor for emulation in it. */
 export function builderVmTimeout(failure: VmFailure & { readonly seconds: number }): PipelineError {
   return new PipelineError({
     code: 'builder-vm-timeout',
     message: `${failure.stage} did not end within ${failure.seconds} s: ${failure.what}`,
     hint: `serial log: ${failure.serialLog}; more time: --set timeouts.${failure.stage}Seconds=N`,
     exitCode: exitCodes.stage,
-    details: [
-      `command: ${failure.command}`,
-      'last lines of its serial console:',
-      ...failure.lastLines.map(line => `| ${line}`),
-    ],
+    details: vmDetails(failure),
     cause: failure.cause,
   })
+}
+
+function vmDetails(failure: VmFailure): string[] {
+  const lines = failure.lastLines.map(line => `| ${line}`)
+  return [`command: ${failure.command}`, 'last lines of its serial console:', ...lines]
 }
 
 export function artifactsNotWritable(directory: string, reason: string): PipelineError {

@@ -39,16 +39,16 @@ export async function runPackerVm(vm: PackerVm, context: VmContext): Promise<str
     ...(vm.secrets ? { secrets: vm.secrets } : {}),
   }
   await context.run(packerValidate(template), options)
-  const progress = progressOf(vm.stage, context)
-  const unfollow = followLog(serialLog, progress)
+  const marks = listen(vm.stage, context)
+  const unfollow = followLog(serialLog, marks.onLine)
   try {
-    await context.run(command, { ...options, onLine: progress })
+    await context.run(command, { ...options, onLine: marks.onLine })
     await unfollow()
-    if (vm.announcesEnd) await requireEnd(vm, serialLog, formatCommand(command))
   } catch (error) {
     await unfollow()
-    throw await explain(vm, serialLog, formatCommand(command), error)
+    throw await explain({ vm, serialLog, command: formatCommand(command), said: marks.said }, error)
   }
+  if (vm.announcesEnd) await requireEnd({ vm, serialLog, command: formatCommand(command), said: marks.said })
   const disk = join(vm.directory, diskName)
   await rename(join(vm.directory, packerOutput, diskName), disk)
   await Promise.all(
@@ -59,62 +59,68 @@ export async function runPackerVm(vm: PackerVm, context: VmContext): Promise<str
   return disk
 }
 
-function progressOf(stage: string, context: VmContext): (line: string) => void {
-  return line => {
+interface Said {
+  /** The VM's own words on what failed. */
+  failed?: string
+  done?: true
+  /** The last step it named. */
+  last?: string
+}
+
+interface Ending {
+  readonly vm: PackerVm
+  readonly serialLog: string
+  readonly command: string
+  readonly said: Said
+}
+
+function listen(stage: string, context: VmContext): { onLine: (line: string) => void; said: Said } {
+  const said: Said = {}
+  const onLine = (line: string) => {
     const found = mark.exec(line.trimEnd())?.groups
-    if (found?.['stage'] === stage && found['what'] && !found['end']) context.progress(found['what'])
+    if (found?.['stage'] !== stage) return
+    if (found['end'] === ' failed') said.failed = found['what'] ?? 'without a reason'
+    else if (found['end'] === ' done') said.done = true
+    else if (found['what']) {
+      said.last = found['what']
+      context.progress(found['what'])
+    }
   }
+  return { onLine, said }
 }
 
 /** Packer is content with any power-off; only the VM's own last word says that its work is done. */
-async function requireEnd(vm: PackerVm, serialLog: string, command: string): Promise<void> {
-  const lines = await serialLines(serialLog)
-  if (lines.some(line => mark.exec(line)?.groups?.['end'] === ' done')) return
-  throw builderVmFailed({
-    stage: vm.stage,
-    what: 'the VM powered off without saying that it was done',
-    serialLog,
-    command,
-    lastLines: lines.slice(-lastLineCount),
-  })
+async function requireEnd(ending: Ending): Promise<void> {
+  if (ending.said.done) return
+  const what = ending.said.failed ?? 'the VM powered off without saying that it was done'
+  throw builderVmFailed({ ...(await failureOf(ending)), what })
 }
 
-const lastLineCount = 20
-
-async function explain(
-  vm: PackerVm,
-  serialLog: string,
-  command: string,
-  error: unknown
-): Promise<unknown> {
-  if (!(error instanceof PipelineError) || !['tool-failed', 'builder-vm-failed'].includes(error.code)) {
-    return error
-  }
-  const lines = await serialLines(serialLog)
-  const own = lines.map(line => mark.exec(line)?.groups).findLast(found => found?.['end'] === ' failed')
-  const failure = {
-    stage: vm.stage,
-    serialLog,
-    command,
-    lastLines: lines.slice(-lastLineCount),
-    cause: error,
-  }
-  const said = error.details.join('\n')
-  if (own?.['what']) return builderVmFailed({ ...failure, what: own['what'] })
-  if (error.code === 'builder-vm-failed') return error
-  if (/[Tt]imeout/.test(said)) {
-    const what = lines.findLast(line => mark.test(line)) ?? 'the VM printed no progress'
-    return builderVmTimeout({ ...failure, seconds: vm.seconds, what })
+async function explain(ending: Ending, error: unknown): Promise<unknown> {
+  if (!(error instanceof PipelineError) || error.code !== 'tool-failed') return error
+  const failure = { ...(await failureOf(ending)), cause: error }
+  if (ending.said.failed) return builderVmFailed({ ...failure, what: ending.said.failed })
+  if (error.details.some(line => /timeout/i.test(line))) {
+    const what = ending.said.last ? `its last step was "${ending.said.last}"` : 'it named no step'
+    return builderVmTimeout({ ...failure, seconds: ending.vm.seconds, what })
   }
   return builderVmFailed({ ...failure, what: packerSaid(error.details) })
 }
+
+async function failureOf(ending: Ending) {
+  const text = await readFile(ending.serialLog, 'utf8').catch(() => '')
+  return {
+    stage: ending.vm.stage,
+    serialLog: ending.serialLog,
+    command: ending.command,
+    lastLines: cleanSerial(text).slice(-lastLineCount),
+  }
+}
+
+const lastLineCount = 20
 
 /** Packer's own error line, else its last line. */
 function packerSaid(details: readonly string[]): string {
   const errorLine = details.findLast(line => /error|exited|failed/i.test(line))
   return (errorLine ?? details.at(-1) ?? 'Packer gave no reason').replace(/^[=\->\s|]*/, '').trim()
-}
-
-async function serialLines(path: string): Promise<string[]> {
-  return cleanSerial(await readFile(path, 'utf8').catch(() => ''))
 }

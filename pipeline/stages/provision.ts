@@ -1,5 +1,5 @@
 /** provision: boots the base disk, runs the provision scripts over SSH, lays down first boot, seals, trims, powers off. */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { packerPairs, vmArguments } from '../tools/vm-arguments.js'
 import { renderTemplate } from '../render/engine.js'

@@ -1,0 +1,44 @@
+/** The plan as a person reads it. */
+import type { Plan, PlannedStage } from './plan.js'
+
+const bytesPerGib = 1024 ** 3
+
+/** Lines of text without a trailing newline. */
+export function formatPlan(plan: Plan): string {
+  const rows = plan.stages.map(stage => [stage.name, state(stage), cost(stage), stage.why])
+  const widths = [0, 1, 2].map(column => Math.max(...rows.map(row => (row[column] ?? '').length)))
+  return [
+    `${plan.appliance} ${plan.version} for ${plan.targets.join(', ')}`,
+    `release: ${plan.release}`,
+    '',
+    ...rows.map(row => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()),
+    '',
+    `expected: ${formatSeconds(plan.seconds)}, ${gib(plan.needBytes)} of disk (${gib(plan.freeBytes)} free)`,
+  ].join('\n')
+}
+
+/** The commands of the stages that would run, as a shell script. */
+export function formatCommands(plan: Plan): string {
+  const parts = plan.stages
+    .filter(stage => !stage.cached && stage.commands.length > 0)
+    .map(stage => [`# ${stage.name}`, ...stage.commands].join('\n'))
+  return parts.length > 0 ? parts.join('\n') : '# nothing to do: every stage is stored'
+}
+
+function state(stage: PlannedStage): string {
+  return stage.cached ? 'stored' : 'runs'
+}
+
+function cost(stage: PlannedStage): string {
+  return stage.cached ? '' : `~${formatSeconds(stage.seconds)}, ${gib(stage.diskBytes)}`
+}
+
+export function formatSeconds(seconds: number): string {
+  const whole = Math.round(seconds)
+  return whole < 120 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`
+}
+
+/** Gibibytes with one decimal. */
+export function gib(bytes: number): string {
+  return `${(bytes / bytesPerGib).toFixed(1)} GiB`
+}

@@ -1,0 +1,118 @@
+/** A release's folder: artifacts/<appliance>-<version>/ with one folder per target, manifest.json and SHA256SUMS. */
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { join, relative, sep } from 'node:path'
+import { writeFileAtomic } from '../tools/atomic-file.js'
+import { sha256File } from '../tools/checksum.js'
+import type { ToolVersions } from '../tools/versions.js'
+
+export const manifestName = 'manifest.json'
+export const sumsName = 'SHA256SUMS'
+
+export interface ReleaseFile {
+  /** Relative to the release's folder. */
+  readonly path: string
+  readonly sizeBytes: number
+  /** Lower-case hex. */
+  readonly sha256: string
+}
+
+export interface ReleaseTarget {
+  /** Hash of everything that went into this target's files. */
+  readonly key: string
+  readonly files: readonly ReleaseFile[]
+}
+
+export interface PackageSource {
+  readonly url: string
+  readonly suite: string
+  /** The index's own Date, ISO 8601. */
+  readonly date: string
+}
+
+export interface Manifest {
+  readonly formatVersion: 1
+  readonly appliance: string
+  readonly title: string
+  readonly version: string
+  readonly architecture: string
+  /** Date of the newest input, ISO 8601: not the clock, so that equal inputs give an equal manifest. */
+  readonly date: string
+  /** Key of the golden disk that every target was exported from. */
+  readonly goldenKey: string
+  /** Hash of the spec after defaults and --set. */
+  readonly specHash: string
+  readonly tools: ToolVersions
+  readonly packageSources: readonly PackageSource[]
+  /** name=version of every Debian package in the image. */
+  readonly packages: readonly string[]
+  readonly targets: Readonly<Record<string, ReleaseTarget>>
+}
+
+/** The manifest, or undefined where there is no whole release. */
+export async function readManifest(release: string): Promise<Manifest | undefined> {
+  const text = await readFile(join(release, manifestName), 'utf8').catch(() => undefined)
+  if (text === undefined) return undefined
+  try {
+    const manifest = JSON.parse(text) as Manifest
+    return manifest.formatVersion === 1 ? manifest : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export async function writeManifest(release: string, manifest: Manifest): Promise<void> {
+  await writeFileAtomic(join(release, manifestName), `${JSON.stringify(manifest, null, 2)}\n`)
+}
+
+/** Describes every file below `<release>/<target>`; `directory` is where it lies now. */
+export async function describeFiles(
+  directory: string,
+  target: string,
+  signal?: AbortSignal
+): Promise<ReleaseFile[]> {
+  const files: ReleaseFile[] = []
+  for (const path of await filesBelow(directory)) {
+    const { size } = await stat(path)
+    const name = relative(directory, path).split(sep).join('/')
+    files.push({ path: `${target}/${name}`, sizeBytes: size, sha256: await sha256File(path, signal) })
+  }
+  return files
+}
+
+/** True when every file of the target is there with its size; content is checked by `pipeline verify`. */
+export async function targetIsWhole(release: string, target: ReleaseTarget): Promise<boolean> {
+  const sizes = await Promise.all(
+    target.files.map(file =>
+      stat(join(release, file.path)).then(
+        found => found.size === file.sizeBytes,
+        () => false
+      )
+    )
+  )
+  return sizes.every(Boolean)
+}
+
+/**
+ * Writes SHA256SUMS over every file of the release, in name order, in the form `sha256sum --check` reads.
+ * Digests the manifest knows are not computed again.
+ */
+export async function writeSums(release: string, manifest: Manifest): Promise<void> {
+  const known = new Map(
+    Object.values(manifest.targets).flatMap(target => target.files.map(file => [file.path, file.sha256]))
+  )
+  const lines: string[] = []
+  for (const path of await filesBelow(release)) {
+    const name = relative(release, path).split(sep).join('/')
+    if (name === sumsName || name.startsWith('.')) continue
+    lines.push(`${known.get(name) ?? (await sha256File(path))}  ${name}\n`)
+  }
+  await writeFileAtomic(join(release, sumsName), lines.join(''))
+}
+
+async function filesBelow(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
+  return entries
+    .filter(entry => entry.isFile())
+    .map(entry => join(entry.parentPath, entry.name))
+    .sort()
+}
