@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+/** The command line: reads arguments, runs one command, turns every error into its message and exit code. */
+import { pathToFileURL } from 'node:url'
+import { realpathSync } from 'node:fs'
+import { CommanderError } from 'commander'
+import { createProgram } from './commands/program.js'
+import type { CommandIo } from './commands/io.js'
+import { exitCodes } from './errors/exit-codes.js'
+import { PipelineError, formatError } from './errors/pipeline-error.js'
+
+
+
+/** Runs the command line; resolves with the exit code and never throws. */
+export async function main(argv: readonly string[], io: CommandIo): Promise<number> {
+  try {
+    await createProgram(io).parseAsync([...argv], { from: 'user' })
+    return exitCodes.done
+  } catch (error) {
+    return report(error, io)
+  }
+}
+
+function report(error: unknown, io: CommandIo): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+  if (error instanceof PipelineError) {
+    io.stderr.write(`${formatError(error)}\n`)
+    return error.exitCode
+  }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  io.stderr.write(`This is a bug of the pipeline; please report it with the lines below.\n${stack}\n`)
+  return exitCodes.bug
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
+  const { stdout, stderr, env } = process
+  process.exitCode = await main(process.argv.slice(2), { stdout, stderr, env })
+}

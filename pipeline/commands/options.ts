@@ -1,0 +1,66 @@
+/** Options that several commands share, declared once: name, help text, default. */
+import { Command, InvalidArgumentError, Option } from 'commander'
+import type { AccelerationKind } from '../tools/acceleration.js'
+
+export const defaultAppliance = 'ciab'
+export const defaultTarget = 'kvm'
+
+/** Where things are: every command that reads appliances or writes results has these. */
+export interface PlaceOptions {
+  readonly appliances?: string
+  readonly artifacts?: string
+  readonly store?: string
+}
+
+export interface BuildOptions extends PlaceOptions {
+  readonly target: readonly string[]
+  readonly set: readonly string[]
+  readonly mirror?: string
+  readonly offline?: boolean
+  readonly version?: string
+  readonly accel: AccelerationKind | 'auto'
+  readonly until?: string
+  readonly dryRun?: boolean
+  readonly json?: boolean
+  readonly wait: boolean
+}
+
+export function addPlaces(command: Command): Command {
+  return command
+    .option('--appliances <folder>', 'folder with one folder per appliance (default: kickstarts/)')
+    .option('--artifacts <folder>', 'where releases land (default: artifacts/)')
+    .option('--store <folder>', 'where stage results and logs are kept (default: .pipeline/)')
+}
+
+/** Options that decide what is built. */
+export function addInputs(command: Command): Command {
+  return command
+    .addOption(new Option('-t, --target <names>', 'targets, separated by commas; "all" for every one').default([defaultTarget], defaultTarget).argParser(splitTargets))
+    .addOption(new Option('--set <key=value>', 'override a value of appliance.yaml; may be repeated').default([], 'none').argParser(collect))
+    .option('--mirror <url>', "Debian mirror to bootstrap from (default: this host's own)")
+    .option('--offline', 'do not ask the mirror for news; use the package list of the last build')
+    .addOption(new Option('--version <text>', 'version of the build (default: <spec version>+<date>.<8 digits of its key>)').argParser(checkVersion))
+    .addOption(new Option('--accel <kind>', 'hardware acceleration').choices(['auto', 'kvm', 'tcg']).default('auto'))
+}
+
+export function addJson(command: Command): Command {
+  return command.option('--json', 'print one JSON document')
+}
+
+function splitTargets(value: string): readonly string[] {
+  const names = value.split(',').map(name => name.trim())
+  if (names.some(name => name === '')) throw new InvalidArgumentError('Give target names separated by commas.')
+  return [...new Set(names)]
+}
+
+function collect(value: string, previous: readonly string[]): readonly string[] {
+  return [...previous, value]
+}
+
+/** A version becomes a folder name and an S3 key: no separators, nothing a shell or a URL would trip over. */
+function checkVersion(value: string): string {
+  if (!/^[0-9A-Za-z][0-9A-Za-z.+~_-]*$/.test(value)) {
+    throw new InvalidArgumentError('Use letters, digits and . + ~ _ - and start with a letter or digit.')
+  }
+  return value
+}

@@ -1,0 +1,134 @@
+/** All commands with their options and help. Each action is loaded when it is run, so that --help is instant. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { exitCodeMeanings, exitCodes } from '../errors/exit-codes.js'
+import { packageRoot } from './places.js'
+import { addInputs, addJson, addPlaces, defaultAppliance } from './options.js'
+import type { BuildOptions, PlaceOptions } from './options.js'
+import { stageNames } from '../plan/plan.js'
+import type { CommandIo } from './io.js'
+
+const description = "Turns an appliance's description into images a person can download and start."
+
+export function createProgram(io: CommandIo): Command {
+  const program = new Command('pipeline')
+    .description(description)
+    .version(ownVersion(), '-V', 'print the version of this program')
+    .exitOverride()
+    .configureOutput({ writeOut: text => io.stdout.write(text), writeErr: text => io.stderr.write(text) })
+    .addHelpText('after', `\nExit codes:\n${exitCodeHelp()}`)
+  for (const command of [build, plan, render, check, verify, targets, doctor, clean]) {
+    program.addCommand(command(io).exitOverride().copyInheritedSettings(program))
+  }
+  return program
+}
+
+function ownVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }
+  return version
+}
+
+function exitCodeHelp(): string {
+  return Object.entries(exitCodes)
+    .map(([name, code]) => `  ${String(code).padStart(3)}  ${exitCodeMeanings[name as keyof typeof exitCodes]}`)
+    .join('\n')
+}
+
+function build(io: CommandIo): Command {
+  return addJson(addInputs(addPlaces(new Command('build'))))
+    .argument('[appliance]', 'folder under kickstarts/', defaultAppliance)
+    .description('build an appliance and export, boot and verify it for each target')
+    .option('--until <stage>', `stop after a stage: ${stageNames.join(', ')}`)
+    .option('--dry-run', 'print the commands, ready to paste, and change nothing')
+    .option('--no-wait', 'refuse at once when another build uses the store')
+    .action(async (appliance: string, options: BuildOptions) => {
+      await (await import('./build.js')).runBuild(appliance, options, io)
+    })
+}
+
+function plan(io: CommandIo): Command {
+  return addJson(addInputs(addPlaces(new Command('plan'))))
+    .argument('[appliance]', 'folder under kickstarts/', defaultAppliance)
+    .description('print what a build would do: stages, what is stored, commands, disk, time')
+    .action(async (appliance: string, options: BuildOptions) => {
+      await (await import('./plan.js')).runPlan(appliance, options, io)
+    })
+}
+
+function render(io: CommandIo): Command {
+  return addPlaces(new Command('render'))
+    .argument('[appliance]', 'folder under kickstarts/', defaultAppliance)
+    .description('write the rendered kickstart, install script, Packer JSON and first-boot files to a folder')
+    .requiredOption('-o, --output <folder>', 'new or empty folder to write to')
+    .option('--set <key=value>', 'override a value of appliance.yaml; may be repeated', (value: string, all: string[]) => [...all, value], [])
+    .action(async (appliance: string, options: RenderOptions) => {
+      await (await import('./render.js')).runRender(appliance, options, io)
+    })
+}
+
+function check(io: CommandIo): Command {
+  return addPlaces(new Command('check'))
+    .argument('[appliances...]', 'folders under kickstarts/ (default: all)')
+    .description('check spec, kickstart and templates; changes nothing')
+    .action(async (appliances: string[], options: PlaceOptions) => {
+      await (await import('./check.js')).runCheck(appliances, options, io)
+    })
+}
+
+function verify(io: CommandIo): Command {
+  return addJson(addPlaces(new Command('verify')))
+    .argument('<release>', 'folder of a release')
+    .description('check a release again: checksums, structure, and a boot of each file')
+    .option('--accel <kind>', 'hardware acceleration: auto, kvm, tcg', 'auto')
+    .action(async (release: string, options: VerifyOptions) => {
+      await (await import('./verify.js')).runVerify(release, options, io)
+    })
+}
+
+function targets(io: CommandIo): Command {
+  return addJson(new Command('targets'))
+    .description('list the targets')
+    .action(async (options: { json?: boolean }) => {
+      await (await import('./targets.js')).runTargets(options, io)
+    })
+}
+
+function doctor(io: CommandIo): Command {
+  return addJson(addPlaces(new Command('doctor')))
+    .description('say what this host has and lacks: programs, acceleration, disk, mirror')
+    .option('--field <name>', 'print one value only: acceleration')
+    .action(async (options: DoctorOptions) => {
+      await (await import('./doctor.js')).runDoctor(options, io)
+    })
+}
+
+function clean(io: CommandIo): Command {
+  return addPlaces(new Command('clean'))
+    .description('remove stored stage results that no newer build of the same stage replaced last, and leftovers of killed builds')
+    .option('--all', 'remove every stored stage result')
+    .option('--releases', 'remove the releases in the artifacts folder, too')
+    .action(async (options: CleanOptions) => {
+      await (await import('./clean.js')).runClean(options, io)
+    })
+}
+
+export interface RenderOptions extends PlaceOptions {
+  readonly output: string
+  readonly set: readonly string[]
+}
+
+export interface VerifyOptions extends PlaceOptions {
+  readonly accel: BuildOptions['accel']
+  readonly json?: boolean
+}
+
+export interface DoctorOptions extends PlaceOptions {
+  readonly field?: string
+  readonly json?: boolean
+}
+
+export interface CleanOptions extends PlaceOptions {
+  readonly all?: boolean
+  readonly releases?: boolean
+}

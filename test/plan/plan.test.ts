@@ -1,0 +1,50 @@
+import t from 'tap'
+import { assemblePlan } from '../../pipeline/plan/plan.js'
+import type { StageFacts } from '../../pipeline/plan/plan.js'
+import { formatCommands, formatPlan, formatSeconds } from '../../pipeline/plan/format.js'
+
+const media: StageFacts = { name: 'media', key: 'aa', cached: true, commands: ['mmdebstrap trixie'] }
+const install: StageFacts = {
+  name: 'install', key: 'bb', cached: false, why: 'install.sh changed', lastSeconds: 130, commands: ['packer build install.json'],
+}
+const input = {
+  appliance: 'ciab', version: '1.0.0+20260101.abcdef01', targets: ['kvm'], release: 'artifacts/ciab-1.0.0+20260101.abcdef01',
+  stages: [media, install], acceleration: 'tcg' as const, freeBytes: 50 * 1024 ** 3,
+}
+
+t.test('a stored stage costs neither time nor disk', async t => {
+  const [first] = assemblePlan(input).stages
+  t.same([first?.seconds, first?.diskBytes], [0, 0])
+})
+
+t.test('a stage that ran before is expected to take as long again', async t => {
+  t.equal(assemblePlan(input).stages[1]?.seconds, 130)
+})
+
+t.test('a stage that never ran takes longer in emulation', async t => {
+  const { lastSeconds: _, ...fresh } = install
+  const secondsOf = (acceleration: 'kvm' | 'tcg') => assemblePlan({ ...input, stages: [fresh], acceleration }).seconds
+  t.ok(secondsOf('tcg') > secondsOf('kvm'))
+})
+
+t.test('prints what is stored, what runs, and why', async t => {
+  t.equal(formatPlan(assemblePlan(input)), [
+    'ciab 1.0.0+20260101.abcdef01 for kvm',
+    'release: artifacts/ciab-1.0.0+20260101.abcdef01',
+    '',
+    'media    stored',
+    'install  runs    ~2 min 10 s, 1.3 GiB  install.sh changed',
+    '',
+    'expected: 2 min 10 s, 1.3 GiB of disk (50.0 GiB free)',
+  ].join('\n'))
+})
+
+t.test('prints the commands of the stages that run, and says so when there are none', async t => {
+  t.equal(formatCommands(assemblePlan(input)), '# install\npacker build install.json')
+  t.equal(formatCommands(assemblePlan({ ...input, stages: [media] })), '# nothing to do: every stage is stored')
+})
+
+t.test('writes times as people do', async t => {
+  const table = { '0': '0 s', '119': '119 s', '120': '2 min 0 s', '754': '12 min 34 s' }
+  for (const [seconds, text] of Object.entries(table)) t.equal(formatSeconds(Number(seconds)), text, seconds)
+})

@@ -1,0 +1,14 @@
+import t from 'tap'
+import { appendFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { followLog } from '../../pipeline/stages/follow.js'
+
+t.test('gives each finished line of a log that appears and grows later, once', async t => {
+  const path = join(t.testdir({}), 'serial.log')
+  const lines: string[] = []
+  const stop = followLog(path, line => lines.push(line))
+  await appendFile(path, 'one\ntw')
+  await appendFile(path, 'o\nthree')
+  await stop()
+  t.same(lines, ['one', 'two'])
+})
