@@ -7,7 +7,7 @@ export const defaultTarget = 'kvm'
 
 /** Where things are: every command that reads appliances or writes results has these. */
 export interface PlaceOptions {
-  readonly appliances?: string
+  readonly root?: string
   readonly artifacts?: string
   readonly store?: string
 }
@@ -27,7 +27,7 @@ export interface BuildOptions extends PlaceOptions {
 
 export function addPlaces(command: Command): Command {
   return command
-    .option('--appliances <folder>', 'folder with one folder per appliance (default: kickstarts/)')
+    .option('--root <folder>', 'folder that holds kickstarts/ (default: the one of this program)')
     .option('--artifacts <folder>', 'where releases land (default: artifacts/)')
     .option('--store <folder>', 'where stage results and logs are kept (default: .pipeline/)')
 }

@@ -7,7 +7,8 @@ import type { PlaceOptions } from './options.js'
 export const packageRoot = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
 
 export interface Places {
-  readonly appliances: string
+  /** Holds kickstarts/. */
+  readonly root: string
   readonly templates: string
   readonly artifacts: string
   /** Stage store, locks, leases, logs, what is known of mirrors. */
@@ -16,10 +17,11 @@ export interface Places {
 
 /** All absolute. Relative options are relative to the current folder. */
 export function placesOf(options: PlaceOptions): Places {
+  const root = resolve(options.root ?? packageRoot)
   return {
-    appliances: resolve(options.appliances ?? join(packageRoot, 'kickstarts')),
+    root,
     templates: join(packageRoot, 'templates'),
-    artifacts: resolve(options.artifacts ?? join(packageRoot, 'artifacts')),
-    state: resolve(options.store ?? join(packageRoot, '.pipeline')),
+    artifacts: resolve(options.artifacts ?? join(root, 'artifacts')),
+    state: resolve(options.store ?? join(root, '.pipeline')),
   }
 }

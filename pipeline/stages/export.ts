@@ -1,0 +1,105 @@
+/** export: writes each target's files from the golden disk into the release's folder. */
+import { constants } from 'node:fs'
+import { access, mkdir, rename, rm, statfs } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { artifactsNotWritable, diskFull } from '../errors/stages.js'
+import { PipelineError } from '../errors/pipeline-error.js'
+import type { Spec } from '../spec/types.js'
+import type { DiskFile, Target, TargetDeps } from '../targets/types.js'
+import { describeFiles, readManifest, targetIsWhole, writeManifest, writeSums } from './release-folder.js'
+import type { Manifest, ReleaseTarget } from './release-folder.js'
+import type { StageContext } from './types.js'
+
+export interface ExportRequest {
+  readonly spec: Spec
+  readonly version: string
+  /** artifacts/<appliance>-<version>/ */
+  readonly release: string
+  readonly goldenDisk: DiskFile
+  readonly targets: readonly { readonly target: Target; readonly key: string }[]
+  /** The manifest without its targets. */
+  readonly manifest: Omit<Manifest, 'targets'>
+}
+
+/** Names of the targets that the release already holds whole, with the same key. */
+export async function exportedTargets(
+  release: string,
+  wanted: readonly { readonly name: string; readonly key: string }[]
+): Promise<readonly string[]> {
+  const manifest = await readManifest(release)
+  if (!manifest) return []
+  const whole = await Promise.all(
+    wanted.map(async ({ name, key }) => {
+      const found = manifest.targets[name]
+      return found?.key === key && (await targetIsWhole(release, found)) ? [name] : []
+    })
+  )
+  return whole.flat()
+}
+
+/**
+ * Exports what the release does not hold yet; what it holds of the same golden disk is kept.
+ * Errors: `artifacts-not-writable` (exit 3), `disk-full` (exit 4), those of the target.
+ */
+export async function exportTargets(
+  request: ExportRequest,
+  deps: TargetDeps,
+  context: StageContext
+): Promise<Manifest> {
+  await requireWritable(request.release)
+  const old = await readManifest(request.release)
+  const kept = old?.goldenKey === request.manifest.goldenKey ? old.targets : {}
+  const targets: Record<string, ReleaseTarget> = { ...kept }
+  for (const { target, key } of request.targets) {
+    context.progress(target.name)
+    targets[target.name] = { key, files: await exportOne(request, target, deps, context) }
+  }
+  const manifest: Manifest = { ...request.manifest, targets }
+  await writeManifest(request.release, manifest)
+  await writeSums(request.release, manifest)
+  return manifest
+}
+
+/** The folder gets its final name when every file is in it and synced by its writer. */
+async function exportOne(request: ExportRequest, target: Target, deps: TargetDeps, context: StageContext) {
+  const final = join(request.release, target.name)
+  const temporary = join(request.release, `.${target.name}.tmp-${process.pid}`)
+  try {
+    await mkdir(temporary, { recursive: true })
+    const { spec, version, goldenDisk } = request
+    await target.export({ spec, version, goldenDisk, directory: temporary, signal: context.signal }, deps)
+    const files = await describeFiles(temporary, target.name, context.signal)
+    await rm(final, { recursive: true, force: true })
+    await rename(temporary, final)
+    return files
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true })
+    throw await explain(error, target.name, request.release)
+  }
+}
+
+/** Errors: `artifacts-not-writable`. Asked before the build starts, too: nobody waits ten minutes for this answer. */
+export async function requireWritable(release: string): Promise<void> {
+  const made = await mkdir(release, { recursive: true }).catch((error: NodeJS.ErrnoException) => error)
+  if (made instanceof Error) throw artifactsNotWritable(dirname(release), reason(made))
+  await access(release, constants.W_OK).catch((error: NodeJS.ErrnoException) => {
+    throw artifactsNotWritable(release, reason(error))
+  })
+}
+
+function reason(error: NodeJS.ErrnoException): string {
+  const words: Readonly<Record<string, string>> = {
+    EACCES: 'permission denied', EROFS: 'the file system is read-only', ENOTDIR: 'part of the path is a file', EEXIST: 'it is a file',
+  }
+  return words[error.code ?? ''] ?? error.message
+}
+
+const bytesPerMib = 1024 * 1024
+
+async function explain(error: unknown, target: string, release: string): Promise<unknown> {
+  const text = error instanceof PipelineError ? error.details.join('\n') : String((error as Error).message)
+  const full = /No space left on device|ENOSPC/.test(`${(error as Error).message}\n${text}`)
+  if (!full) return error
+  const { bavail, bsize } = await statfs(dirname(release))
+  return diskFull(`exporting ${target}`, dirname(release), Math.floor((bavail * bsize) / bytesPerMib))
+}
