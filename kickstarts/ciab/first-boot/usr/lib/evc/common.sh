@@ -1,0 +1,87 @@
+# Places, facts and markers: what the engine, its steps and the consoles share. Sourced, not run.
+# Every place can be moved by the environment: the tests run the steps in an empty folder.
+
+: "${EVC_LIB:=/usr/lib/evc}"
+: "${EVC_CONFIG:=/etc/evc/appliance.env}"
+: "${EVC_STATE:=/var/lib/evc}"
+: "${EVC_RUN:=/run/evc}"
+: "${EVC_CREDENTIALS:=/root/credentials}"
+: "${EVC_SHARE:=/usr/share/evc}"
+: "${EVC_HOME:=/home/evc}"
+: "${EVC_SYS:=/sys}"
+: "${EVC_PROC:=/proc}"
+: "${EVC_DEV:=/dev}"
+export EVC_LIB EVC_CONFIG EVC_STATE EVC_RUN EVC_CREDENTIALS EVC_SHARE EVC_HOME EVC_SYS EVC_PROC EVC_DEV
+
+. "$EVC_CONFIG"
+
+# fail <reason>: ends the step; the reason stands in the `failed` line.
+fail() {
+  echo "$*" >"$EVC_RUN/reason"
+  echo "$*" >&2
+  exit 1
+}
+
+# once <name> <command...>: runs the command until it has succeeded once in this copy's life.
+once() {
+  marker=$EVC_STATE/done/$1
+  [ ! -e "$marker" ] || return 0
+  shift
+  "$@" || return 1
+  : >"$marker"
+}
+
+# done_before <name>
+done_before() {
+  [ -e "$EVC_STATE/done/$1" ]
+}
+
+# set_fact <key> [value]: a pair for the state lines of this boot; without a value the key is taken out.
+set_fact() {
+  if [ -n "${2-}" ]; then printf '%s' "$2" >"$EVC_RUN/facts/$1"
+  else rm -f "$EVC_RUN/facts/$1"
+  fi
+}
+
+# fact <key>: its value, or nothing.
+fact() {
+  [ ! -e "$EVC_RUN/facts/$1" ] || cat "$EVC_RUN/facts/$1"
+}
+
+# set_credential <key> <value>: one line of the root-only file.
+set_credential() {
+  (
+    umask 077
+    touch "$EVC_CREDENTIALS"
+    {
+      grep -v "^$1: " "$EVC_CREDENTIALS"
+      printf '%s: %s\n' "$1" "$2"
+    } >"$EVC_CREDENTIALS.new"
+    mv "$EVC_CREDENTIALS.new" "$EVC_CREDENTIALS"
+  )
+}
+
+# credential <key>: its value, or nothing.
+credential() {
+  [ ! -e "$EVC_CREDENTIALS" ] || sed -n "s/^$1: //p" "$EVC_CREDENTIALS"
+}
+
+# print_credentials: the block that consoles show.
+print_credentials() {
+  echo '--- credentials of this copy ---'
+  for key in user password api api-token; do
+    echo "$key: $(credential "$key")"
+  done
+  echo '--- end of credentials ---'
+}
+
+# wait_until <seconds> <command...>: tries twice a second; fails when the time is over.
+wait_until() {
+  tries=$(($1 * 2))
+  shift
+  while ! "$@"; do
+    tries=$((tries - 1))
+    [ "$tries" -gt 0 ] || return 1
+    sleep 0.5
+  done
+}

@@ -1,0 +1,71 @@
+# Tells consoles, landing page and log which state this copy is in. Sourced by the engine.
+
+# json_string <text>: a JSON string. Control characters become spaces, other non-ASCII bytes question marks, so
+# that whatever a failing program printed, the line stays one line and valid.
+json_string() {
+  printf '"%s"' "$(printf '%s' "$1" | LC_ALL=C tr '\001-\037' ' ' | LC_ALL=C tr -c '\040-\176' '?' | sed 's/[\\"]/\\&/g')"
+}
+
+# state_json <state> [key value]...: state, appliance and version, the given pairs, the facts of this boot, the time.
+state_json() {
+  printf '{"state":%s,"appliance":%s,"version":%s' \
+    "$(json_string "$1")" "$(json_string "$APPLIANCE_NAME")" "$(json_string "$APPLIANCE_VERSION")"
+  shift
+  while [ $# -ge 2 ]; do
+    printf ',%s:%s' "$(json_string "$1")" "$(json_string "$2")"
+    shift 2
+  done
+  for path in "$EVC_RUN"/facts/*; do
+    [ ! -e "$path" ] || printf ',%s:%s' "$(json_string "${path##*/}")" "$(json_string "$(cat "$path")")"
+  done
+  read -r uptime _ <"$EVC_PROC/uptime"
+  printf ',"uptimeSeconds":%s}\n' "${uptime%%.*}"
+}
+
+# consoles: every device the kernel writes to, and the first serial port even where nobody named it; tty0 is
+# whichever screen is in front, so the line goes to the first one, where people look.
+consoles() {
+  {
+    tr ' ' '\n' <"$EVC_SYS/class/tty/console/active" | sed 's/^tty0$/tty1/'
+    echo ttyS0
+  } | awk 'NF && !seen[$0]++'
+}
+
+# to_console <device> <line>: one write, so that no other output stands in the middle of it. A hang-up by a starting
+# log-in prompt makes the first try fail; a line without a listener must not hold up the boot.
+to_console() {
+  for attempt in 1 2; do
+    timeout 5 sh -c 'printf "\n%s\n" "$2" >"$1"' sh "$EVC_DEV/$1" "$2" 2>/dev/null && return 0
+    [ "$attempt" -eq 2 ] || sleep 0.3
+  done
+}
+
+# report <state> [key value]...
+report() {
+  state=$1
+  json=$(state_json "$@")
+  printf '%s\n' "$json" >"$EVC_RUN/www/state.json.new"
+  mv "$EVC_RUN/www/state.json.new" "$EVC_RUN/www/state.json"
+  echo "EVC $json"
+  write_issue "$state"
+  for console in $(consoles); do to_console "$console" "EVC $json"; done
+  case $state in ready | failed) : >"$EVC_RUN/final" ;; esac
+}
+
+# write_issue <state>: what stands above the log-in prompt of the machine's screen.
+write_issue() {
+  (
+    umask 077
+    {
+      case $1 in
+        ready) printf '\nReady: http://%s/\n\n' "$(fact address)" ;;
+        failed) printf '\nThe set-up failed; it is tried again at the next start. See: journalctl -u evc-first-boot\n\n' ;;
+        *) printf '\nSetting up (%s).\n\n' "$1" ;;
+      esac
+      case $1 in ready | failed) [ ! -s "$EVC_CREDENTIALS" ] || { print_credentials; echo; } ;; esac
+    } >"$EVC_RUN/issue.new"
+    mv "$EVC_RUN/issue.new" "$EVC_RUN/issue"
+  )
+  case $1 in ready | failed) agetty --reload 2>/dev/null ;; esac
+  return 0
+}

@@ -1,0 +1,17 @@
+#!/bin/bash
+# Says what runs when a copy starts: the first boot and what it needs, and nothing that slows it down.
+set -eu
+
+systemctl daemon-reload
+systemctl enable evc-first-boot.service incus.socket incus-startup.service lxcfs.service nginx.service \
+  ssh.service systemd-networkd.service systemd-resolved.service fstrim.timer
+
+# evc uses the API; the socket for unprivileged users would be a second way in.
+systemctl disable incus-user.socket
+
+# Nothing waits for the network but the first boot's own step, which says what it is waiting for.
+systemctl disable systemd-networkd-wait-online.service
+
+# Work on packages, LVM snapshots and GRUB's boot counter: no use here, and each competes with the first boot.
+systemctl disable apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
+  e2scrub_reap.service grub-common.service
