@@ -1,15 +1,7 @@
 /** What a target is: data first, then what it plans, writes and checks; every file beside this one (but index.ts) implements it. */
 import type { Run } from '../tools/command.js'
+import type { ToolNeed } from '../tools/need.js'
 import type { Family, Spec } from '../spec/types.js'
-
-/** A program the target runs; all needs are checked before a build starts. */
-export interface ToolNeed {
-  readonly file: string
-  /** As in `needed to ${reason}`. */
-  readonly reason: string
-  /** How to get it, one sentence. */
-  readonly hint: string
-}
 
 /** What the guest must carry to run on the target; the plan merges the needs of every target of the spec. */
 export interface GuestNeeds {
@@ -108,6 +100,7 @@ export interface Target {
   readonly summary: string
   /** What the export reads: the sealed disk. */
   readonly from: 'disk'
+  /** Programs that export and verify run; all are looked for before a build starts. */
   readonly tools: readonly ToolNeed[]
   readonly guest: GuestNeeds
   /** Names, media types and sizes; pure. */

@@ -1,0 +1,39 @@
+/** The registry of targets: this folder. Every file beside this one (but types) is a target. */
+import { readdir } from 'node:fs/promises'
+import { targetFileWrong, targetNoneChosen, targetUnknown } from '../errors/targets.js'
+import type { Target } from './types.js'
+
+const here = new URL('./', import.meta.url)
+const noTargets = new Set(['index', 'types'])
+
+/** Names of all targets, sorted; reads the folder only. */
+export async function targetNames(folder: URL = here): Promise<readonly string[]> {
+  const files = await readdir(folder)
+  const names = files.flatMap(file => /^([a-z0-9][a-z0-9-]*)\.[jt]s$/.exec(file)?.[1] ?? [])
+  return [...new Set(names)].filter(name => !noTargets.has(name)).sort()
+}
+
+/** All targets, sorted by name. Errors: `target-file-wrong` (a bug of ours) when a file does not keep the contract. */
+export async function loadTargets(folder: URL = here): Promise<readonly Target[]> {
+  const names = await targetNames(folder)
+  return await Promise.all(names.map(name => loadTarget(name, folder)))
+}
+
+/** The named targets in the order of `all`, each once; the name `all` stands for every target. Errors: `target-unknown`, `target-none-chosen` (exit 2). */
+export function selectTargets(all: readonly Target[], names: readonly string[]): readonly Target[] {
+  const known = all.map(target => target.name)
+  if (names.length === 0) throw targetNoneChosen(known)
+  const unknown = names.find(name => name !== 'all' && !known.includes(name))
+  if (unknown !== undefined) throw targetUnknown(unknown, known)
+  return names.includes('all') ? all : all.filter(target => names.includes(target.name))
+}
+
+async function loadTarget(name: string, folder: URL): Promise<Target> {
+  // The compiled name also under a loader that runs the TypeScript source: it maps .js to .ts.
+  const { default: target } = (await import(new URL(`${name}.js`, folder).href)) as { default?: Partial<Target> }
+  if (!target) throw targetFileWrong(`${name}.ts`, 'has no default export')
+  if (target.name !== name) throw targetFileWrong(`${name}.ts`, `names its target "${target.name}"`)
+  const missing = (['summary', 'from', 'tools', 'guest', 'plan', 'export', 'verify'] as const).filter(key => target[key] === undefined)
+  if (missing.length > 0) throw targetFileWrong(`${name}.ts`, `lacks ${missing.join(', ')}`)
+  return target as Target
+}
