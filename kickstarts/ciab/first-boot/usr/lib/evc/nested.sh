@@ -60,13 +60,18 @@ kvm_works() {
   [ -c "$EVC_DEV/kvm" ] && (: <>"$EVC_DEV/kvm") 2>/dev/null
 }
 
+# load_kvm: loads the module for the extension that the processor shows; udev would, but at a time of its own choice.
+load_kvm() {
+  case $(processor_extension) in
+    svm) modprobe --quiet kvm_amd ;;
+    vmx) modprobe --quiet kvm_intel ;;
+  esac
+}
+
 # look_for_nesting: sets the facts nested and nestedHint.
 look_for_nesting() {
+  load_kvm
   extension=$(processor_extension)
-  case $extension in
-    svm) modprobe kvm_amd 2>/dev/null ;;
-    vmx) modprobe kvm_intel 2>/dev/null ;;
-  esac
   if kvm_works; then
     set_fact nested kvm
     set_fact nestedHint
