@@ -141,8 +141,9 @@ function diskFile(input: VerifyInput): ImageFile {
   return { path: join(input.directory, diskName(input)), format: 'qcow2' }
 }
 
+/** Without its full stop: the message that it ends in has one. */
 function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1) ?? ''
+  return text.trim().split('\n').at(-1)?.replace(/[.!]$/, '') ?? ''
 }
 
 function boots({ spec, version }: PlanInput): readonly BootPlan[] {
