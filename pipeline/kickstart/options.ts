@@ -1,0 +1,168 @@
+/** Reads the words of a command or section by a table of its options. */
+import { argumentCount, optionMissing, optionUnknown, optionWrong } from '../errors/kickstart.js'
+import type { PipelineError } from '../errors/pipeline-error.js'
+
+/**
+ * One option: `flag`, `value`, `int`, `boolean`, `list` (comma-separated, may be repeated), `repeat` (may be
+ * repeated) or `optional` (a value that may be left out), then `required`, `deprecated`, and the choices as `a|b|c`.
+ */
+export type OptionRule = string
+
+export interface WordTable {
+  /** Least and most arguments besides options; no most: any number. @default [0, 0] */
+  readonly takes?: readonly [least: number, most: number | null]
+  /** By option; names of the same option are separated by blanks, the first one is used in OptionValues. */
+  readonly options?: Readonly<Record<string, OptionRule>>
+}
+
+export interface WordsToRead {
+  /** `file:line` */
+  readonly place: string
+  /** The command or section, for messages. */
+  readonly subject: string
+  readonly words: readonly string[]
+  readonly table: WordTable
+  /** The error for an option that the table does not have. @default optionUnknown */
+  readonly unknown?: (option: string) => PipelineError
+}
+
+export interface ReadWords {
+  readonly values: OptionValues
+  /** What is no option, in order. */
+  readonly words: readonly string[]
+  readonly problems: readonly PipelineError[]
+  /** Options given although they no longer have an effect. */
+  readonly deprecated: readonly string[]
+}
+
+/** The options of one line, by the first name in the table. */
+export class OptionValues {
+  readonly #given: ReadonlyMap<string, readonly string[]>
+
+  constructor(given: ReadonlyMap<string, readonly string[]>) {
+    this.#given = given
+  }
+
+  flag(name: string): boolean {
+    return this.#given.has(name)
+  }
+
+  value(name: string): string | undefined {
+    return this.#given.get(name)?.at(-1)
+  }
+
+  /** A value of kind `int`. */
+  number(name: string): number | undefined {
+    const text = this.value(name)
+    return text === undefined ? undefined : Number(text)
+  }
+
+  /** All values of kind `list` or `repeat`; empty when not given. */
+  list(name: string): readonly string[] {
+    return this.#given.get(name) ?? []
+  }
+}
+
+interface Rule {
+  /** The first of the option's names. */
+  readonly name: string
+  readonly kind: string
+  readonly required: boolean
+  readonly deprecated: boolean
+  readonly choices: readonly string[]
+}
+
+/** Reads `--option value` and `--option=value`; every problem of the line is in the result. */
+export function readWords(input: WordsToRead): ReadWords {
+  const rules = rulesOf(input.table)
+  const given = new Map<string, readonly string[]>()
+  const words: string[] = []
+  const problems: PipelineError[] = []
+  const queue = [...input.words]
+  for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
+    if (!/^--?[A-Za-z]/.test(word)) words.push(word)
+    else {
+      const problem = readOption(word, { input, rules, given, queue })
+      if (problem) problems.push(problem)
+    }
+  }
+  const all = new Set(rules.values())
+  for (const rule of all) {
+    if (rule.required && !given.has(rule.name)) problems.push(optionMissing(input.place, input.subject, rule.name))
+  }
+  const count = wrongCount(input, words)
+  if (count && problems.length === 0) problems.push(count)
+  const deprecated = [...all].filter(rule => rule.deprecated && given.has(rule.name)).map(rule => rule.name)
+  return { values: new OptionValues(given), words, problems, deprecated }
+}
+
+function rulesOf(table: WordTable): ReadonlyMap<string, Rule> {
+  const rules = new Map<string, Rule>()
+  for (const [names, text] of Object.entries(table.options ?? {})) {
+    const aliases = names.split(' ')
+    const [kind = 'flag', ...rest] = text.split(' ')
+    const rule: Rule = {
+      name: aliases[0] ?? names,
+      kind,
+      required: rest.includes('required'),
+      deprecated: rest.includes('deprecated'),
+      choices: rest.find(part => part.includes('|') || !['required', 'deprecated'].includes(part))?.split('|') ?? [],
+    }
+    for (const alias of aliases) rules.set(alias, rule)
+  }
+  return rules
+}
+
+interface Reading {
+  readonly input: WordsToRead
+  readonly rules: ReadonlyMap<string, Rule>
+  readonly given: Map<string, readonly string[]>
+  /** The words after the option. */
+  readonly queue: string[]
+}
+
+function readOption(word: string, { input, rules, given, queue }: Reading): PipelineError | undefined {
+  const { place, subject } = input
+  const [, option = word, , attached] = /^([^=]+)(=(.*))?$/s.exec(word) ?? []
+  const rule = rules.get(option)
+  if (!rule) return input.unknown?.(option) ?? optionUnknown(place, subject, option, [...rules.keys()])
+  if (rule.kind === 'flag') {
+    given.set(rule.name, [])
+    return attached === undefined
+      ? undefined
+      : optionWrong(place, option, `takes no value, and has "${attached}"`, `Write ${option} alone.`)
+  }
+  const follows = queue[0] !== undefined && !queue[0].startsWith('--')
+  const value = attached ?? (follows ? queue.shift() : rule.kind === 'optional' ? '' : undefined)
+  if (value === undefined) return optionWrong(place, option, 'has no value', `Write ${option}=VALUE.`)
+  const before = given.get(rule.name)
+  const many = rule.kind === 'list' || rule.kind === 'repeat'
+  if (before && !many) return optionWrong(place, option, 'is given twice', 'Keep one of the two.')
+  const found = rule.kind === 'list' ? value.split(',').map(part => part.trim()).filter(part => part) : [value]
+  given.set(rule.name, [...(before ?? []), ...found])
+  return wrongValue(place, option, rule, value)
+}
+
+function wrongValue(place: string, option: string, rule: Rule, value: string): PipelineError | undefined {
+  const wrong = (problem: string, hint: string) => optionWrong(place, `${option}=${value}`, problem, hint)
+  if (rule.kind === 'int' && !/^-?\d+$/.test(value)) return wrong('is no whole number', `Write ${option}=NUMBER.`)
+  if (rule.kind === 'boolean' && !/^(yes|no|on|off|true|false|1|0)$/i.test(value)) {
+    return wrong('is neither yes nor no', `Write ${option}=yes or ${option}=no.`)
+  }
+  if (rule.choices.length > 0 && !rule.choices.includes(value)) {
+    return wrong('is not one of its values', `Values: ${rule.choices.join(', ')}.`)
+  }
+  return undefined
+}
+
+function wrongCount({ place, subject, table }: WordsToRead, words: readonly string[]): PipelineError | undefined {
+  const [least, most] = table.takes ?? [0, 0]
+  if (words.length >= least && (most === null || words.length <= most)) return undefined
+  const wanted = most === null ? `at least ${least}` : least === most ? countOf(least) : `${least} to ${most} arguments`
+  return argumentCount(place, subject, wanted, words)
+}
+
+function countOf(count: number): string {
+  if (count === 0) return 'no argument'
+  return count === 1 ? 'one argument' : `${count} arguments`
+}

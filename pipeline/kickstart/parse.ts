@@ -1,0 +1,140 @@
+/** Reads a kickstart into a tree, included files and all; every problem found is reported at once. */
+import { dirname, join } from 'node:path'
+import {
+  commandUnknown, endWithoutSection, includeCycle, includeUnreadable, includeWithoutPath, sectionUnclosed,
+  sectionUnknown, wordsWrong,
+} from '../errors/kickstart.js'
+import { joinProblems } from '../errors/pipeline-error.js'
+import type { PipelineError } from '../errors/pipeline-error.js'
+import { knownCommands, knownSections } from './releases.js'
+import { formatPlace } from './types.js'
+import type { Kickstart, KickstartNode, KickstartSection, Place, SectionLine } from './types.js'
+import { splitWords } from './words.js'
+
+export interface ParseOptions {
+  /** The kickstart's path, for messages; %include paths are relative to its folder. */
+  readonly file: string
+  /** Gives an included file's text by the path as written in %include; throws when there is none. */
+  readonly readInclude: (path: string) => string
+}
+
+interface Parsing extends ParseOptions {
+  readonly nodes: KickstartNode[]
+  readonly problems: PipelineError[]
+}
+
+/** One file while it is read. */
+interface Source {
+  /** This file last, the kickstart itself first. */
+  readonly chain: readonly string[]
+  readonly lines: readonly string[]
+  next: number
+}
+
+/**
+ * Errors (exit 2), each with file:line: unclosed section, %end without section, unknown command or section,
+ * an open quote, an included file that is missing or includes itself; several come as `several-problems`.
+ */
+export function parseKickstart(text: string, options: ParseOptions): Kickstart {
+  const parsing: Parsing = { ...options, nodes: [], problems: [] }
+  readCommands(parsing, { chain: [options.file], lines: splitLines(text), next: 0 })
+  if (parsing.problems.length > 0) throw joinProblems(parsing.problems)
+  return { file: options.file, nodes: parsing.nodes }
+}
+
+function splitLines(text: string): string[] {
+  const lines = text.split(/\r?\n/)
+  if (lines.at(-1) === '') lines.pop()
+  return lines
+}
+
+function takeLine(source: Source): SectionLine | undefined {
+  const text = source.lines[source.next]
+  if (text === undefined) return undefined
+  source.next++
+  return { text, place: { file: source.chain.at(-1) ?? '', line: source.next } }
+}
+
+function readCommands(parsing: Parsing, source: Source): void {
+  for (let line = takeLine(source); line; line = takeLine(source)) {
+    const { text, place } = line
+    const split = splitWords(text)
+    if ('problem' in split) {
+      parsing.problems.push(wordsWrong(formatPlace(place), split.problem))
+      continue
+    }
+    const [name, ...words] = split.words
+    if (name === undefined) continue
+    if (name === '%include') include(parsing, { source, place, path: words[0] }, inner => readCommands(parsing, inner))
+    else if (name === '%end') parsing.problems.push(endWithoutSection(formatPlace(place)))
+    else if (name.startsWith('%')) readSection(parsing, source, { kind: 'section', name, words, lines: [], place })
+    else addCommand(parsing, { name, words, place })
+  }
+}
+
+function addCommand(parsing: Parsing, command: { name: string; words: readonly string[]; place: Place }): void {
+  if (knownCommands.includes(command.name)) parsing.nodes.push({ kind: 'command', ...command })
+  else parsing.problems.push(commandUnknown(formatPlace(command.place), command.name, knownCommands))
+}
+
+/** An unknown section is read to its end too, so that its lines are not taken for commands. */
+function readSection(parsing: Parsing, source: Source, opened: KickstartSection): void {
+  const known = knownSections.includes(opened.name)
+  if (!known) parsing.problems.push(sectionUnknown(formatPlace(opened.place), opened.name, knownSections))
+  const lines: SectionLine[] = []
+  for (let line = takeLine(source); line; line = takeLine(source)) {
+    const word = line.text.split(/\s/, 1)[0] ?? ''
+    if (word === '%end') {
+      if (known) parsing.nodes.push({ ...opened, lines })
+      return
+    }
+    if (knownSections.includes(word)) {
+      source.next-- // the line that opens the next section is read again, as such
+      break
+    }
+    if (word === '%include') includeLines(parsing, source, line, lines)
+    else lines.push(line)
+  }
+  if (known) parsing.problems.push(sectionUnclosed(formatPlace(opened.place), opened.name))
+}
+
+/** An included file inside a section is more of its lines: it can neither end it nor open another. */
+function includeLines(parsing: Parsing, source: Source, line: SectionLine, lines: SectionLine[]): void {
+  const path = line.text.split(/\s+/)[1]
+  include(parsing, { source, place: line.place, path }, inner => {
+    for (let each = takeLine(inner); each; each = takeLine(inner)) {
+      const word = each.text.split(/\s/, 1)[0] ?? ''
+      if (word === '%end' || knownSections.includes(word)) parsing.problems.push(endWithoutSection(formatPlace(each.place)))
+      else if (word === '%include') includeLines(parsing, inner, each, lines)
+      else lines.push(each)
+    }
+  })
+}
+
+interface Including {
+  readonly source: Source
+  readonly place: Place
+  readonly path: string | undefined
+}
+
+function include(parsing: Parsing, { source, place, path }: Including, read: (inner: Source) => void): void {
+  const at = formatPlace(place)
+  if (!path) {
+    parsing.problems.push(includeWithoutPath(at))
+    return
+  }
+  const file = path.startsWith('/') ? path : join(dirname(parsing.file), path)
+  const chain = [...source.chain, file]
+  if (source.chain.includes(file)) {
+    parsing.problems.push(includeCycle(at, chain))
+    return
+  }
+  let text: string
+  try {
+    text = parsing.readInclude(path)
+  } catch (error) {
+    parsing.problems.push(includeUnreadable(at, path, error as NodeJS.ErrnoException))
+    return
+  }
+  read({ chain, lines: splitLines(text), next: 0 })
+}

@@ -1,0 +1,38 @@
+/** What Anaconda of each el release understands, as data, and the words known in any of them. */
+import { createRequire } from 'node:module'
+import type { WordTable } from './options.js'
+
+export const elReleases = ['RHEL6', 'RHEL7', 'RHEL8', 'RHEL9', 'RHEL10'] as const
+
+export type ElRelease = (typeof elReleases)[number]
+
+export interface ElCommand extends WordTable {
+  /** Still read, without effect. */
+  readonly deprecated?: true
+  /** Refused. */
+  readonly removed?: true
+}
+
+export interface ElRules {
+  /** Options of each section, by its name with the percent sign. */
+  readonly sections: Readonly<Record<string, WordTable['options']>>
+  readonly commands: Readonly<Record<string, ElCommand>>
+}
+
+// Not `import ... with { type: 'json' }`: Node 20 prints a warning for it on every start.
+const data = createRequire(import.meta.url)('./el-commands.json') as {
+  readonly releases: Readonly<Record<ElRelease, ElRules>>
+}
+
+/** The rules of one release. */
+export function elRules(release: ElRelease): ElRules {
+  return data.releases[release]
+}
+
+function knownIn(part: keyof ElRules): readonly string[] {
+  return [...new Set(elReleases.flatMap(release => Object.keys(data.releases[release][part])))].sort()
+}
+
+export const knownCommands = knownIn('commands')
+
+export const knownSections = knownIn('sections')

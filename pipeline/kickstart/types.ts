@@ -1,0 +1,43 @@
+/** The tree of a kickstart: commands and sections in file order, each with the place it was written at. */
+
+export interface Place {
+  /** As given to the parser; included files are relative to the same folder. */
+  readonly file: string
+  /** From 1. */
+  readonly line: number
+}
+
+export interface KickstartCommand {
+  readonly kind: 'command'
+  readonly name: string
+  /** Options and arguments, quotes resolved. */
+  readonly words: readonly string[]
+  readonly place: Place
+}
+
+export interface SectionLine {
+  /** Exactly as written, without the line's end. */
+  readonly text: string
+  readonly place: Place
+}
+
+export interface KickstartSection {
+  readonly kind: 'section'
+  /** With its percent sign: `%post`. */
+  readonly name: string
+  readonly words: readonly string[]
+  readonly lines: readonly SectionLine[]
+  readonly place: Place
+}
+
+export type KickstartNode = KickstartCommand | KickstartSection
+
+export interface Kickstart {
+  readonly file: string
+  readonly nodes: readonly KickstartNode[]
+}
+
+/** `file:line` */
+export function formatPlace(place: Place): string {
+  return `${place.file}:${place.line}`
+}
