@@ -1,4 +1,7 @@
-/** Catalogue: what can be wrong with a template and with the text it gives. Every message begins with `file:line`. */
+/**
+ * Catalogue: what can be wrong with a template and with the text it gives. Every message begins
+ * with `file:line`.
+ */
 import { exitCodes } from './exit-codes.js'
 import { suggest } from './nearest.js'
 import { PipelineError } from './pipeline-error.js'
@@ -22,12 +25,23 @@ function templateError({ file, line }: TemplatePlace, { problem, ...fault }: Tem
 }
 
 /** @param excerpt lines that show the spot */
-export function templateSyntax(place: TemplatePlace, problem: string, excerpt: readonly string[] = []): PipelineError {
+export function templateSyntax(
+  place: TemplatePlace,
+  problem: string,
+  excerpt: readonly string[] = []
+): PipelineError {
   return templateError(place, { code: 'template-syntax', problem, details: excerpt })
 }
 
-/** @param known keys at the place where the path broke off; absent when there is a single value, which has none */
-export function templateUnknownValue(place: TemplatePlace, path: string, known: readonly string[] | undefined): PipelineError {
+/**
+ * @param known keys at the place where the path broke off; absent when there is a single value,
+ * which has none
+ */
+export function templateUnknownValue(
+  place: TemplatePlace,
+  path: string,
+  known: readonly string[] | undefined
+): PipelineError {
   const word = path.split(/[@./]/).at(-1) ?? path
   const hint = known ? suggest(word, known, 'Known here') : 'The name before its last dot is a single value.'
   return templateError(place, { code: 'template-unknown-value', problem: `unknown value "${path}"`, hint })
@@ -42,16 +56,32 @@ export function templateNoValue(place: TemplatePlace, path: string): PipelineErr
 /** A list or group of values where one value is printed. */
 export function templateNoSingleValue(place: TemplatePlace, path: string): PipelineError {
   const hint = `Name one of its values, or write {{json ${path}}}.`
-  return templateError(place, { code: 'template-no-single-value', problem: `"${path}" is not a single value`, hint })
+  return templateError(place, {
+    code: 'template-no-single-value',
+    problem: `"${path}" is not a single value`,
+    hint,
+  })
 }
 
-export function templateUnknownHelper(place: TemplatePlace, name: string, known: readonly string[]): PipelineError {
-  return templateError(place, { code: 'template-unknown-helper', problem: `unknown helper "${name}"`, hint: suggest(name, known, 'Helpers') })
+export function templateUnknownHelper(
+  place: TemplatePlace,
+  name: string,
+  known: readonly string[]
+): PipelineError {
+  return templateError(place, {
+    code: 'template-unknown-helper',
+    problem: `unknown helper "${name}"`,
+    hint: suggest(name, known, 'Helpers'),
+  })
 }
 
 /** A construct of Handlebars that cannot be checked before rendering, so it is not offered. */
 export function templateUnsupported(place: TemplatePlace, what: string, hint: string): PipelineError {
-  return templateError(place, { code: 'template-unsupported', problem: `${what} are not supported here`, hint })
+  return templateError(place, {
+    code: 'template-unsupported',
+    problem: `${what} are not supported here`,
+    hint,
+  })
 }
 
 /** A helper got the wrong number or kind of values. */

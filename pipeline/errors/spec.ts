@@ -9,7 +9,11 @@ function specError(code: string, message: string, hint?: string, cause?: unknown
 
 /** @param known sorted names of the appliances there are */
 export function applianceUnknown(name: string, known: readonly string[]): PipelineError {
-  return specError('appliance-unknown', `There is no appliance "${name}".`, suggest(name, known, 'Appliances'))
+  return specError(
+    'appliance-unknown',
+    `There is no appliance "${name}".`,
+    suggest(name, known, 'Appliances')
+  )
 }
 
 /** No kickstarts/<name>/appliance.yaml anywhere under the root. */
@@ -17,12 +21,17 @@ export function applianceNone(root: string): PipelineError {
   return specError(
     'appliance-none',
     `There is no appliance in ${root}: no kickstarts/<name>/appliance.yaml.`,
-    'Run this in the project\'s folder, or make a folder kickstarts/<name> with an appliance.yaml.',
+    "Run this in the project's folder, or make a folder kickstarts/<name> with an appliance.yaml."
   )
 }
 
 export function specUnreadable(file: string, cause: NodeJS.ErrnoException): PipelineError {
-  return specError('spec-unreadable', `Could not read ${file}: ${cause.code ?? cause.message}.`, `Look at it: ls -l ${file}`, cause)
+  return specError(
+    'spec-unreadable',
+    `Could not read ${file}: ${cause.code ?? cause.message}.`,
+    `Look at it: ls -l ${file}`,
+    cause
+  )
 }
 
 /** @param place `file:line`, or `--set` */
@@ -55,5 +64,9 @@ export function setWithoutValue(argument: string): PipelineError {
 
 /** @param members dotted keys inside the group */
 export function setGroup(key: string, members: readonly string[]): PipelineError {
-  return specError('set-group', `--set ${key}: this is a group of values`, `Set one of: ${members.join(', ')}.`)
+  return specError(
+    'set-group',
+    `--set ${key}: this is a group of values`,
+    `Set one of: ${members.join(', ')}.`
+  )
 }

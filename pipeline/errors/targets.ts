@@ -22,12 +22,15 @@ export function targetNoneChosen(known: readonly string[]): PipelineError {
   })
 }
 
-/** A file in the targets folder does not keep the contract: a fault of the source, found when it is read. */
+/**
+ * A file in the targets folder does not keep the contract: a fault of the source, found when it is
+ * read.
+ */
 export function targetFileWrong(file: string, problem: string): PipelineError {
   return new PipelineError({
     code: 'target-file-wrong',
     message: `pipeline/targets/${file} ${problem}.`,
-    hint: 'A target file has one default export, whose name is the file\'s name; see CONTRIBUTING.md.',
+    hint: "A target file has one default export, whose name is the file's name; see CONTRIBUTING.md.",
     exitCode: exitCodes.bug,
   })
 }

@@ -1,21 +1,20 @@
-/** Walks a template's tree before it is rendered and finds every value it names that the data does not have. */
+/**
+ * Walks a template's tree before it is rendered and finds every value it names that the data does
+ * not have.
+ */
 import type { PipelineError } from '../errors/pipeline-error.js'
 import {
-  templateHelperUse, templateNoSingleValue, templateNoValue, templateUnknownHelper, templateUnknownValue, templateUnsupported,
+  templateHelperUse,
+  templateNoSingleValue,
+  templateNoValue,
+  templateUnknownHelper,
+  templateUnsupported,
 } from '../errors/render.js'
-import type { TemplatePlace } from '../errors/render.js'
-import { blockHelpers, templateHelpers } from './helpers.js'
-import { anything, enter, resolvePath, rootScope } from './scope.js'
-import type { Scope, TemplatePath } from './scope.js'
-
-type Node = hbs.AST.Node
-type Call = Pick<hbs.AST.MustacheStatement, 'path' | 'params' | 'hash' | 'loc'>
-
-interface Walk {
-  readonly file: string
-  /** By message: a loop's body is walked once per item and would report the same fault again. */
-  readonly problems: Map<string, PipelineError>
-}
+import { evaluate, evaluateCall, isCall, nameOf, placeOf, report, rightNumber } from './evaluate.js'
+import type { Walk } from './evaluate.js'
+import { blockHelpers } from './helpers.js'
+import { anything, enter, rootScope } from './scope.js'
+import type { Scope } from './scope.js'
 
 /**
  * Every fault of the template against this data, in the order of its lines. Handlebars' own strict mode lets
@@ -27,20 +26,11 @@ export function checkTemplate(file: string, tree: hbs.AST.Program, data: object)
   return [...walk.problems.values()]
 }
 
-function report(walk: Walk, problem: PipelineError): typeof anything {
-  walk.problems.set(problem.message, problem)
-  return anything
-}
-
-function placeOf(walk: Walk, node: Pick<Node, 'loc'>): TemplatePlace {
-  return { file: walk.file, line: node.loc.start.line }
-}
-
 function checkProgram(walk: Walk, program: hbs.AST.Program | undefined, scope: Scope): void {
   for (const statement of program?.body ?? []) checkStatement(walk, statement, scope)
 }
 
-function checkStatement(walk: Walk, node: Node, scope: Scope): void {
+function checkStatement(walk: Walk, node: hbs.AST.Node, scope: Scope): void {
   switch (node.type) {
     case 'ContentStatement':
     case 'CommentStatement':
@@ -66,61 +56,17 @@ function checkOutput(walk: Walk, node: hbs.AST.MustacheStatement, scope: Scope):
   const value = isCall(node) ? evaluateCall(walk, node, scope) : evaluate(walk, node.path, scope)
   if (!scope.live || value === anything) return
   if (value === null || value === undefined) report(walk, templateNoValue(placeOf(walk, node), path))
-  else if (typeof value === 'object' || typeof value === 'function') report(walk, templateNoSingleValue(placeOf(walk, node), path))
-}
-
-function isCall({ path, params, hash }: Call): boolean {
-  return params.length > 0 || hash !== undefined || Object.hasOwn(templateHelpers, nameOf(path)) || blockHelpers.includes(nameOf(path))
-}
-
-function evaluate(walk: Walk, node: hbs.AST.Expression, scope: Scope): unknown {
-  switch (node.type) {
-    case 'PathExpression': {
-      const path = node as hbs.AST.PathExpression
-      const found = resolvePath(path as TemplatePath, scope)
-      return 'value' in found ? found.value : report(walk, templateUnknownValue(placeOf(walk, node), path.original, found.known))
-    }
-    case 'SubExpression':
-      return evaluateCall(walk, node as hbs.AST.SubExpression, scope)
-    case 'NullLiteral':
-    case 'UndefinedLiteral':
-      return null
-    default:
-      return (node as hbs.AST.StringLiteral).value
+  else if (typeof value === 'object' || typeof value === 'function') {
+    report(walk, templateNoSingleValue(placeOf(walk, node), path))
   }
-}
-
-function evaluateCall(walk: Walk, node: Call, scope: Scope): unknown {
-  const name = nameOf(node.path)
-  const helper = Object.hasOwn(templateHelpers, name) ? templateHelpers[name] : undefined
-  const values = node.params.map(param => evaluate(walk, param, scope))
-  const place = placeOf(walk, node)
-  if (!helper) return report(walk, templateUnknownHelper(place, name, Object.keys(templateHelpers)))
-  if (!rightNumber(walk, node, helper.values) || !scope.live || values.includes(anything)) return anything
-  const empty = helper.takesNull ? -1 : values.findIndex(value => value === null || value === undefined)
-  if (empty >= 0) return report(walk, templateNoValue(place, nameOf(node.params[empty])))
-  try {
-    return helper.call(...values)
-  } catch (error) {
-    return report(walk, templateHelperUse(place, (error as Error).message))
-  }
-}
-
-function rightNumber(walk: Walk, node: Call, wanted: number): boolean {
-  const name = nameOf(node.path)
-  const problem = node.hash !== undefined
-    ? `${name} takes no named values`
-    : `${name} takes ${wanted === 1 ? 'one value' : `${wanted} values`}, found ${node.params.length}`
-  if (node.hash === undefined && node.params.length === wanted) return true
-  report(walk, templateHelperUse(placeOf(walk, node), problem))
-  return false
 }
 
 function checkBlock(walk: Walk, node: hbs.AST.BlockStatement, scope: Scope): void {
   const name = nameOf(node.path)
   const [subject] = node.params
   if (!blockHelpers.includes(name)) {
-    report(walk, templateUnknownHelper(placeOf(walk, node), `#${name}`, blockHelpers.map(helper => `#${helper}`)))
+    const known = blockHelpers.map(helper => `#${helper}`)
+    report(walk, templateUnknownHelper(placeOf(walk, node), `#${name}`, known))
     return
   }
   if (!rightNumber(walk, node, 1) || !subject) return
@@ -136,7 +82,9 @@ interface BlockSubject {
 }
 
 function checkCondition(walk: Walk, node: hbs.AST.BlockStatement, { value, scope }: BlockSubject): void {
-  if (paramsOf(node).length > 0) report(walk, templateHelperUse(placeOf(walk, node), `${nameOf(node.path)} gives no names with "as"`))
+  if (paramsOf(node).length > 0) {
+    report(walk, templateHelperUse(placeOf(walk, node), `${nameOf(node.path)} gives no names with "as"`))
+  }
   const unknown = value === anything
   checkProgram(walk, node.program, { ...scope, live: scope.live && !unknown && !isEmpty(value) })
   checkProgram(walk, node.inverse, { ...scope, live: scope.live && !unknown && isEmpty(value) })
@@ -147,25 +95,33 @@ function checkWith(walk: Walk, node: hbs.AST.BlockStatement, { value, scope }: B
   const context = empty ? anything : value
   const [first] = paramsOf(node)
   const inner = { ...enter(scope, context), live: scope.live && !empty }
-  checkProgram(walk, node.program, first === undefined ? inner : { ...inner, params: { ...scope.params, [first]: context } })
+  const params = first === undefined ? scope.params : { ...scope.params, [first]: context }
+  checkProgram(walk, node.program, { ...inner, params })
   checkProgram(walk, node.inverse, { ...scope, live: scope.live && value !== anything && empty })
 }
 
 function checkEach(walk: Walk, node: hbs.AST.BlockStatement, { value, scope }: BlockSubject): void {
   if (value !== anything && value !== null && value !== undefined && typeof value !== 'object') {
-    report(walk, templateHelperUse(placeOf(walk, node), `each takes a list or group, "${nameOf(node.params[0])}" is a single value`))
+    const problem = `each takes a list or group, "${nameOf(node.params[0])}" is a single value`
+    report(walk, templateHelperUse(placeOf(walk, node), problem))
     return
   }
   const items = itemsOf(value)
   const [itemName, keyName] = paramsOf(node)
   const checkItem = (item: unknown, frame: Readonly<Record<string, unknown>>, live: boolean): void => {
-    const params = { ...scope.params, ...(itemName && { [itemName]: item }), ...(keyName && { [keyName]: frame['key'] }) }
+    const params = {
+      ...scope.params,
+      ...(itemName && { [itemName]: item }),
+      ...(keyName && { [keyName]: frame['key'] }),
+    }
     checkProgram(walk, node.program, { ...enter(scope, item, frame), params, live })
   }
   for (const [index, [key, item]] of items.entries()) {
     checkItem(item, { key, index, first: index === 0, last: index === items.length - 1 }, scope.live)
   }
-  if (items.length === 0) checkItem(anything, { key: anything, index: anything, first: true, last: true }, false)
+  if (items.length === 0) {
+    checkItem(anything, { key: anything, index: anything, first: true, last: true }, false)
+  }
   checkProgram(walk, node.inverse, { ...scope, live: scope.live && value !== anything && items.length === 0 })
 }
 
@@ -187,9 +143,4 @@ function negated(value: unknown): unknown {
 /** `as |item key|` is on the block's program, or on its inverse for `{{^each}}`. */
 function paramsOf(node: hbs.AST.BlockStatement): readonly string[] {
   return node.program?.blockParams ?? node.inverse?.blockParams ?? []
-}
-
-function nameOf(node: Node | undefined): string {
-  const { original } = (node ?? {}) as { original?: unknown }
-  return original === undefined ? 'the result of a helper' : String(original)
 }

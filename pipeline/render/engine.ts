@@ -1,4 +1,7 @@
-/** Renders templates: Handlebars, strict, no HTML escaping, and every named value is checked against the data first. */
+/**
+ * Renders templates: Handlebars, strict, no HTML escaping, and every named value is checked against
+ * the data first.
+ */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import Handlebars from 'handlebars'
@@ -25,7 +28,9 @@ const options: CompileOptions = {
   strict: true,
   noEscape: true,
   knownHelpersOnly: true,
-  knownHelpers: Object.fromEntries([...blockHelpers, ...Object.keys(templateHelpers)].map(name => [name, true])),
+  knownHelpers: Object.fromEntries(
+    [...blockHelpers, ...Object.keys(templateHelpers)].map(name => [name, true])
+  ),
 }
 
 /**
@@ -39,15 +44,29 @@ export function renderTemplate({ file, text, data }: Template): string {
   return handlebars.compile(tree, options)(data)
 }
 
-/** Renders the file `join(root, file)`; `file` names it in messages. Errors as renderTemplate, `template-unreadable`. */
-export async function renderFile({ root, file, data }: { root: string; file: string; data: object }): Promise<string> {
+/**
+ * Renders the file `join(root, file)`; `file` names it in messages. Errors as renderTemplate,
+ * `template-unreadable`.
+ */
+export async function renderFile({
+  root,
+  file,
+  data,
+}: {
+  root: string
+  file: string
+  data: object
+}): Promise<string> {
   const text = await readFile(join(root, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw templateUnreadable(file, error)
   })
   return renderTemplate({ file, text, data })
 }
 
-/** Renders, then parses the text as JSON. Errors as renderTemplate, `rendered-no-json` with the lines around the spot. */
+/**
+ * Renders, then parses the text as JSON. Errors as renderTemplate, `rendered-no-json` with the
+ * lines around the spot.
+ */
 export function renderJson(template: Template): unknown {
   const rendered = renderTemplate(template)
   try {
@@ -65,22 +84,35 @@ function parse(file: string, text: string): hbs.AST.Program {
   }
 }
 
-/** Handlebars has two forms: its parser's `Parse error on line 3:` with reasons, and its own with a line number. */
+/**
+ * Handlebars has two forms: its parser's `Parse error on line 3:` with reasons, and its own with a
+ * line number.
+ */
 function syntaxError(file: string, text: string, error: Error & { lineNumber?: number }): PipelineError {
   const [, found] = /^(?:Parse|Lexical) error on line (\d+)/.exec(error.message) ?? []
   if (found === undefined) {
     return templateSyntax({ file, line: error.lineNumber ?? 1 }, error.message.replace(/ - \d+:\d+$/, ''))
   }
-  const atEnd = error.message.endsWith('got \'EOF\'')
+  const atEnd = error.message.endsWith("got 'EOF'")
   const line = Number(found)
   const excerpt = text.split('\n').slice(line - 1, line)
-  return templateSyntax({ file, line }, atEnd ? 'the template ends inside a block or tag' : 'this is no valid tag', excerpt)
+  return templateSyntax(
+    { file, line },
+    atEnd ? 'the template ends inside a block or tag' : 'this is no valid tag',
+    excerpt
+  )
 }
 
 function noJson(file: string, rendered: string, error: SyntaxError): PipelineError {
   const position = /at position (\d+)/.exec(error.message)?.[1]
   const before = rendered.slice(0, position === undefined ? rendered.length : Number(position)).split('\n')
   const lines = rendered.split('\n').map((line, at) => `${at + 1}: ${line}`)
-  const problem = error.message.replace(/ in JSON at position.*$/, '').replace(/^Unexpected end of JSON input$/, 'it ends too early')
-  return renderedNoJson(file, `line ${before.length} of it: ${problem}.`, lines.slice(Math.max(0, before.length - 2), before.length + 1))
+  const problem = error.message
+    .replace(/ in JSON at position.*$/, '')
+    .replace(/^Unexpected end of JSON input$/, 'it ends too early')
+  return renderedNoJson(
+    file,
+    `line ${before.length} of it: ${problem}.`,
+    lines.slice(Math.max(0, before.length - 2), before.length + 1)
+  )
 }

@@ -1,4 +1,7 @@
-/** The helpers that templates can call; each is pure and throws an Error with a user's message on a value it cannot take. */
+/**
+ * The helpers that templates can call; each is pure and throws an Error with a user's message on a
+ * value it cannot take.
+ */
 
 export interface TemplateHelper {
   /** How many values it takes. */
@@ -8,7 +11,10 @@ export interface TemplateHelper {
   readonly call: (...values: readonly unknown[]) => string | boolean
 }
 
-/** `json`: any value as JSON. `xml`: text or attribute value. `sh`: one word of a POSIX shell. `eq`: whether two values are equal. */
+/**
+ * `json`: any value as JSON. `xml`: text or attribute value. `sh`: one word of a POSIX shell. `eq`:
+ * whether two values are equal.
+ */
 export const templateHelpers: Readonly<Record<string, TemplateHelper>> = {
   json: { values: 1, takesNull: true, call: value => JSON.stringify(value) },
   xml: { values: 1, takesNull: false, call: value => escapeXml(single('xml', value)) },
@@ -20,19 +26,28 @@ export const templateHelpers: Readonly<Record<string, TemplateHelper>> = {
 export const blockHelpers: readonly string[] = ['if', 'unless', 'each', 'with']
 
 function single(helper: string, value: unknown): string {
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+    return String(value)
   throw new Error(`${helper} takes a single value, not a list or group`)
 }
 
-const xmlEntities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', '\'': '&apos;' }
+const xmlEntities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&apos;',
+}
 
 function escapeXml(text: string): string {
   // https://www.w3.org/TR/xml/#charsets: these cannot stand in XML 1.0 in any spelling.
-  if (/[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/.test(text)) throw new Error('xml: the value holds a control character, which XML cannot carry')
+  if (/[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/.test(text))
+    throw new Error('xml: the value holds a control character, which XML cannot carry')
   return text.replace(/[&<>"']/g, letter => xmlEntities[letter] ?? letter)
 }
 
 function quoteShell(text: string): string {
-  if (text.includes('\0')) throw new Error('sh: the value holds a NUL character, which no shell word can carry')
-  return `'${text.replaceAll('\'', `'\\''`)}'`
+  if (text.includes('\0'))
+    throw new Error('sh: the value holds a NUL character, which no shell word can carry')
+  return `'${text.replaceAll("'", `'\\''`)}'`
 }

@@ -1,6 +1,12 @@
-/** Where a template's path leads: contexts, `../`, `@index` and block parameters, resolved as Handlebars does. */
+/**
+ * Where a template's path leads: contexts, `../`, `@index` and block parameters, resolved as
+ * Handlebars does.
+ */
 
-/** Stands for a value that cannot be known before rendering: an item of an empty list, what a faulty path would have given. */
+/**
+ * Stands for a value that cannot be known before rendering: an item of an empty list, what a faulty
+ * path would have given.
+ */
 export const anything = Symbol('anything')
 
 export interface Scope {
@@ -18,7 +24,10 @@ export function rootScope(data: object): Scope {
   return { contexts: [data], frames: [{ root: data }], params: {}, live: true }
 }
 
-/** The scope inside a block whose `this` is `context`; Handlebars counts no `../` for a block that keeps `this`. */
+/**
+ * The scope inside a block whose `this` is `context`; Handlebars counts no `../` for a block that
+ * keeps `this`.
+ */
 export function enter(scope: Scope, context: unknown, frame?: Readonly<Record<string, unknown>>): Scope {
   const kept = context !== anything && context === scope.contexts.at(-1)
   return {
@@ -38,7 +47,10 @@ export interface TemplatePath {
 
 export type Resolved = { readonly value: unknown } | { readonly known: readonly string[] | undefined }
 
-/** The value of a path, or the names that are known where it breaks off (undefined: a single value is there). */
+/**
+ * The value of a path, or the names that are known where it breaks off (undefined: a single value
+ * is there).
+ */
 export function resolvePath(path: TemplatePath, scope: Scope): Resolved {
   const start = startOf(path, scope)
   if (start === undefined) return { known: [] }
@@ -63,7 +75,8 @@ function startOf(path: TemplatePath, scope: Scope): { value: unknown; parts: rea
     return frame && { value: frame, parts }
   }
   const scoped = /^\.|^this\b/.test(original)
-  if (depth === 0 && !scoped && Object.hasOwn(scope.params, first)) return { value: scope.params[first], parts: rest }
+  if (depth === 0 && !scoped && Object.hasOwn(scope.params, first))
+    return { value: scope.params[first], parts: rest }
   if (depth >= scope.contexts.length) return undefined
   return { value: scope.contexts.at(-1 - depth), parts }
 }

@@ -4,7 +4,10 @@ import type { Family, Spec } from './types.js'
 type Optional<Group> = { readonly [Key in keyof Group]?: Group[Key] }
 
 /** appliance.yaml as validation lets it pass: four keys are there, the others may be. */
-export interface WrittenSpec extends Omit<Partial<Spec>, 'name' | 'hardware' | 'network' | 'cloud' | 'timeouts'> {
+export interface WrittenSpec extends Omit<
+  Partial<Spec>,
+  'name' | 'hardware' | 'network' | 'cloud' | 'timeouts'
+> {
   readonly title: string
   readonly version: string
   readonly family: Family
@@ -15,7 +18,10 @@ export interface WrittenSpec extends Omit<Partial<Spec>, 'name' | 'hardware' | '
   readonly timeouts?: Optional<Spec['timeouts']>
 }
 
-/** Defaults that are the same for every appliance; a test holds the schema's `default`s (for editors) to them. */
+/**
+ * Defaults that are the same for every appliance; a test holds the schema's `default`s (for
+ * editors) to them.
+ */
 export const fixedDefaults = {
   architecture: 'amd64',
   hardware: { cpus: 2, memoryMib: 4096, diskGib: 10 },

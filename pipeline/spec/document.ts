@@ -20,10 +20,17 @@ export interface SpecDocument {
  */
 export function parseSpecDocument(file: string, text: string): SpecDocument {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, strict: true, uniqueKeys: true })
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    strict: true,
+    uniqueKeys: true,
+  })
   const placeAt = (offset: number): string => `${file}:${lines.linePos(offset).line}`
   const problems = [
-    ...[...document.errors, ...document.warnings].map(found => specSyntax(placeAt(found.pos[0]), lowerFirst(found.message))),
+    ...[...document.errors, ...document.warnings].map(found =>
+      specSyntax(placeAt(found.pos[0]), lowerFirst(found.message))
+    ),
     ...unwantedNodes(document, placeAt),
   ]
   if (problems.length > 0) throw joinProblems(problems)
@@ -32,15 +39,25 @@ export function parseSpecDocument(file: string, text: string): SpecDocument {
 
 /** `hardware.cpus`, `targets[1]` */
 export function formatKey(path: KeyPath): string {
-  return path.map((part, at) => (typeof part === 'number' ? `[${part}]` : at === 0 ? part : `.${part}`)).join('')
+  return path
+    .map((part, at) => (typeof part === 'number' ? `[${part}]` : at === 0 ? part : `.${part}`))
+    .join('')
 }
 
-/** Aliases are refused as a whole: a short description needs none, and none can then blow up or turn in a circle. */
+/**
+ * Aliases are refused as a whole: a short description needs none, and none can then blow up or turn
+ * in a circle.
+ */
 function unwantedNodes(document: Document, placeAt: (offset: number) => string): PipelineError[] {
   const problems: PipelineError[] = []
   visit(document, {
     Alias: (_, alias) => {
-      problems.push(specSyntax(placeAt(alias.range?.[0] ?? 0), `the alias *${alias.source} is not supported here: write the value out`))
+      problems.push(
+        specSyntax(
+          placeAt(alias.range?.[0] ?? 0),
+          `the alias *${alias.source} is not supported here: write the value out`
+        )
+      )
     },
     Pair: (_, { key }) => {
       if (isAlias(key) || (isScalar(key) && typeof key.value === 'string')) return

@@ -10,10 +10,14 @@ export interface Subnet {
   readonly last: number
 }
 
-/** The address as a number of 32 bits; undefined when it is none (leading zeros count as none: they read as octal elsewhere). */
+/**
+ * The address as a number of 32 bits; undefined when it is none (leading zeros count as none: they
+ * read as octal elsewhere).
+ */
 export function parseAddress(text: string): number | undefined {
   const parts = text.split('.')
-  if (parts.length !== 4 || !parts.every(part => /^(?:0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256)) return undefined
+  if (parts.length !== 4 || !parts.every(part => /^(?:0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256))
+    return undefined
   return parts.reduce((sum, part) => sum * 256 + Number(part), 0)
 }
 

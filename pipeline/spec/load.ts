@@ -20,11 +20,16 @@ export interface LoadRequest {
   readonly knownTargets: readonly string[]
 }
 
-/** Names of the appliances under root, sorted: folders of kickstarts/ with an appliance.yaml. Empty when there are none. */
+/**
+ * Names of the appliances under root, sorted: folders of kickstarts/ with an appliance.yaml. Empty
+ * when there are none.
+ */
 export async function listAppliances(root: string): Promise<readonly string[]> {
   const folder = join(root, 'kickstarts')
   const names = await readdir(folder).catch(noneWhenMissing)
-  const found = await Promise.all(names.map(async name => ((await isFile(join(folder, name, 'appliance.yaml'))) ? [name] : [])))
+  const found = await Promise.all(
+    names.map(async name => ((await isFile(join(folder, name, 'appliance.yaml'))) ? [name] : []))
+  )
   return found.flat().sort()
 }
 
@@ -32,7 +37,12 @@ export async function listAppliances(root: string): Promise<readonly string[]> {
  * Loads, validates and completes an appliance. Throws a PipelineError (exit 2): `appliance-unknown`, `appliance-none`,
  * `spec-unreadable`, or every fault of the description at once.
  */
-export async function loadAppliance({ root, name, set = [], knownTargets }: LoadRequest): Promise<LoadedAppliance> {
+export async function loadAppliance({
+  root,
+  name,
+  set = [],
+  knownTargets,
+}: LoadRequest): Promise<LoadedAppliance> {
   const known = await listAppliances(root)
   if (known.length === 0) throw applianceNone(root)
   if (!known.includes(name)) throw applianceUnknown(name, known)
@@ -43,19 +53,36 @@ export async function loadAppliance({ root, name, set = [], knownTargets }: Load
   const valid = validateSpec(file, text, set)
   const spec = applyDefaults(valid.written, { name, knownTargets })
   const directory = resolve(root, 'kickstarts', name)
-  const problems = [...checkRules(spec, knownTargets, valid.place), ...(await missingKickstart(spec, directory, valid))]
+  const problems = [
+    ...checkRules(spec, knownTargets, valid.place),
+    ...(await missingKickstart(spec, directory, valid)),
+  ]
   if (problems.length > 0) throw joinProblems(problems)
   return { spec, directory }
 }
 
-async function missingKickstart(spec: Spec, directory: string, { place }: ValidSpec): Promise<readonly PipelineError[]> {
+async function missingKickstart(
+  spec: Spec,
+  directory: string,
+  { place }: ValidSpec
+): Promise<readonly PipelineError[]> {
   if (await isFile(join(directory, spec.kickstart))) return []
   const hint = `Write kickstarts/${spec.name}/${spec.kickstart}, or name the one to use with the key kickstart.`
-  return [specRule(place(['kickstart']), 'kickstart', `there is no file ${spec.kickstart} in kickstarts/${spec.name}`, hint)]
+  return [
+    specRule(
+      place(['kickstart']),
+      'kickstart',
+      `there is no file ${spec.kickstart} in kickstarts/${spec.name}`,
+      hint
+    ),
+  ]
 }
 
 async function isFile(path: string): Promise<boolean> {
-  return await stat(path).then(found => found.isFile(), () => false)
+  return await stat(path).then(
+    found => found.isFile(),
+    () => false
+  )
 }
 
 function noneWhenMissing(error: NodeJS.ErrnoException): string[] {

@@ -1,4 +1,7 @@
-/** appliance.schema.json as data, and the questions asked of it: which keys there are, and what each takes. */
+/**
+ * appliance.schema.json as data, and the questions asked of it: which keys there are, and what each
+ * takes.
+ */
 import { createRequire } from 'node:module'
 
 /** The part of JSON Schema that appliance.schema.json uses. */
@@ -27,12 +30,16 @@ export function valueKeys(node: SchemaNode = applianceSchema, prefix = ''): read
   })
 }
 
-/** The node for a dotted key: members of an open group (`params.x`) included; undefined when there is no such key. */
+/**
+ * The node for a dotted key: members of an open group (`params.x`) included; undefined when there
+ * is no such key.
+ */
 export function nodeAt(path: readonly string[], from: SchemaNode = applianceSchema): SchemaNode | undefined {
   let node: SchemaNode | undefined = from
   for (const key of path) {
     const properties: Readonly<Record<string, SchemaNode>> = node.properties ?? {}
-    const open: SchemaNode | undefined = typeof node.additionalProperties === 'object' ? node.additionalProperties : undefined
+    const open: SchemaNode | undefined =
+      typeof node.additionalProperties === 'object' ? node.additionalProperties : undefined
     node = Object.hasOwn(properties, key) ? properties[key] : open
     if (!node) return undefined
   }

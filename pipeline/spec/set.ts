@@ -49,7 +49,8 @@ function parseValue(key: string, raw: string, node: SchemaNode): ParsedSet {
   const fault = document.errors[0] ?? document.warnings[0]
   const value: unknown = fault ? undefined : toPlain(document)
   if (node.type === 'string' && typeof value !== 'string') return { key, value: raw }
-  if (fault || value === undefined) return { problem: specSyntax('--set', `${key}: "${raw}" is not a YAML value`) }
+  if (fault || value === undefined)
+    return { problem: specSyntax('--set', `${key}: "${raw}" is not a YAML value`) }
   return { key, value }
 }
 

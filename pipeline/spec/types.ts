@@ -1,4 +1,7 @@
-/** What an appliance is: `Spec` is appliance.yaml after validation and defaults; every later module reads this. */
+/**
+ * What an appliance is: `Spec` is appliance.yaml after validation and defaults; every later module
+ * reads this.
+ */
 
 export type Family = 'debian' | 'el'
 
@@ -24,7 +27,10 @@ export interface Spec {
   readonly hardware: {
     readonly cpus: number
     readonly memoryMib: number
-    /** Virtual size of the golden disk, whole GiB (see facts: every format's geometry is satisfied then). */
+    /**
+     * Virtual size of the golden disk, whole GiB (see facts: every format's geometry is satisfied
+     * then).
+     */
     readonly diskGib: number
   }
   readonly nestedVirt: 'required' | 'off'
@@ -35,7 +41,10 @@ export interface Spec {
     readonly dhcpWaitSeconds: number
   }
   readonly cloud: {
-    /** First choice of subnet for the cloud's own bridge, CIDR of the bridge address; another is taken when it clashes with the uplink. */
+    /**
+     * First choice of subnet for the cloud's own bridge, CIDR of the bridge address; another is
+     * taken when it clashes with the uplink.
+     */
     readonly bridgeAddress: string
     readonly demoVmMemoryMib: number
   }

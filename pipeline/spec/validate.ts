@@ -1,4 +1,7 @@
-/** Validates the data of an appliance.yaml against the schema, and says every fault as `file:line: key: problem`. */
+/**
+ * Validates the data of an appliance.yaml against the schema, and says every fault as `file:line:
+ * key: problem`.
+ */
 import { Ajv } from 'ajv'
 import type { ErrorObject, ValidateFunction } from 'ajv'
 import { joinProblems } from '../errors/pipeline-error.js'
@@ -28,7 +31,9 @@ export function validateSpec(file: string, text: string, set: readonly string[] 
   const place = (path: KeyPath): string => (isSet(path, keys) ? '--set' : document.place(path))
   const validate = (compiled ??= compile())
   if (validate(data) && problems.length === 0) return { written: data, place }
-  const found = (validate.errors ?? []).map(error => explain(error, place)).filter(problem => problem !== undefined)
+  const found = (validate.errors ?? [])
+    .map(error => explain(error, place))
+    .filter(problem => problem !== undefined)
   throw joinProblems([...problems, ...found])
 }
 
@@ -65,7 +70,12 @@ function missing(path: KeyPath, name: string, place: (path: KeyPath) => string):
 }
 
 const kinds: Readonly<Record<string, string>> = {
-  string: 'text', integer: 'a whole number', number: 'a number', boolean: 'true or false', object: 'keys with values', array: 'a list',
+  string: 'text',
+  integer: 'a whole number',
+  number: 'a number',
+  boolean: 'true or false',
+  object: 'keys with values',
+  array: 'a list',
 }
 
 function problemOf(error: ErrorObject): string {
@@ -73,7 +83,10 @@ function problemOf(error: ErrorObject): string {
   const found = `, found ${describe(data)}`
   switch (keyword) {
     case 'type':
-      return `must be ${[params['type']].flat().map(type => kinds[type as string]).join(' or ')}${found}`
+      return `must be ${[params['type']]
+        .flat()
+        .map(type => kinds[type as string])
+        .join(' or ')}${found}`
     case 'enum':
       return `must be ${(params['allowedValues'] as string[]).join(' or ')}${found}`
     case 'minimum':
@@ -94,7 +107,9 @@ function problemOf(error: ErrorObject): string {
 /** The trap of `release: 7.9`: YAML reads a number, and 7.10 would even lose its zero. */
 function hintOf({ keyword, params, data }: ErrorObject): string | undefined {
   const wantsText = keyword === 'type' && params['type'] === 'string'
-  return wantsText && (typeof data === 'number' || typeof data === 'boolean') ? `Write it in quotes: "${data}".` : undefined
+  return wantsText && (typeof data === 'number' || typeof data === 'boolean')
+    ? `Write it in quotes: "${data}".`
+    : undefined
 }
 
 function describe(value: unknown): string {
@@ -105,6 +120,9 @@ function describe(value: unknown): string {
 }
 
 function toPath(pointer: string): KeyPath {
-  const parts = pointer.split('/').slice(1).map(part => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+  const parts = pointer
+    .split('/')
+    .slice(1)
+    .map(part => part.replaceAll('~1', '/').replaceAll('~0', '~'))
   return parts.map(part => (/^\d+$/.test(part) ? Number(part) : part))
 }

@@ -13,13 +13,19 @@ export async function targetNames(folder: URL = here): Promise<readonly string[]
   return [...new Set(names)].filter(name => !noTargets.has(name)).sort()
 }
 
-/** All targets, sorted by name. Errors: `target-file-wrong` (a bug of ours) when a file does not keep the contract. */
+/**
+ * All targets, sorted by name. Errors: `target-file-wrong` (a bug of ours) when a file does not
+ * keep the contract.
+ */
 export async function loadTargets(folder: URL = here): Promise<readonly Target[]> {
   const names = await targetNames(folder)
   return await Promise.all(names.map(name => loadTarget(name, folder)))
 }
 
-/** The named targets in the order of `all`, each once; the name `all` stands for every target. Errors: `target-unknown`, `target-none-chosen` (exit 2). */
+/**
+ * The named targets in the order of `all`, each once; the name `all` stands for every target.
+ * Errors: `target-unknown`, `target-none-chosen` (exit 2).
+ */
 export function selectTargets(all: readonly Target[], names: readonly string[]): readonly Target[] {
   const known = all.map(target => target.name)
   if (names.length === 0) throw targetNoneChosen(known)
@@ -30,10 +36,14 @@ export function selectTargets(all: readonly Target[], names: readonly string[]):
 
 async function loadTarget(name: string, folder: URL): Promise<Target> {
   // The compiled name also under a loader that runs the TypeScript source: it maps .js to .ts.
-  const { default: target } = (await import(new URL(`${name}.js`, folder).href)) as { default?: Partial<Target> }
+  const { default: target } = (await import(new URL(`${name}.js`, folder).href)) as {
+    default?: Partial<Target>
+  }
   if (!target) throw targetFileWrong(`${name}.ts`, 'has no default export')
   if (target.name !== name) throw targetFileWrong(`${name}.ts`, `names its target "${target.name}"`)
-  const missing = (['summary', 'from', 'tools', 'guest', 'plan', 'export', 'verify'] as const).filter(key => target[key] === undefined)
+  const missing = (['summary', 'from', 'tools', 'guest', 'plan', 'export', 'verify'] as const).filter(
+    key => target[key] === undefined
+  )
   if (missing.length > 0) throw targetFileWrong(`${name}.ts`, `lacks ${missing.join(', ')}`)
   return target as Target
 }

@@ -10,7 +10,17 @@ import { needOf } from '../tools/need.js'
 import { portabilityProblems, readQcow2Header } from '../tools/qcow2-header.js'
 import { checkCommand, compareCommand, convertCommand, parseCheck } from '../tools/qemu-img.js'
 import type { ImageFile } from '../tools/qemu-img.js'
-import type { Artifact, ArtifactPlan, BootPlan, ExportInput, PassedCheck, PlanInput, Target, TargetDeps, VerifyInput } from './types.js'
+import type {
+  Artifact,
+  ArtifactPlan,
+  BootPlan,
+  ExportInput,
+  PassedCheck,
+  PlanInput,
+  Target,
+  TargetDeps,
+  VerifyInput,
+} from './types.js'
 
 const bytesPerGib = 1024 ** 3
 const clusterBytes = 65536
@@ -29,7 +39,11 @@ function diskName({ spec, version }: { spec: Spec; version: string }): string {
 }
 
 function plan({ spec, version, usedBytes }: PlanInput): readonly ArtifactPlan[] {
-  const disk = { name: diskName({ spec, version }), mediaType: 'application/x-qemu-disk', estimatedBytes: Math.round(usedBytes * compressedShare) }
+  const disk = {
+    name: diskName({ spec, version }),
+    mediaType: 'application/x-qemu-disk',
+    estimatedBytes: Math.round(usedBytes * compressedShare),
+  }
   return [disk, ...descriptors]
 }
 
@@ -40,12 +54,15 @@ async function exportKvm(input: ExportInput, { run, render }: TargetDeps): Promi
   const options = { compat: '1.1', compression_type: 'zlib', cluster_size: clusterBytes }
   await run(convertCommand({ from: goldenDisk, to: disk, compress: true, options }), { reason: 'export kvm' })
   const data = descriptorData(input)
-  for (const { name } of descriptors) await writeFileAtomic(join(directory, name), await render(`kvm/${name}.hbs`, data))
+  for (const { name } of descriptors)
+    await writeFileAtomic(join(directory, name), await render(`kvm/${name}.hbs`, data))
   await chmod(join(directory, 'start.sh'), 0o755)
-  return await Promise.all(plan({ ...input, usedBytes: 0 }).map(async ({ name, mediaType }) => {
-    const { size, mode } = await stat(join(directory, name))
-    return { name, mediaType, bytes: size, executable: (mode & 0o100) !== 0 }
-  }))
+  return await Promise.all(
+    plan({ ...input, usedBytes: 0 }).map(async ({ name, mediaType }) => {
+      const { size, mode } = await stat(join(directory, name))
+      return { name, mediaType, bytes: size, executable: (mode & 0o100) !== 0 }
+    })
+  )
 }
 
 function descriptorData({ spec, version }: { spec: Spec; version: string }): object {
@@ -101,7 +118,9 @@ async function checkHeader(input: VerifyInput): Promise<Verdict> {
   const header = await readQcow2Header(join(input.directory, file))
   const problems = header ? portabilityProblems(header, { virtualBytes, clusterBytes }) : ['is no qcow2 file']
   if (problems.length > 0) return { file, problems }
-  return { found: `version 3, zlib, ${clusterBytes / 1024} KiB clusters, ${input.spec.hardware.diskGib} GiB, no backing file` }
+  return {
+    found: `version 3, zlib, ${clusterBytes / 1024} KiB clusters, ${input.spec.hardware.diskGib} GiB, no backing file`,
+  }
 }
 
 async function checkStructure(input: VerifyInput, { run }: TargetDeps): Promise<Verdict> {
@@ -110,22 +129,35 @@ async function checkStructure(input: VerifyInput, { run }: TargetDeps): Promise<
   // 1: qemu-img could not even open it, and says why instead of counting.
   if (answer.exitCode === 1) return { file, problems: [`cannot be checked: ${lastLine(answer.stderr)}`] }
   const { corruptions, leaks, checkErrors, allocatedClusters } = parseCheck(answer.stdout)
-  if (corruptions + leaks + checkErrors === 0) return { found: `qemu-img check finds no fault in ${allocatedClusters} clusters` }
-  return { file, problems: [`is damaged: ${corruptions} corruptions, ${leaks} leaks, ${checkErrors} unreadable parts`] }
+  if (corruptions + leaks + checkErrors === 0)
+    return { found: `qemu-img check finds no fault in ${allocatedClusters} clusters` }
+  return {
+    file,
+    problems: [`is damaged: ${corruptions} corruptions, ${leaks} leaks, ${checkErrors} unreadable parts`],
+  }
 }
 
 async function checkContent(input: VerifyInput, { run }: TargetDeps): Promise<Verdict> {
   if (!input.goldenDisk) return { found: 'not compared: the golden disk is not on this host' }
-  const answer = await run(compareCommand(input.goldenDisk, diskFile(input)), { okCodes: [0, 1], reason: 'verify kvm' })
+  const answer = await run(compareCommand(input.goldenDisk, diskFile(input)), {
+    okCodes: [0, 1],
+    reason: 'verify kvm',
+  })
   if (answer.exitCode === 0) return { found: 'qemu-img compare: identical' }
-  return { file: diskName(input), problems: [`does not hold what the golden disk holds: ${lastLine(answer.stdout)}`] }
+  return {
+    file: diskName(input),
+    problems: [`does not hold what the golden disk holds: ${lastLine(answer.stdout)}`],
+  }
 }
 
 async function checkDomain({ directory }: VerifyInput, { run }: TargetDeps): Promise<Verdict> {
   const file = 'domain.xml'
   // 1: not well formed, 3: not valid; with the other codes virt-xml-validate did not come to look at it.
-  const answer = await run(['virt-xml-validate', join(directory, file), 'domain'], { okCodes: [0, 1, 3], reason: 'verify kvm' })
-  if (answer.exitCode === 0) return { found: 'valid by libvirt\'s schema' }
+  const answer = await run(['virt-xml-validate', join(directory, file), 'domain'], {
+    okCodes: [0, 1, 3],
+    reason: 'verify kvm',
+  })
+  if (answer.exitCode === 0) return { found: "valid by libvirt's schema" }
   return { file, problems: [`is not valid: ${answer.stderr.split('\n')[0]}`] }
 }
 
@@ -134,7 +166,9 @@ async function checkScript({ directory }: VerifyInput, { run }: TargetDeps): Pro
   const { mode } = await stat(join(directory, file))
   if ((mode & 0o111) !== 0o111) return { file, problems: ['is not executable'] }
   const answer = await run(['sh', '-n', join(directory, file)], { okCodes: [0, 2], reason: 'verify kvm' })
-  return answer.exitCode === 0 ? { found: 'executable, sh reads it' } : { file, problems: [`is no shell script: ${lastLine(answer.stderr)}`] }
+  return answer.exitCode === 0
+    ? { found: 'executable, sh reads it' }
+    : { file, problems: [`is no shell script: ${lastLine(answer.stderr)}`] }
 }
 
 function diskFile(input: VerifyInput): ImageFile {
@@ -147,8 +181,17 @@ function lastLine(text: string): string {
 }
 
 function boots({ spec, version }: PlanInput): readonly BootPlan[] {
-  const hardware = { disk: diskName({ spec, version }), diskFormat: 'qcow2', machine: 'q35', diskDevice: 'virtio-blk-pci', networkDevice: 'virtio-net-pci' }
-  return [{ name: 'bios', firmware: 'bios', ...hardware }, { name: 'uefi', firmware: 'uefi', ...hardware }]
+  const hardware = {
+    disk: diskName({ spec, version }),
+    diskFormat: 'qcow2',
+    machine: 'q35',
+    diskDevice: 'virtio-blk-pci',
+    networkDevice: 'virtio-net-pci',
+  }
+  return [
+    { name: 'bios', firmware: 'bios', ...hardware },
+    { name: 'uefi', firmware: 'uefi', ...hardware },
+  ]
 }
 
 const kvm: Target = {

@@ -1,9 +1,15 @@
-/** What a target is: data first, then what it plans, writes and checks; every file beside this one (but index.ts) implements it. */
+/**
+ * What a target is: data first, then what it plans, writes and checks; every file beside this one
+ * (but index.ts) implements it.
+ */
 import type { Run } from '../tools/command.js'
 import type { ToolNeed } from '../tools/need.js'
 import type { Family, Spec } from '../spec/types.js'
 
-/** What the guest must carry to run on the target; the plan merges the needs of every target of the spec. */
+/**
+ * What the guest must carry to run on the target; the plan merges the needs of every target of the
+ * spec.
+ */
 export interface GuestNeeds {
   readonly packages: Readonly<Record<Family, readonly string[]>>
   /** Kernel modules without which the disk is not found: they must be in the initramfs. */
@@ -89,7 +95,10 @@ export interface BootPlan {
 
 export interface TargetDeps {
   readonly run: Run
-  /** Renders templates/<file> with the data; the engine comes later in the import order, so it is handed in. */
+  /**
+   * Renders templates/<file> with the data; the engine comes later in the import order, so it is
+   * handed in.
+   */
   readonly render: (file: string, data: object) => Promise<string>
 }
 

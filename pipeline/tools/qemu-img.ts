@@ -26,8 +26,19 @@ export interface Convert {
 export function convertCommand({ from, to, compress = false, options = {} }: Convert): Command {
   const pairs = Object.entries(options).map(([key, value]) => `${key}=${value}`)
   return [
-    'qemu-img', 'convert', '-f', from.format, '-O', to.format, '-t', 'writeback',
-    ...(compress ? ['-c'] : []), ...(pairs.length > 0 ? ['-o', pairs.join(',')] : []), '--', from.path, to.path,
+    'qemu-img',
+    'convert',
+    '-f',
+    from.format,
+    '-O',
+    to.format,
+    '-t',
+    'writeback',
+    ...(compress ? ['-c'] : []),
+    ...(pairs.length > 0 ? ['-o', pairs.join(',')] : []),
+    '--',
+    from.path,
+    to.path,
   ]
 }
 
@@ -61,11 +72,21 @@ export interface ImageInfo {
 /** Reads `qemu-img info --output=json`. Errors: `tool-answer-unknown` (exit 4). */
 export function parseInfo(stdout: string): ImageInfo {
   const answer = parseObject(stdout)
-  const { format, 'virtual-size': virtualBytes, 'actual-size': allocatedBytes, 'backing-filename': backingFile } = answer
+  const {
+    format,
+    'virtual-size': virtualBytes,
+    'actual-size': allocatedBytes,
+    'backing-filename': backingFile,
+  } = answer
   if (typeof format !== 'string' || typeof virtualBytes !== 'number' || typeof allocatedBytes !== 'number') {
     throw toolAnswerUnknown('qemu-img info', 'format, virtual-size or actual-size is missing')
   }
-  return { format, virtualBytes, allocatedBytes, backingFile: typeof backingFile === 'string' ? backingFile : undefined }
+  return {
+    format,
+    virtualBytes,
+    allocatedBytes,
+    backingFile: typeof backingFile === 'string' ? backingFile : undefined,
+  }
 }
 
 export interface ImageCheck {
@@ -82,7 +103,8 @@ export interface ImageCheck {
 export function parseCheck(stdout: string): ImageCheck {
   const answer = parseObject(stdout)
   const count = (key: string): number => (typeof answer[key] === 'number' ? answer[key] : 0)
-  if (typeof answer['check-errors'] !== 'number') throw toolAnswerUnknown('qemu-img check', 'check-errors is missing')
+  if (typeof answer['check-errors'] !== 'number')
+    throw toolAnswerUnknown('qemu-img check', 'check-errors is missing')
   return {
     corruptions: count('corruptions'),
     leaks: count('leaks'),

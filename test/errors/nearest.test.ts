@@ -6,8 +6,15 @@ const known = ['cpus', 'memoryMib', 'diskGib', 'kvm', 'vmware']
 
 t.test('finds the word that was meant', async t => {
   const cases: Record<string, string | undefined> = {
-    cpu: 'cpus', memoryMb: 'memoryMib', MEMORYMIB: 'memoryMib', diskGbi: 'diskGib', kmv: 'kvm', vmwere: 'vmware',
-    colour: undefined, x: undefined, '': undefined,
+    cpu: 'cpus',
+    memoryMb: 'memoryMib',
+    MEMORYMIB: 'memoryMib',
+    diskGbi: 'diskGib',
+    kmv: 'kvm',
+    vmwere: 'vmware',
+    colour: undefined,
+    x: undefined,
+    '': undefined,
   }
   for (const [word, wanted] of Object.entries(cases)) t.equal(nearest(word, known), wanted, `"${word}"`)
 })

@@ -5,7 +5,10 @@ import { renderTemplate } from '../../pipeline/render/engine.js'
 
 const data = {
   spec: { hostname: 'box', cpus: 2, none: null, params: {} },
-  list: [{ name: 'a', tags: ['x', 'y'] }, { name: 'b', tags: [] }],
+  list: [
+    { name: 'a', tags: ['x', 'y'] },
+    { name: 'b', tags: [] },
+  ],
   words: ['one', 'two'],
   empty: [],
   zero: 0,
@@ -55,14 +58,19 @@ t.test('an unknown value is a fault in any position', async t => {
 })
 
 t.test('null and groups of values are faults where they would be printed', async t => {
-  const noValue = 'error: a.hbs:1: "spec.none" has no value here (Give it one, or guard the line with {{#if spec.none}}.)'
+  const noValue =
+    'error: a.hbs:1: "spec.none" has no value here (Give it one, or guard the line with {{#if spec.none}}.)'
   const cases: Record<string, string> = {
     '{{spec.none}}': noValue,
     '{{sh spec.none}}': noValue,
-    '{{spec}}': 'error: a.hbs:1: "spec" is not a single value (Name one of its values, or write {{json spec}}.)',
-    '{{words}}': 'error: a.hbs:1: "words" is not a single value (Name one of its values, or write {{json words}}.)',
-    '{{#each words}}{{..}}{{/each}}': 'error: a.hbs:1: ".." is not a single value (Name one of its values, or write {{json ..}}.)',
-    '{{#each spec.hostname}}a{{/each}}': 'error: a.hbs:1: each takes a list or group, "spec.hostname" is a single value',
+    '{{spec}}':
+      'error: a.hbs:1: "spec" is not a single value (Name one of its values, or write {{json spec}}.)',
+    '{{words}}':
+      'error: a.hbs:1: "words" is not a single value (Name one of its values, or write {{json words}}.)',
+    '{{#each words}}{{..}}{{/each}}':
+      'error: a.hbs:1: ".." is not a single value (Name one of its values, or write {{json ..}}.)',
+    '{{#each spec.hostname}}a{{/each}}':
+      'error: a.hbs:1: each takes a list or group, "spec.hostname" is a single value',
   }
   for (const [text, wanted] of Object.entries(cases)) t.equal(render(text), wanted, text)
 })
@@ -78,8 +86,10 @@ t.test('prints what Handlebars prints wherever it finds no fault', async t => {
   const cases: Record<string, string> = {
     '{{spec.hostname}} {{spec.cpus}} {{zero}} {{off}}': 'box 2 0 false',
     '{{#each words}}{{@index}}={{this}}{{#unless @last}}, {{/unless}}{{/each}}': '0=one, 1=two',
-    '{{#each list}}{{name}}:{{#each tags}}{{../name}}{{@../index}}{{this}}{{else}}none{{/each}};{{/each}}': 'a:a0xa0y;b:none;',
-    '{{#each list as |item at|}}{{at}}{{item.name}}{{#each item.tags as |tag|}}{{item.name}}{{tag}}{{/each}}{{/each}}': '0aaxay1b',
+    '{{#each list}}{{name}}:{{#each tags}}{{../name}}{{@../index}}{{this}}{{else}}none{{/each}};{{/each}}':
+      'a:a0xa0y;b:none;',
+    '{{#each list as |item at|}}{{at}}{{item.name}}{{#each item.tags as |tag|}}{{item.name}}{{tag}}{{/each}}{{/each}}':
+      '0aaxay1b',
     '{{#each spec.params}}a{{else}}none{{/each}}': 'none',
     '{{#with spec}}{{hostname}} {{../zero}} {{@root.off}}{{/with}}': 'box 0 false',
     '{{#with spec as |s|}}{{s.hostname}}{{/with}}': 'box',
@@ -103,7 +113,8 @@ t.test('names unknown helpers and what is not offered', async t => {
     '{{> header}}': 'error: a.hbs:1: partials are not supported here (Write the text itself.)',
     '{{> (lookup spec "x")}}': 'error: a.hbs:1: partials are not supported here (Write the text itself.)',
     '{{#> layout}}x{{/layout}}': 'error: a.hbs:1: partials are not supported here (Write the text itself.)',
-    '{{#*inline "x"}}y{{/inline}}': 'error: a.hbs:1: decorators are not supported here (Write the text itself.)',
+    '{{#*inline "x"}}y{{/inline}}':
+      'error: a.hbs:1: decorators are not supported here (Write the text itself.)',
     '{{"text"}}': 'error: a.hbs:1: literals as output are not supported here (Write the text itself.)',
     '{{#if zero as |x|}}{{/if}}': 'error: a.hbs:1: if gives no names with "as"',
     '{{#if zero off}}{{/if}}': 'error: a.hbs:1: if takes one value, found 2',
@@ -112,11 +123,14 @@ t.test('names unknown helpers and what is not offered', async t => {
   for (const [text, wanted] of Object.entries(cases)) t.equal(render(text), wanted, text)
 })
 
-t.test('says all faults at once with their lines, a loop\'s only once', async t => {
-  t.equal(render('{{spec.a}}\n{{#each words}}\n{{nope.x}}\n{{/each}}\n{{zeros}}'), [
-    'error: 3 problems:',
-    'a.hbs:1: unknown value "spec.a" (Known here: hostname, cpus, none, params.)',
-    'a.hbs:3: unknown value "nope.x" (The name before its last dot is a single value.)',
-    'a.hbs:5: unknown value "zeros" (Did you mean "zero"?)',
-  ].join('\n  '))
+t.test("says all faults at once with their lines, a loop's only once", async t => {
+  t.equal(
+    render('{{spec.a}}\n{{#each words}}\n{{nope.x}}\n{{/each}}\n{{zeros}}'),
+    [
+      'error: 3 problems:',
+      'a.hbs:1: unknown value "spec.a" (Known here: hostname, cpus, none, params.)',
+      'a.hbs:3: unknown value "nope.x" (The name before its last dot is a single value.)',
+      'a.hbs:5: unknown value "zeros" (Did you mean "zero"?)',
+    ].join('\n  ')
+  )
 })

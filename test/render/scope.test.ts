@@ -18,11 +18,14 @@ t.test('resolves values and says what is known where a path breaks off', async t
   t.same(resolvePath(path('@index', ['index'], 0, true), outer), { known: ['root'] })
 })
 
-t.test('what lies under null is unknown where it is printed, and nobody\'s business where it is not', async t => {
-  const below = path('a.none.x', ['a', 'none', 'x'])
-  t.same(resolvePath(below, outer), { known: undefined })
-  t.same(resolvePath(below, { ...outer, live: false }), { value: anything })
-})
+t.test(
+  "what lies under null is unknown where it is printed, and nobody's business where it is not",
+  async t => {
+    const below = path('a.none.x', ['a', 'none', 'x'])
+    t.same(resolvePath(below, outer), { known: undefined })
+    t.same(resolvePath(below, { ...outer, live: false }), { value: anything })
+  }
+)
 
 t.test('a block that keeps `this` adds no step for ../', async t => {
   t.equal(enter(outer, outer.contexts[0]).contexts.length, 1)

@@ -24,7 +24,7 @@ t.test('keeps what was written, also inside a group', async t => {
   t.same(spec.hardware, { cpus: 8, memoryMib: 4096, diskGib: 10 })
 })
 
-t.test('the schema\'s defaults are the same, and none is missing there', async t => {
+t.test("the schema's defaults are the same, and none is missing there", async t => {
   const shown: Record<string, unknown> = {}
   for (const key of valueKeys()) {
     const node = nodeAt(key.split('.'))
@@ -45,7 +45,8 @@ t.test('every key of the schema is in the complete spec', async t => {
 function flatten(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const flat: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(values)) {
-    const isGroup = typeof value === 'object' && !Array.isArray(value) && Object.keys(value as object).length > 0
+    const isGroup =
+      typeof value === 'object' && !Array.isArray(value) && Object.keys(value as object).length > 0
     if (!isGroup) flat[key] = value
     else for (const [inner, item] of Object.entries(value as object)) flat[`${key}.${inner}`] = item
   }

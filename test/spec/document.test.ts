@@ -14,7 +14,10 @@ function problemsOf(text: string): string {
 }
 
 t.test('gives the data and the line of each key', async t => {
-  const { data, place } = parseSpecDocument('a.yaml', '# title\ntitle: x\nhardware:\n  cpus: 2\ntargets:\n  - kvm\n  - vmware\n')
+  const { data, place } = parseSpecDocument(
+    'a.yaml',
+    '# title\ntitle: x\nhardware:\n  cpus: 2\ntargets:\n  - kvm\n  - vmware\n'
+  )
   t.same(data, { title: 'x', hardware: { cpus: 2 }, targets: ['kvm', 'vmware'] })
   t.equal(place(['title']), 'a.yaml:2')
   t.equal(place(['hardware', 'cpus']), 'a.yaml:4')
@@ -30,7 +33,8 @@ t.test('says what is wrong with broken YAML, and on which line', async t => {
     'a:\n\t- b\n': 'error: a.yaml:2: tabs are not allowed as indentation',
     'a: 1\nb: "\\q"\n': 'error: a.yaml:2: invalid escape sequence \\q',
     'a: !secret x\n': 'error: a.yaml:1: unresolved tag: !secret',
-    '--- {a: 1}\n--- {a: 2}\n': 'error: a.yaml:2: source contains multiple documents; please use YAML.parseAllDocuments()',
+    '--- {a: 1}\n--- {a: 2}\n':
+      'error: a.yaml:2: source contains multiple documents; please use YAML.parseAllDocuments()',
     'a: 1\n? [x]\n: 3\n': 'error: a.yaml:2: a key must be a plain word',
     '7: x\n': 'error: a.yaml:1: a key must be a plain word',
   }
@@ -38,11 +42,14 @@ t.test('says what is wrong with broken YAML, and on which line', async t => {
 })
 
 t.test('refuses aliases, so none can blow up or turn in a circle', async t => {
-  const refused = (line: number, name: string) => `a.yaml:${line}: the alias *${name} is not supported here: write the value out`
+  const refused = (line: number, name: string) =>
+    `a.yaml:${line}: the alias *${name} is not supported here: write the value out`
   t.equal(problemsOf('a: &a [*a]\n'), `error: ${refused(1, 'a')}`)
   t.equal(problemsOf('a: *nowhere\n'), `error: ${refused(1, 'nowhere')}`)
-  t.equal(problemsOf('a: &a [x]\nb: &b [*a, *a]\nc: [*b]\n'),
-    ['error: 3 problems:', refused(2, 'a'), refused(2, 'a'), refused(3, 'b')].join('\n  '))
+  t.equal(
+    problemsOf('a: &a [x]\nb: &b [*a, *a]\nc: [*b]\n'),
+    ['error: 3 problems:', refused(2, 'a'), refused(2, 'a'), refused(3, 'b')].join('\n  ')
+  )
 })
 
 t.test('writes a key as it is typed for --set', async t => {

@@ -1,6 +1,13 @@
 /** Addresses and subnets: what is read, what is refused, what overlaps. */
 import t from 'tap'
-import { formatAddress, formatSubnet, isHostAddress, overlap, parseAddress, parseSubnet } from '../../pipeline/spec/ipv4.js'
+import {
+  formatAddress,
+  formatSubnet,
+  isHostAddress,
+  overlap,
+  parseAddress,
+  parseSubnet,
+} from '../../pipeline/spec/ipv4.js'
 import type { Subnet } from '../../pipeline/spec/ipv4.js'
 
 function subnet(text: string): Subnet {
@@ -16,13 +23,30 @@ t.test('reads an address and writes it back', async t => {
 })
 
 t.test('refuses what is no address', async t => {
-  for (const text of ['', '1.2.3', '1.2.3.4.5', '256.0.0.1', '1.2.3.x', '01.2.3.4', '1..2.3', ' 1.2.3.4', '-1.2.3.4']) {
+  for (const text of [
+    '',
+    '1.2.3',
+    '1.2.3.4.5',
+    '256.0.0.1',
+    '1.2.3.x',
+    '01.2.3.4',
+    '1..2.3',
+    ' 1.2.3.4',
+    '-1.2.3.4',
+  ]) {
     t.equal(parseAddress(text), undefined, `"${text}"`)
   }
 })
 
 t.test('refuses what is no subnet', async t => {
-  for (const text of ['10.0.0.1', '10.0.0.1/', '10.0.0.1/33', '10.0.0.1/08', '10.0.0.1/8/8', '10.0.0.256/8']) {
+  for (const text of [
+    '10.0.0.1',
+    '10.0.0.1/',
+    '10.0.0.1/33',
+    '10.0.0.1/08',
+    '10.0.0.1/8/8',
+    '10.0.0.256/8',
+  ]) {
     t.equal(parseSubnet(text), undefined, `"${text}"`)
   }
 })
@@ -33,17 +57,25 @@ t.test('a subnet knows its first and last address', async t => {
   t.equal(formatSubnet(subnet('200.1.2.3/0')), '0.0.0.0/0')
 })
 
-t.test('first and last address are no machine\'s', async t => {
+t.test("first and last address are no machine's", async t => {
   const net = subnet('10.0.0.5/24')
   const cases: Record<string, boolean> = {
-    '10.0.0.0': false, '10.0.0.1': true, '10.0.0.254': true, '10.0.0.255': false, '10.0.1.1': false, '9.255.255.255': false,
+    '10.0.0.0': false,
+    '10.0.0.1': true,
+    '10.0.0.254': true,
+    '10.0.0.255': false,
+    '10.0.1.1': false,
+    '9.255.255.255': false,
   }
-  for (const [text, wanted] of Object.entries(cases)) t.equal(isHostAddress(parseAddress(text) ?? -1, net), wanted, text)
+  for (const [text, wanted] of Object.entries(cases))
+    t.equal(isHostAddress(parseAddress(text) ?? -1, net), wanted, text)
 })
 
 t.test('subnets overlap when one lies in the other, whichever is named first', async t => {
   const cases: Record<string, boolean> = {
-    '10.0.0.0/8 10.86.0.1/24': true, '10.86.0.1/24 10.86.1.1/24': false, '10.86.0.1/24 10.86.0.200/25': true,
+    '10.0.0.0/8 10.86.0.1/24': true,
+    '10.86.0.1/24 10.86.1.1/24': false,
+    '10.86.0.1/24 10.86.0.200/25': true,
     '10.86.0.0/25 10.86.0.128/25': false,
   }
   for (const [pair, wanted] of Object.entries(cases)) {

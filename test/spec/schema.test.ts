@@ -3,7 +3,11 @@ import t from 'tap'
 import { applianceSchema, keysIn, nodeAt, valueKeys } from '../../pipeline/spec/schema.js'
 
 t.test('lists the keys of a group and the keys that hold values', async t => {
-  t.same(keysIn(nodeAt(['hardware']) ?? {}, 'hardware'), ['hardware.cpus', 'hardware.memoryMib', 'hardware.diskGib'])
+  t.same(keysIn(nodeAt(['hardware']) ?? {}, 'hardware'), [
+    'hardware.cpus',
+    'hardware.memoryMib',
+    'hardware.diskGib',
+  ])
   const keys = valueKeys()
   t.ok(keys.includes('hardware.cpus') && keys.includes('title') && keys.includes('params'))
   t.notOk(keys.includes('hardware'))

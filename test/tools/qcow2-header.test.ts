@@ -12,7 +12,14 @@ t.test('reads headers that qemu-img writes', async t => {
     return await readQcow2Header(path)
   }
   const plain = {
-    version: 3, backingFile: false, clusterBytes: 65536, virtualBytes: 67108864, encrypted: false, snapshots: 0, incompatibleFeatures: 0n, compression: 'zlib',
+    version: 3,
+    backingFile: false,
+    clusterBytes: 65536,
+    virtualBytes: 67108864,
+    encrypted: false,
+    snapshots: 0,
+    incompatibleFeatures: 0n,
+    compression: 'zlib',
   }
   t.same(await header('compat=1.1'), plain)
   t.same(await header('compat=0.10'), { ...plain, version: 2 })
@@ -22,8 +29,13 @@ t.test('reads headers that qemu-img writes', async t => {
 })
 
 t.test('what is no qcow2 has no header', async t => {
-  const directory = t.testdir({ empty: '', text: 'x'.repeat(200), short: Buffer.from('514649fb00000003', 'hex') })
-  for (const name of ['empty', 'text', 'short']) t.equal(await readQcow2Header(`${directory}/${name}`), undefined, name)
+  const directory = t.testdir({
+    empty: '',
+    text: 'x'.repeat(200),
+    short: Buffer.from('514649fb00000003', 'hex'),
+  })
+  for (const name of ['empty', 'text', 'short'])
+    t.equal(await readQcow2Header(`${directory}/${name}`), undefined, name)
   const future = Buffer.alloc(112)
   future.writeUInt32BE(0x514649fb, 0)
   future.writeUInt32BE(4, 4)
@@ -33,10 +45,25 @@ t.test('what is no qcow2 has no header', async t => {
 t.test('names every reason not to hand a file out', async t => {
   const wanted = { virtualBytes: 1024, clusterBytes: 65536 }
   const sound = {
-    version: 3, backingFile: false, ...wanted, encrypted: false, snapshots: 0, incompatibleFeatures: 0n, compression: 'zlib',
+    version: 3,
+    backingFile: false,
+    ...wanted,
+    encrypted: false,
+    snapshots: 0,
+    incompatibleFeatures: 0n,
+    compression: 'zlib',
   } as const
   t.same(portabilityProblems(sound, wanted), [])
-  t.same(portabilityProblems({ ...sound, incompatibleFeatures: 1n, encrypted: true, snapshots: 2, backingFile: true }, wanted), [
-    'was left dirty or needs features that old QEMUs lack (bits 1)', 'depends on a backing file', 'is encrypted', 'holds snapshots: 2',
-  ])
+  t.same(
+    portabilityProblems(
+      { ...sound, incompatibleFeatures: 1n, encrypted: true, snapshots: 2, backingFile: true },
+      wanted
+    ),
+    [
+      'was left dirty or needs features that old QEMUs lack (bits 1)',
+      'depends on a backing file',
+      'is encrypted',
+      'holds snapshots: 2',
+    ]
+  )
 })
