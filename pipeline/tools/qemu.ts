@@ -94,9 +94,3 @@ function formatForward({ hostPort, guestPort }: PortForward): string {
 function escapeOption(value: string): string {
   return value.replaceAll(',', ',,')
 }
-
-/** A fresh copy-on-write layer; the file below is not written to. @param sizeGib larger than the disk below: an enlarged disk */
-export function overlayCommand(base: { path: string; format: string }, overlay: string, sizeGib?: number): Command {
-  const command: Command = ['qemu-img', 'create', '-q', '-f', 'qcow2', '-F', base.format, '-b', base.path, overlay]
-  return sizeGib === undefined ? command : [...command, `${sizeGib}G`]
-}

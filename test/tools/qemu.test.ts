@@ -1,6 +1,6 @@
 /** qemu: command lines for every firmware and disk bus. */
 import t from 'tap'
-import { diskVmCommand, knownDiskDevices, overlayCommand } from '../../pipeline/tools/qemu.js'
+import { diskVmCommand, knownDiskDevices } from '../../pipeline/tools/qemu.js'
 import type { DiskVm } from '../../pipeline/tools/qemu.js'
 
 const vm: DiskVm = {
@@ -50,12 +50,4 @@ for (const [device, wanted] of Object.entries({
 t.test('refuses a disk device it does not know', async t => {
   const wrong = () => diskVmCommand({ ...vm, disk: { ...vm.disk, device: 'floppy' } })
   t.throws(wrong, new TypeError(`unknown disk device "floppy"; known: ${knownDiskDevices.join(', ')}`))
-})
-
-t.test('names the format of the file below an overlay, and may enlarge it', async t => {
-  const base = { path: '/a.qcow2', format: 'qcow2' }
-  t.strictSame(overlayCommand(base, '/o', 12), [
-    'qemu-img', 'create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', '/a.qcow2', '/o', '12G',
-  ])
-  t.equal(overlayCommand(base, '/o').at(-1), '/o')
 })

@@ -1,0 +1,114 @@
+/** Audit: whether the disk will boot on every target, by either firmware, and set itself up. */
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { readInitramfs } from '../tools/initramfs.js'
+import type { Initramfs } from '../tools/initramfs.js'
+import type { AuditCheck } from './audit-leftovers.js'
+import type { SealedDisk } from './sealed-disk.js'
+
+const modulesFolder = '/usr/lib/modules'
+const initrdName = /^\/boot\/initrd\.img-(.+)$/
+
+export interface Kernel {
+  /** `6.12.0-1-amd64` */
+  readonly release: string
+  readonly initramfs: Initramfs
+  /** Names of the modules built into the kernel, of those in the initramfs, and of those on the disk. */
+  readonly builtIn: ReadonlySet<string>
+  readonly early: ReadonlySet<string>
+  readonly onDisk: ReadonlySet<string>
+}
+
+/** Every kernel in /boot with what it carries. Errors: those of Run. */
+export async function readKernels(disk: SealedDisk): Promise<readonly Kernel[]> {
+  const kernels: Kernel[] = []
+  for (const { path } of disk.below('/boot')) {
+    const release = initrdName.exec(path)?.[1]
+    if (release === undefined) continue
+    const builtInPath = `${modulesFolder}/${release}/modules.builtin`
+    const files = await disk.root.readFiles([path, builtInPath])
+    const initramfs = await readInitramfs(files.get(path) ?? Buffer.alloc(0), join(disk.directory, 'initramfs'), disk.run)
+    kernels.push({
+      release,
+      initramfs,
+      builtIn: moduleNames((files.get(builtInPath)?.toString('utf8') ?? '').split('\n')),
+      early: moduleNames(initramfs.names),
+      onDisk: moduleNames(disk.below(`${modulesFolder}/${release}`).map(entry => entry.path)),
+    })
+  }
+  return kernels
+}
+
+/** `kernel/drivers/net/virtio-net.ko.xz` is virtio_net: to the kernel, dash and underscore are one. */
+function moduleNames(files: readonly string[]): ReadonlySet<string> {
+  return new Set(files.flatMap(file => /([^/]+)\.ko(?:\.(?:xz|zst|gz))?$/.exec(file)?.[1] ?? []).map(kernelName))
+}
+
+function kernelName(module: string): string {
+  return module.replaceAll('-', '_')
+}
+
+export interface DriverNeeds {
+  /** Modules that must be in every initramfs. */
+  readonly drivers: readonly string[]
+  /** Modules that must be on the disk. */
+  readonly modules: readonly string[]
+}
+
+/** Missing modules by kernel. */
+export function missingDrivers(kernels: readonly Kernel[], needs: DriverNeeds): string[] {
+  if (kernels.length === 0) return ['there is no /boot/initrd.img-*']
+  return kernels.flatMap(kernel => [
+    ...needs.drivers
+      .map(kernelName)
+      .filter(name => !kernel.builtIn.has(name) && !kernel.early.has(name))
+      .map(name => `${name} is not in the initramfs of ${kernel.release}`),
+    ...needs.modules
+      .map(kernelName)
+      .filter(name => !kernel.builtIn.has(name) && !kernel.onDisk.has(name))
+      .map(name => `${name} is not on the disk for ${kernel.release}`),
+  ])
+}
+
+export const bootChecks: Readonly<Record<string, AuditCheck>> = {
+  'boots by BIOS': biosProblems,
+  'boots by UEFI': async disk =>
+    (await disk.espPaths()).includes('/EFI/BOOT/BOOTX64.EFI') ? [] : ['\\EFI\\BOOT\\BOOTX64.EFI is not on an EFI system partition'],
+  'file systems are found by UUID or label': async disk => {
+    const lines = (await disk.readText('/etc/fstab')).split('\n').filter(line => /^\s*[^#\s]/.test(line))
+    const byName = lines.filter(line => /^\s*\/dev\/(?!disk\/by-(uuid|label|partuuid|partlabel)\/)/.test(line))
+    const root = lines.some(line => line.trim().split(/\s+/)[1] === '/') ? [] : ['/etc/fstab has no entry for /']
+    return [...root, ...byName.map(line => `/etc/fstab: ${line.trim()}`)]
+  },
+  'GRUB finds the root by UUID': async disk => {
+    const lines = (await disk.readText('/boot/grub/grub.cfg')).match(/^\s*linux\s.*$/gm) ?? []
+    if (lines.length === 0) return ['/boot/grub/grub.cfg starts no kernel']
+    return lines.filter(line => !/\sroot=(UUID|LABEL|PARTUUID)=/.test(line)).map(line => `/boot/grub/grub.cfg: ${line.trim()}`)
+  },
+  'first boot is enabled': firstBootProblems,
+}
+
+async function biosProblems(disk: SealedDisk): Promise<string[]> {
+  const partition = disk.layout.partitions.find(({ kind }) => kind === 'bios-boot')
+  if (!partition) return ['there is no BIOS boot partition']
+  const core = Buffer.alloc(512)
+  const file = await open(disk.path, 'r')
+  await file.read(core, 0, core.length, partition.startBytes).finally(() => file.close())
+  return [
+    ...(disk.layout.bootCode.includes('GRUB') ? [] : ['the first sector holds no boot code of GRUB']),
+    ...(core.some(byte => byte !== 0) ? [] : [`the BIOS boot partition (${partition.number}) is empty`]),
+  ]
+}
+
+const engine = '/usr/lib/evc/first-boot'
+
+/** The unit may have any name: what counts is that an enabled one starts the engine. */
+async function firstBootProblems(disk: SealedDisk): Promise<string[]> {
+  const program = disk.at(engine)
+  if (program?.type !== 'file' || (program.mode & 0o111) === 0) return [`${engine} is not there or not executable`]
+  const wanted = disk.below('/etc/systemd/system').flatMap(({ path }) => /\.(?:wants|requires)\/([^/]+\.service)$/.exec(path)?.[1] ?? [])
+  const candidates = wanted.flatMap(unit => ['/etc', '/usr/lib'].map(top => `${top}/systemd/system/${unit}`))
+  const units = await disk.root.readFiles([...new Set(candidates)].filter(path => disk.at(path)?.type === 'file'))
+  const starts = [...units.values()].some(text => new RegExp(`^ExecStart=${engine}\\b`, 'm').test(text.toString('utf8')))
+  return starts ? [] : [`no enabled unit of systemd starts ${engine}`]
+}

@@ -1,0 +1,93 @@
+/** audit: reads the finished disk from outside and fails on any leftover, any secret, anything that would not boot. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { auditFailed } from '../errors/audit.js'
+import { dataExtents } from '../tools/data-extents.js'
+import { createSearcher, needleForms, searchFile } from '../tools/needles.js'
+import type { Needle, NeedleForm } from '../tools/needles.js'
+import { bootChecks, missingDrivers, readKernels } from './audit-boot.js'
+import type { DriverNeeds, Kernel } from './audit-boot.js'
+import { leftoverChecks } from './audit-leftovers.js'
+import type { DiskResult } from './install.js'
+import { openSealedDisk } from './sealed-disk.js'
+import type { SealedDisk } from './sealed-disk.js'
+import type { StageContext } from './types.js'
+
+export interface AuditInput extends DriverNeeds {
+  /** Raw; never written to. */
+  readonly provisioned: DiskResult
+  /** Build keys, passwords, canaries: nowhere in the disk's bytes, in no form, be the file deleted or not. */
+  readonly secrets: readonly Needle[]
+  /** The build host's mirror, proxy, credentials for apt: as above. */
+  readonly forbidden: readonly Needle[]
+}
+
+export interface AuditedCheck {
+  readonly name: string
+  readonly ok: boolean
+  /** What was found wrong, one entry each; empty when ok. */
+  readonly problems: readonly string[]
+}
+
+/** The golden disk: the provisioned disk, found fit. */
+export interface AuditResult extends DiskResult {
+  readonly checks: readonly AuditedCheck[]
+}
+
+/** Errors: `audit-failed` (exit 4) with every problem, `disk-unreadable` (4), `needle-too-short` (2), those of Run. */
+export async function audit(input: AuditInput, context: Pick<StageContext, 'run' | 'progress'>, directory: string): Promise<AuditResult> {
+  const checks = await examineDisk(input, context, directory)
+  const problems = checks.flatMap(check => check.problems.map(problem => `${check.name}: ${problem}`))
+  if (problems.length > 0) throw auditFailed(input.provisioned.disk, problems)
+  return { disk: input.provisioned.disk, checks }
+}
+
+/** Every check with its problems; throws only when the disk cannot be read. */
+export async function examineDisk(
+  input: AuditInput,
+  { run, progress }: Pick<StageContext, 'run' | 'progress'>,
+  directory: string
+): Promise<readonly AuditedCheck[]> {
+  const scratch = await mkdtemp(join(directory, 'audit-'))
+  try {
+    progress('reading the file system')
+    const disk = await openSealedDisk(input.provisioned.disk, scratch, run)
+    const checks: AuditedCheck[] = []
+    const note = (name: string, problems: readonly string[]) => checks.push({ name, ok: problems.length === 0, problems })
+    for (const [name, check] of Object.entries({ ...leftoverChecks, ...bootChecks })) note(name, await check(disk))
+    progress('reading the initramfs')
+    const kernels = await readKernels(disk)
+    note('drivers of every target', missingDrivers(kernels, input))
+    progress('searching the disk\'s bytes for secrets')
+    note('no build secrets', await findSecrets(disk, kernels, needleForms(input.secrets)))
+    note('nothing of the build host', await findSecrets(disk, kernels, needleForms(input.forbidden)))
+    return checks
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+/** In the disk's bytes, and in the initramfs, where compression hides them. */
+async function findSecrets(disk: SealedDisk, kernels: readonly Kernel[], forms: readonly NeedleForm[]): Promise<string[]> {
+  if (forms.length === 0) return []
+  const problems: string[] = []
+  for (const hit of await searchFile(disk.path, await dataExtents(disk.path, disk.run), forms)) {
+    problems.push(`${hit.name} at byte ${hit.offsetBytes} (${await placeOf(disk, hit.offsetBytes)})`)
+  }
+  const search = createSearcher(forms)
+  for (const { release, initramfs } of kernels) {
+    const found = new Set<string>()
+    for (const archive of initramfs.archives) search(archive, form => void found.add(form.name))
+    problems.push(...[...found].map(name => `${name} in the initramfs of ${release}`))
+  }
+  return problems
+}
+
+async function placeOf(disk: SealedDisk, offsetBytes: number): Promise<string> {
+  const partition = disk.layout.partitions.find(
+    ({ startBytes, sizeBytes }) => offsetBytes >= startBytes && offsetBytes < startBytes + sizeBytes
+  )
+  if (!partition) return 'outside of all partitions'
+  if (partition.startBytes !== disk.rootStartBytes) return `partition ${partition.number}`
+  return (await disk.root.ownerOf(offsetBytes - partition.startBytes)) ?? 'in no file any more'
+}

@@ -1,0 +1,67 @@
+/** The finished disk, opened from outside for the audit: partitions, the root's tree and files, the EFI partition. */
+import { diskUnreadable } from '../errors/audit.js'
+import { openExt4 } from '../tools/ext4.js'
+import type { Ext4, Ext4Entry } from '../tools/ext4.js'
+import { readLayout } from '../tools/partitions.js'
+import type { DiskLayout } from '../tools/partitions.js'
+import type { Run } from '../tools/command.js'
+
+export interface SealedDisk {
+  readonly run: Run
+  /** Raw image. */
+  readonly path: string
+  /** A folder for temporary files. */
+  readonly directory: string
+  readonly layout: DiskLayout
+  /** Where the root file system begins on the disk. */
+  readonly rootStartBytes: number
+  readonly root: Ext4
+  /** Everything in the root file system. */
+  readonly entries: readonly Ext4Entry[]
+  /** The entry at this path, links not followed. */
+  at(path: string): Ext4Entry | undefined
+  /** Everything below a folder. */
+  below(folder: string): readonly Ext4Entry[]
+  /** Text of a file; empty when it does not exist. */
+  readText(path: string): Promise<string>
+  /** Paths on the EFI system partition in upper case (`/EFI/BOOT/BOOTX64.EFI`); empty without one. */
+  espPaths(): Promise<readonly string[]>
+}
+
+/** Errors: `disk-unreadable` (exit 4) and those of Run. */
+export async function openSealedDisk(path: string, directory: string, run: Run): Promise<SealedDisk> {
+  const layout = await readLayout(path)
+  // The root is the last partition, the one that grows at first boot.
+  const rootPartition = layout.partitions
+    .filter(partition => partition.kind === 'other')
+    .sort((a, b) => b.startBytes - a.startBytes)[0]
+  if (!rootPartition) throw diskUnreadable(path, 'it has no partition for the root file system')
+  const root = openExt4({ run, image: path, offsetBytes: rootPartition.startBytes, directory })
+  const entries = await root.tree()
+  const byPath = new Map(entries.map(entry => [entry.path, entry]))
+  return {
+    run,
+    path,
+    directory,
+    layout,
+    rootStartBytes: rootPartition.startBytes,
+    root,
+    entries,
+    at: wanted => byPath.get(wanted),
+    below: folder => entries.filter(entry => entry.path.startsWith(`${folder}/`)),
+    readText: async wanted => (await root.readFiles([wanted])).get(wanted)?.toString('utf8') ?? '',
+    espPaths: () => listEsp(path, layout, run),
+  }
+}
+
+async function listEsp(path: string, layout: DiskLayout, run: Run): Promise<readonly string[]> {
+  const esp = layout.partitions.find(partition => partition.kind === 'esp')
+  if (!esp) return []
+  const { stdout } = await run(['mdir', '-b', '-/', '-i', `${path}@@${esp.startBytes}`, '::/'], {
+    // mtools otherwise refuses file systems whose geometry does not fit a floppy's idea of one.
+    env: { MTOOLS_SKIP_CHECK: '1' },
+    okCodes: [0, 1],
+    reason: 'read the EFI system partition',
+  })
+  return stdout.split('\n').filter(line => line.startsWith('::/')).map(line => line.slice(2).toUpperCase())
+}

@@ -1,0 +1,170 @@
+/** audit: a clean disk passes; every leftover, secret and missing part that is planted is found and named. */
+import t from 'tap'
+import { dirname } from 'node:path'
+import { audit, examineDisk } from '../../pipeline/stages/audit.js'
+import type { AuditInput } from '../../pipeline/stages/audit.js'
+import { failureOf } from '../fixtures/failure.js'
+import { kernelRelease, makeSealedDisk, realRun } from '../fixtures/sealed-disk.js'
+import type { DiskChanges } from '../fixtures/sealed-disk.js'
+
+const canary = 'c4nary-of-the-build'
+const secrets = [{ name: 'build key', value: canary }]
+const forbidden = [{ name: 'mirror of the build host', value: 'mirror.build.example' }]
+const context = { run: realRun, progress: () => {} }
+
+const inputFor = (disk: string, more: Partial<AuditInput> = {}): AuditInput => ({
+  provisioned: { disk },
+  secrets,
+  forbidden,
+  drivers: ['virtio_blk', 'ext4'],
+  modules: ['virtio_net'],
+  ...more,
+})
+
+/** `check: problem` of all checks on a disk with these changes. */
+async function problemsOf(directory: string, changes: DiskChanges, more: Partial<AuditInput> = {}): Promise<string[]> {
+  const disk = await makeSealedDisk(directory, changes)
+  const checks = await examineDisk(inputFor(disk, more), context, dirname(disk))
+  return checks.flatMap(check => check.problems.map(problem => `${check.name}: ${problem}`))
+}
+
+t.test('passes a clean disk, and says what was looked at', async t => {
+  const disk = await makeSealedDisk(t.testdir())
+  const result = await audit(inputFor(disk), context, dirname(disk))
+  t.equal(result.disk, disk)
+  t.ok(result.checks.every(check => check.ok))
+  t.strictSame(result.checks.map(check => check.name), [
+    'no SSH host keys', 'no machine id', 'no SSH access', 'no passwords', 'no logs', 'no shell histories',
+    'no network leases or names', 'no name servers of the build', 'no random seed', 'no package lists or archives',
+    'no state of the cloud', 'no credentials file', 'no temporary files', 'file system closed cleanly',
+    'boots by BIOS', 'boots by UEFI', 'file systems are found by UUID or label', 'GRUB finds the root by UUID',
+    'first boot is enabled', 'drivers of every target', 'no build secrets', 'nothing of the build host',
+  ])
+})
+
+const initrd = `the initramfs of ${kernelRelease}`
+const planted: Readonly<Record<string, { changes: DiskChanges; problems: readonly string[] }>> = {
+  'files of every kind': {
+    changes: {
+      files: {
+        '/etc/ssh/ssh_host_ed25519_key': 'x',
+        '/etc/machine-id': '0123456789abcdef\n',
+        '/var/lib/dbus/machine-id': '0123456789abcdef\n',
+        '/root/.ssh/authorized_keys': 'x',
+        '/home/evc/.ssh/id_ed25519': 'x',
+        '/var/log/journal/1/system.journal': 'x',
+        '/root/.bash_history': '',
+        '/var/lib/dhcp/dhclient.leases': '',
+        '/etc/resolv.conf': '# made by\nnameserver 192.0.2.7\n',
+        '/var/lib/systemd/random-seed': 'x',
+        '/var/lib/apt/lists/mirror_InRelease': 'x',
+        '/var/cache/apt/archives/a_1_all.deb': 'x',
+        '/var/lib/incus/database/db': 'x',
+        '/var/lib/evc/40-cloud.done': '',
+        '/root/credentials': 'x',
+        '/tmp/left': '',
+      },
+    },
+    problems: [
+      'no SSH host keys: /etc/ssh/ssh_host_ed25519_key',
+      'no machine id: /etc/machine-id',
+      'no machine id: /var/lib/dbus/machine-id',
+      'no SSH access: /root/.ssh',
+      'no SSH access: /root/.ssh/authorized_keys',
+      'no SSH access: /home/evc/.ssh/id_ed25519',
+      'no logs: /var/log/journal/1/system.journal',
+      'no shell histories: /root/.bash_history',
+      'no network leases or names: /var/lib/dhcp/dhclient.leases',
+      'no name servers of the build: /etc/resolv.conf: nameserver 192.0.2.7',
+      'no random seed: /var/lib/systemd/random-seed',
+      'no package lists or archives: /var/lib/apt/lists/mirror_InRelease',
+      'no package lists or archives: /var/cache/apt/archives/a_1_all.deb',
+      'no state of the cloud: /var/lib/incus/database/db',
+      'no state of the cloud: /var/lib/evc/40-cloud.done',
+      'no credentials file: /root/credentials',
+      'no temporary files: /tmp/left',
+    ],
+  },
+  'passwords, also in the copy that tools keep': {
+    changes: { files: { '/etc/shadow': 'root:$y$j9T$abc:1::::::\nevc::1::::::\n', '/etc/shadow-': 'root:$6$abc:1::::::\n' } },
+    problems: [
+      'no passwords: /etc/shadow: root has a password',
+      'no passwords: /etc/shadow: evc may log in without a password',
+      'no passwords: /etc/shadow-: root has a password',
+    ],
+  },
+  'file systems named by device': {
+    changes: {
+      files: {
+        '/etc/fstab': '/dev/vda3 /boot ext4\n/dev/disk/by-uuid/12 /x ext4\n',
+        '/boot/grub/grub.cfg': '\tlinux\t/boot/vmlinuz root=/dev/vdb3 ro\n',
+      },
+    },
+    problems: [
+      'file systems are found by UUID or label: /etc/fstab has no entry for /',
+      'file systems are found by UUID or label: /etc/fstab: /dev/vda3 /boot ext4',
+      'GRUB finds the root by UUID: /boot/grub/grub.cfg: linux\t/boot/vmlinuz root=/dev/vdb3 ro',
+    ],
+  },
+  'a disk that neither firmware boots': {
+    changes: { bootCode: 'nothing', loader: '::/EFI/BOOT/OTHER.EFI', files: { '/boot/grub/grub.cfg': '' } },
+    problems: [
+      'boots by BIOS: the first sector holds no boot code of GRUB',
+      'boots by UEFI: \\EFI\\BOOT\\BOOTX64.EFI is not on an EFI system partition',
+      'GRUB finds the root by UUID: /boot/grub/grub.cfg starts no kernel',
+    ],
+  },
+  'a first boot that is not enabled': {
+    changes: { files: { '/etc/systemd/system/multi-user.target.wants/evc.service': undefined } },
+    problems: ['first boot is enabled: no enabled unit of systemd starts /usr/lib/evc/first-boot'],
+  },
+  'a first boot that is not there': {
+    changes: { files: { '/usr/lib/evc/first-boot': undefined } },
+    problems: ['first boot is enabled: /usr/lib/evc/first-boot is not there or not executable'],
+  },
+  'no machine-id file at all': {
+    changes: { files: { '/etc/machine-id': undefined } },
+    problems: ['no machine id: /etc/machine-id is missing: systemd then takes the disk for read-only'],
+  },
+  'the build host\'s mirror': {
+    changes: { files: { '/etc/apt/sources.list': 'deb https://mirror.build.example/debian trixie main\n' } },
+    problems: ['nothing of the build host: mirror of the build host at byte N (/etc/apt/sources.list)'],
+  },
+  'a secret in a file, in no file any more, and in the compressed initramfs': {
+    changes: {
+      files: { '/srv/config': `token=${Buffer.from(`user:${canary}`).toString('base64')}` },
+      bytes: { [21 * 1024 * 1024]: canary, [100]: canary },
+      initramfs: { 'etc/key': canary },
+    },
+    problems: [
+      'no build secrets: build key at byte N (outside of all partitions)',
+      'no build secrets: build key (base64) at byte N (/srv/config)',
+      'no build secrets: build key at byte N (in no file any more)',
+      `no build secrets: build key in ${initrd}`,
+    ],
+  },
+}
+
+for (const [what, { changes, problems }] of Object.entries(planted)) {
+  t.test(`finds ${what}, and nothing else`, async t => {
+    const found = await problemsOf(t.testdir(), changes)
+    t.strictSame(found.map(problem => problem.replace(/at byte \d+/, 'at byte N')).sort(), [...problems].sort())
+  })
+}
+
+t.test('names each driver a target lacks, and where it should be', async t => {
+  const problems = await problemsOf(t.testdir(), {}, { drivers: ['virtio-blk', 'vmw_pvscsi'], modules: ['virtio_net', 'ena'] })
+  t.strictSame(problems, [
+    `drivers of every target: vmw_pvscsi is not in ${initrd}`,
+    `drivers of every target: ena is not on the disk for ${kernelRelease}`,
+  ])
+})
+
+t.test('ends in one error with every problem', async t => {
+  const disk = await makeSealedDisk(t.testdir(), { files: { '/tmp/a': '', '/root/.ssh/x': '' } })
+  const error = await failureOf(audit(inputFor(disk), context, dirname(disk)))
+  t.equal(error.message, `audit failed: the finished disk ${disk} has 2 problems.`)
+  t.equal(error.hint, 'Correct the kickstart or the provision scripts of the appliance (90-seal.sh removes leftovers), then build again.')
+  t.equal(error.exitCode, 4)
+  t.strictSame(error.details, ['no SSH access: /root/.ssh', 'no temporary files: /tmp/a'])
+})
