@@ -35,8 +35,7 @@ function checkCommand(command: KickstartCommand, release: ElRelease, rules: ElRu
   if (rule.deprecated) {
     return { problems: [], warnings: [`${place}: ${command.name} no longer has an effect in ${release}`] }
   }
-  // Commands without a table of options (auth, realm) pass their words on to another program.
-  if (!rule.options && rule.takes?.[1] === null) return { problems: [], warnings: [] }
+  if (rule.passesOn) return { problems: [], warnings: [] }
   const { values, words, problems, deprecated } = readWords({
     place,
     subject: command.name,

@@ -1,0 +1,144 @@
+/** Reading kickstarts into a tree, and everything that can be wrong with their form. */
+import t from 'tap'
+import { formatError, PipelineError } from '../../pipeline/errors/pipeline-error.js'
+import { parseKickstart } from '../../pipeline/kickstart/parse.js'
+
+function parse(text: string, files: Readonly<Record<string, string>> = {}) {
+  const readInclude = (path: string) => {
+    const found = files[path]
+    if (found === undefined) throw Object.assign(new Error('gone'), { code: 'ENOENT' })
+    return found
+  }
+  return parseKickstart(text, { file: 'box/box.ks', readInclude })
+}
+
+function failure(text: string, files: Readonly<Record<string, string>> = {}): string {
+  try {
+    parse(text, files)
+  } catch (error) {
+    if (error instanceof PipelineError) return formatError(error)
+    throw error
+  }
+  return 'no error'
+}
+
+t.test('keeps commands and sections in order, with places', async t => {
+  const tree = parse(`# a comment
+lang C.UTF-8 # why
+
+%packages --excludedocs
+a
+# kept
+%end
+poweroff
+`)
+  const at = (line: number) => ({ file: 'box/box.ks', line })
+  t.same(tree, {
+    file: 'box/box.ks',
+    nodes: [
+      { kind: 'command', name: 'lang', words: ['C.UTF-8'], place: at(2) },
+      {
+        kind: 'section',
+        name: '%packages',
+        words: ['--excludedocs'],
+        lines: [{ text: 'a', place: at(5) }, { text: '# kept', place: at(6) }],
+        place: at(4),
+      },
+      { kind: 'command', name: 'poweroff', words: [], place: at(8) },
+    ],
+  })
+})
+
+t.test('takes the lines of a script as they are', async t => {
+  const [post] = parse('%post\n  echo "open\n%notasection\n\n%end').nodes
+  t.same(post?.kind === 'section' && post.lines.map(line => line.text), ['  echo "open', '%notasection', ''])
+})
+
+t.test('reads files with carriage returns', async t => {
+  t.same(parse('lang C.UTF-8\r\n%post\r\nx\r\n%end\r\n').nodes.map(node => node.name), ['lang', '%post'])
+})
+
+t.test('puts included files in place, with their own lines', async t => {
+  const tree = parse('lang C.UTF-8\n%include parts/disk.ks\n%post\n%include hello.sh\n%end\n', {
+    'parts/disk.ks': '\nreqpart\n%include more.ks\n',
+    'more.ks': 'zerombr',
+    'hello.sh': 'echo hello',
+  })
+  t.same(
+    tree.nodes.map(({ name, place }) => [name, place.file, place.line]),
+    [['lang', 'box/box.ks', 1], ['reqpart', 'box/parts/disk.ks', 2], ['zerombr', 'box/more.ks', 1], ['%post', 'box/box.ks', 3]],
+  )
+  const post = tree.nodes[3]
+  t.same(post?.kind === 'section' && post.lines, [{ text: 'echo hello', place: { file: 'box/hello.sh', line: 1 } }])
+})
+
+const wrong: Readonly<Record<string, readonly [text: string, error: string]>> = {
+  'a section that is not closed': [
+    'lang C.UTF-8\n%post\necho\n',
+    'error: box/box.ks:2: %post has no %end. (Close the section with a line %end.)',
+  ],
+  'a section that begins inside another one': [
+    '%pre\necho\n%post\n%end\n',
+    'error: box/box.ks:1: %pre has no %end. (Close the section with a line %end.)',
+  ],
+  '%end without a section': [
+    '%end\n',
+    'error: box/box.ks:1: %end closes no section. (Take the line out, or open the section it was meant for in the same file.)',
+  ],
+  'an unknown section': [
+    '%pots\nanything "goes\n%end\n',
+    'error: box/box.ks:1: there is no section "%pots". (Did you mean "%post"?)',
+  ],
+  'a section for other sites to append': [
+    '%ksappend http://mirror.example/x.ks\n%end\n',
+    'error: box/box.ks:1: there is no section "%ksappend". (Sections: %addon, %anaconda, %certificate, %onerror, %packages, %post, %pre, %pre-install, %traceback.)',
+  ],
+  'an unknown command': [
+    'netwrok --bootproto=dhcp\n',
+    'error: box/box.ks:1: there is no command "netwrok". (Did you mean "network"?)',
+  ],
+  'a shell line outside a section': [
+    'systemctl enable x\n',
+    'error: box/box.ks:1: there is no command "systemctl". (A line outside a section is a kickstart command; shell lines go into %pre or %post.)',
+  ],
+  'an open quote': [
+    `user --gecos='me\n`,
+    "error: box/box.ks:1: the quote ' is not closed. (Put a value with blanks, quotes or # in single quotes.)",
+  ],
+  'an include without a file': [
+    '%include\n',
+    'error: box/box.ks:1: %include names no file. (Write %include <file>, relative to the kickstart.)',
+  ],
+  'an included file that is missing': [
+    'text\n%include /tmp/made-by-pre.ks\n',
+    'error: box/box.ks:2: could not read the included file /tmp/made-by-pre.ks: ENOENT. (Included files are read before anything runs: one that %pre would write cannot be included.)',
+  ],
+}
+
+for (const [what, [text, error]] of Object.entries(wrong)) {
+  t.test(`refuses ${what}`, async t => t.equal(failure(text), error))
+}
+
+t.test('refuses files that include each other', async t => {
+  t.equal(
+    failure('%include a.ks\n', { 'a.ks': 'text\n%include b.ks\n', 'b.ks': '%include a.ks\n' }),
+    'error: box/b.ks:1: files include each other: box/box.ks -> box/a.ks -> box/b.ks -> box/a.ks. (Take out one of these %include lines.)',
+  )
+})
+
+t.test('refuses an included file that ends the section around it', async t => {
+  t.equal(
+    failure('%post\n%include a.sh\n%end\n', { 'a.sh': 'echo\n%end\n' }),
+    'error: box/a.sh:2: %end closes no section. (Take the line out, or open the section it was meant for in the same file.)',
+  )
+})
+
+t.test('reports all problems at once', async t => {
+  t.equal(
+    failure('lnag C\n%end\n%post\n'),
+    `error: 3 problems:
+  box/box.ks:1: there is no command "lnag". (Did you mean "lang"?)
+  box/box.ks:2: %end closes no section. (Take the line out, or open the section it was meant for in the same file.)
+  box/box.ks:3: %post has no %end. (Close the section with a line %end.)`,
+  )
+})
