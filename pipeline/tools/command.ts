@@ -21,6 +21,8 @@ export interface RunOptions {
   readonly okCodes?: readonly number[]
   /** What the program is needed for, as in `needed to ${reason}`; shown when it is missing. */
   readonly reason?: string
+  /** Ends this one command when aborted (a VM that has served its purpose); it rejects with `interrupted` or the reason given. */
+  readonly signal?: AbortSignal
 }
 
 export interface RunResult {
@@ -34,6 +36,18 @@ export interface RunResult {
  * `tool-timeout`, `tool-signal` (exit 4), `interrupted` (exit 130).
  */
 export type Run = (command: Command, options?: RunOptions) => Promise<RunResult>
+
+/** One end of a pipe. */
+export interface PipeEnd {
+  readonly command: Command
+  readonly options?: RunOptions
+}
+
+/**
+ * Runs `from | to` without a shell: a kernel pipe, so that gigabytes never pass through this process.
+ * Resolves with the result of `to`. Errors as of `Run`, of the end that failed first; the other end is ended then.
+ */
+export type RunPiped = (from: PipeEnd, to: PipeEnd) => Promise<RunResult>
 
 const plainWord = /^[A-Za-z0-9_@%+=:,./-]+$/
 
