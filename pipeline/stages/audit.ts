@@ -8,18 +8,18 @@ import type { Needle, NeedleForm } from '../tools/needles.js'
 import { bootChecks, missingDrivers, readKernels } from './audit-boot.js'
 import type { DriverNeeds, Kernel } from './audit-boot.js'
 import { leftoverChecks } from './audit-leftovers.js'
-import type { DiskResult } from './install.js'
 import { openSealedDisk } from './sealed-disk.js'
 import type { SealedDisk } from './sealed-disk.js'
 import type { StageContext } from './types.js'
 
 export interface AuditInput extends DriverNeeds {
-  /** Raw; never written to. */
-  readonly provisioned: DiskResult
-  /** Build keys, passwords, canaries: nowhere in the disk's bytes, in no form, be the file deleted or not. */
-  readonly secrets: readonly Needle[]
-  /** The build host's mirror, proxy, credentials for apt: as above. */
-  readonly forbidden: readonly Needle[]
+  /** The provisioned disk, raw; never written to. */
+  readonly disk: string
+  /**
+   * What must be nowhere in the disk's bytes, in no form, be the file deleted or not: build keys, passwords,
+   * canaries; the build host's mirror, proxy and credentials for apt.
+   */
+  readonly needles: readonly Needle[]
 }
 
 export interface AuditedCheck {
@@ -29,17 +29,20 @@ export interface AuditedCheck {
   readonly problems: readonly string[]
 }
 
-/** The golden disk: the provisioned disk, found fit. */
-export interface AuditResult extends DiskResult {
+export interface AuditReport {
   readonly checks: readonly AuditedCheck[]
 }
 
-/** Errors: `audit-failed` (exit 4) with every problem, `disk-unreadable` (4), `needle-too-short` (2), those of Run. */
-export async function audit(input: AuditInput, context: Pick<StageContext, 'run' | 'progress'>, directory: string): Promise<AuditResult> {
+/** Temporary files go below `directory`. Errors: `audit-failed` (exit 4) with every problem, `disk-unreadable` (4), `needle-too-short` (2), those of Run. */
+export async function audit(
+  input: AuditInput,
+  context: Pick<StageContext, 'run' | 'progress'>,
+  directory: string
+): Promise<AuditReport> {
   const checks = await examineDisk(input, context, directory)
   const problems = checks.flatMap(check => check.problems.map(problem => `${check.name}: ${problem}`))
-  if (problems.length > 0) throw auditFailed(input.provisioned.disk, problems)
-  return { disk: input.provisioned.disk, checks }
+  if (problems.length > 0) throw auditFailed(input.disk, problems)
+  return { checks }
 }
 
 /** Every check with its problems; throws only when the disk cannot be read. */
@@ -51,7 +54,7 @@ export async function examineDisk(
   const scratch = await mkdtemp(join(directory, 'audit-'))
   try {
     progress('reading the file system')
-    const disk = await openSealedDisk(input.provisioned.disk, scratch, run)
+    const disk = await openSealedDisk(input.disk, scratch, run)
     const checks: AuditedCheck[] = []
     const note = (name: string, problems: readonly string[]) => checks.push({ name, ok: problems.length === 0, problems })
     for (const [name, check] of Object.entries({ ...leftoverChecks, ...bootChecks })) note(name, await check(disk))
@@ -59,8 +62,7 @@ export async function examineDisk(
     const kernels = await readKernels(disk)
     note('drivers of every target', missingDrivers(kernels, input))
     progress('searching the disk\'s bytes for secrets')
-    note('no build secrets', await findSecrets(disk, kernels, needleForms(input.secrets)))
-    note('nothing of the build host', await findSecrets(disk, kernels, needleForms(input.forbidden)))
+    note('nothing secret, nothing of the build host', await findNeedles(disk, kernels, needleForms(input.needles)))
     return checks
   } finally {
     await rm(scratch, { recursive: true, force: true })
@@ -68,7 +70,7 @@ export async function examineDisk(
 }
 
 /** In the disk's bytes, and in the initramfs, where compression hides them. */
-async function findSecrets(disk: SealedDisk, kernels: readonly Kernel[], forms: readonly NeedleForm[]): Promise<string[]> {
+async function findNeedles(disk: SealedDisk, kernels: readonly Kernel[], forms: readonly NeedleForm[]): Promise<string[]> {
   if (forms.length === 0) return []
   const problems: string[] = []
   for (const hit of await searchFile(disk.path, await dataExtents(disk.path, disk.run), forms)) {
