@@ -56,12 +56,14 @@ const basePackages: readonly ImpliedPackage[] = [
   { name: 'udev', reason: 'finds devices' },
 ]
 
+const diskCommands = ['part', 'partition', 'autopart', 'reqpart', 'raid', 'volgroup', 'logvol', 'btrfs', 'mount']
+
 /**
  * Errors (exit 2), all at once, each with file:line: a command, option or section that the debian family cannot
  * honour, a wrong value, a layout without root or with two of something.
  */
 export function compileDebian(tree: Kickstart, options: CompileOptions): DebianInstall {
-  const { commands, problems } = readDebianCommands(tree)
+  const { commands, refused, problems } = readDebianCommands(tree)
   const list = readPackages(tree)
   const wanted = [...new Set(list.entries.filter(entry => !entry.excluded).map(entry => entry.name))]
   const context = {
@@ -71,8 +73,7 @@ export function compileDebian(tree: Kickstart, options: CompileOptions): DebianI
     shownPlace: (place: Place) => showPlace(tree.file, place),
   }
   // A disk command that was refused must not lead to "there is no disk command" as well.
-  const broken = problems.length > 0 && tree.nodes.some(({ name }) => ['part', 'partition', 'autopart', 'reqpart'].includes(name))
-  const planned = broken ? { problems: [] } : planLayout(commands, { file: tree.file, seed: options.seed })
+  const planned = diskCommands.some(name => refused.has(name)) ? { problems: [] } : planLayout(commands, { file: tree.file, seed: options.seed })
   const area = joinAreas(areasInOrder({ tree, commands, list, layout: planned.layout, context }))
   const implied = impliedPackages(area.needs, context.packages)
   const found = [

@@ -134,20 +134,31 @@ export function named(commands: Commands, ...names: readonly string[]): readonly
   return names.flatMap(name => commands.get(name) ?? [])
 }
 
+export interface DebianCommands {
+  readonly commands: Commands
+  /** The names of those that are not among `commands` because something is wrong with them. */
+  readonly refused: ReadonlySet<string>
+  readonly problems: readonly PipelineError[]
+}
+
 /** Reads every command of the tree by the table; what the family cannot honour is a problem. */
-export function readDebianCommands(tree: Kickstart): { commands: Commands; problems: readonly PipelineError[] } {
+export function readDebianCommands(tree: Kickstart): DebianCommands {
   const commands = new Map<string, ReadCommand[]>()
+  const refused = new Set<string>()
   const problems: PipelineError[] = []
   for (const node of tree.nodes) {
     if (node.kind !== 'command') continue
     const { command, problems: found } = readCommand(node)
     problems.push(...found)
-    if (!command) continue
+    if (!command) {
+      refused.add(node.name)
+      continue
+    }
     const before = firstOf(commands, node.name)
     if (before) problems.push(commandTwice(formatPlace(node.place), node.name, formatPlace(before.place)))
     else commands.set(command.name, [...(commands.get(command.name) ?? []), command])
   }
-  return { commands, problems }
+  return { commands, refused, problems }
 }
 
 function firstOf(commands: Commands, name: string): ReadCommand | undefined {
