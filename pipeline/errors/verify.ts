@@ -1,0 +1,36 @@
+/** Catalogue: what verification finds wrong with an artifact or with the system that boots from it. */
+import { exitCodes } from './exit-codes.js'
+import { PipelineError } from './pipeline-error.js'
+
+function verificationError(code: string, message: string, details: readonly string[] = [], hint?: string): PipelineError {
+  return new PipelineError({ code, message, exitCode: exitCodes.verification, details, ...(hint ? { hint } : {}) })
+}
+
+/** The appliance said itself that its set-up failed. */
+export function setUpFailed(step: string, reason: string, lastLines: readonly string[]): PipelineError {
+  return verificationError('set-up-failed', `The appliance's set-up failed at step "${step}": ${reason}.`, [
+    'last lines of its serial console:',
+    ...lastLines.map(line => `| ${line}`),
+  ])
+}
+
+/** One promise of the appliance that it does not keep. @param problem a sentence without its full stop */
+export function promiseBroken(problem: string, details: readonly string[] = []): PipelineError {
+  return verificationError('promise-broken', `${problem}.`, details)
+}
+
+/** The cloud's API gave an error, or an answer that is none. */
+export function apiRefused(request: string, problem: string): PipelineError {
+  return verificationError('api-refused', `The cloud's API answered ${request} with: ${problem}.`)
+}
+
+/** @param failures `target boot: check: what was found` */
+export function verificationFailed(release: string, failures: readonly string[]): PipelineError {
+  const count = failures.length === 1 ? '1 check' : `${failures.length} checks`
+  return verificationError(
+    'verification-failed',
+    `verify failed: ${count} of ${release} did not pass.`,
+    failures,
+    `Read ${release}/verification.md; it must not be published.`,
+  )
+}

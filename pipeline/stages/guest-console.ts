@@ -1,0 +1,64 @@
+/** What a person does at the appliance's serial console: press Enter, read the credentials, log in, leave a key. */
+import { promiseBroken } from '../errors/verify.js'
+import type { SerialConsole } from '../tools/serial.js'
+
+export interface Credentials {
+  readonly user: string
+  readonly password: string
+  /** `https://<address>:8443` */
+  readonly api: string
+  readonly apiToken: string
+}
+
+const invitation = /Press Enter to see this copy's credentials\./
+const block = /--- credentials of this copy ---([\s\S]*?)--- end of credentials ---/
+
+/**
+ * Presses Enter and reads the credentials. The log stays paused: what follows shows secrets too, until
+ * `leaveKey` has logged out. Errors: `vm-silent`, `vm-ended` (exit 4), `promise-broken` (5).
+ */
+export async function readCredentials(serial: SerialConsole, timeoutMs: number): Promise<Credentials> {
+  await serial.waitFor(invitation, { timeoutMs, what: 'the invitation to press Enter' })
+  serial.pauseLog()
+  serial.type('\r')
+  const [, text = ''] = await serial.waitFor(block, { timeoutMs, what: 'the credentials' })
+  return parseCredentials(text)
+}
+
+function parseCredentials(text: string): Credentials {
+  const value = (key: string) => new RegExp(`^${key}: (\\S+)\\s*$`, 'm').exec(text)?.[1] ?? ''
+  const found = { user: value('user'), password: value('password'), api: value('api'), apiToken: value('api-token') }
+  const missing = Object.entries(found).filter(([, text]) => text === '').map(([key]) => key)
+  if (missing.length > 0) throw promiseBroken(`The credentials shown on the serial console lack: ${missing.join(', ')}`)
+  return found
+}
+
+export interface KeyVisit {
+  readonly credentials: Credentials
+  /** One line of OpenSSH's form. */
+  readonly publicKey: string
+  readonly timeoutMs: number
+}
+
+/** Logs in with the password, lets the key in for SSH, logs out. Returns the guest's own SSH host key (base64). */
+export async function leaveKey(serial: SerialConsole, visit: KeyVisit): Promise<string> {
+  const { credentials, publicKey, timeoutMs } = visit
+  await serial.waitFor(/login: $/, { timeoutMs, what: 'a log-in prompt' })
+  serial.type(`${credentials.user}\r`)
+  await serial.waitFor(/[Pp]assword: ?$/, { timeoutMs, what: 'the question for the password' })
+  serial.type(`${credentials.password}\r`)
+  await serial.waitFor(/[$#] $/, { timeoutMs, what: 'a shell prompt after the log-in' })
+  // Written so that the echo of the command itself does not look like its output.
+  const command = [
+    'mkdir -p -m 700 ~/.ssh',
+    `echo '${publicKey}' >>~/.ssh/authorized_keys`,
+    'echo "host""key=$(cut -d" " -f2 /etc/ssh/ssh_host_ed25519_key.pub)"',
+  ].join(' && ')
+  serial.type(`${command}\r`)
+  const [, hostKey = ''] = await serial.waitFor(/hostkey=(AAAA[\w+/=]+)\s/, { timeoutMs, what: 'its SSH host key' })
+  serial.type('exit\r')
+  // The line is a new visitor's again: this also shows that the credentials went away with us.
+  await serial.waitFor(invitation, { timeoutMs, what: 'the invitation to press Enter after the log-out' })
+  serial.resumeLog()
+  return hostKey
+}

@@ -1,0 +1,73 @@
+/** The verification report: every check with its result and time, as data and as a page for people. */
+import { join } from 'node:path'
+import type { Acceleration } from '../tools/acceleration.js'
+import { writeFileAtomic } from '../tools/atomic-file.js'
+import { verificationFailed } from '../errors/verify.js'
+
+export interface ReportedCheck {
+  readonly target: string
+  /** The boot it belongs to (`bios`, `uefi`); absent: of the files, or of all boots. */
+  readonly boot?: string
+  readonly name: string
+  readonly status: 'passed' | 'failed' | 'skipped'
+  /** What was found, what was wrong, or why it was not looked at. */
+  readonly detail: string
+  readonly durationMs: number
+}
+
+export interface VerificationReport {
+  readonly formatVersion: 1
+  readonly appliance: string
+  readonly version: string
+  readonly passed: boolean
+  readonly acceleration: Acceleration
+  /** ISO 8601. */
+  readonly startedAt: string
+  readonly durationMs: number
+  readonly checks: readonly ReportedCheck[]
+}
+
+export const reportNames = { json: 'verification.json', text: 'verification.md' } as const
+
+/** Both files into the release's folder. Errors: the file system's own. */
+export async function writeReport(release: string, report: VerificationReport): Promise<void> {
+  await writeFileAtomic(join(release, reportNames.json), `${JSON.stringify(report, null, 2)}\n`)
+  await writeFileAtomic(join(release, reportNames.text), formatReport(report))
+}
+
+/** Errors: `verification-failed` (exit 5) with every failed check. */
+export function requirePassed(release: string, report: VerificationReport): void {
+  if (report.passed) return
+  const failed = report.checks.filter(check => check.status === 'failed')
+  throw verificationFailed(release, failed.map(check => `${placeOf(check)}: ${check.name}: ${check.detail}`))
+}
+
+/** Markdown; pure. */
+export function formatReport(report: VerificationReport): string {
+  const { acceleration } = report
+  const count = (status: ReportedCheck['status']) => report.checks.filter(check => check.status === status).length
+  const lines = [
+    `# Verification of ${report.appliance} ${report.version}: ${report.passed ? 'passed' : 'FAILED'}`,
+    '',
+    `${count('passed')} passed, ${count('failed')} failed, ${count('skipped')} skipped, in ${seconds(report.durationMs)}.`,
+    `Started ${report.startedAt} on QEMU ${acceleration.qemuVersion}, ${acceleration.kind === 'kvm' ? 'KVM' : 'emulated'} (${acceleration.reason}).`,
+  ]
+  for (const place of new Set(report.checks.map(placeOf))) {
+    lines.push('', `## ${place}`, '', '| check | result | found | time |', '|---|---|---|---|')
+    const rows = report.checks.filter(check => placeOf(check) === place)
+    lines.push(...rows.map(row => `| ${row.name} | ${row.status} | ${cell(row.detail)} | ${seconds(row.durationMs)} |`))
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function placeOf(check: ReportedCheck): string {
+  return check.boot === undefined ? check.target : `${check.target}, ${check.boot}`
+}
+
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(1)} s`
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', '<br>')
+}

@@ -1,0 +1,114 @@
+/** verify: looks at every exported file, boots it on its target's hardware until it is ready, and compares the copies. */
+import { join } from 'node:path'
+import type { Spec } from '../spec/types.js'
+import type { DiskFile, Target, TargetDeps } from '../targets/types.js'
+import { bootAndCheck } from './verify-boot.js'
+import { compareCopies } from './verify-copies.js'
+import type { Identity } from './verify-copies.js'
+import { createRecorder } from './verify-record.js'
+import type { ReportedCheck, VerificationReport } from './verify-report.js'
+import type { VmContext } from './types.js'
+
+export interface VerifyRequest {
+  readonly spec: Spec
+  readonly version: string
+  /** artifacts/<appliance>-<version>/ */
+  readonly release: string
+  readonly targets: readonly Target[]
+  /** Absent when the golden disk is not on this host. */
+  readonly goldenDisk?: DiskFile
+}
+
+/**
+ * Checks all targets to the end, whatever fails; `requirePassed` turns the report into an error.
+ * What boots write goes below `directory`. Errors: `interrupted` (exit 130), missing tools (3).
+ */
+export async function verify(
+  request: VerifyRequest,
+  deps: TargetDeps,
+  context: VmContext,
+  directory: string
+): Promise<VerificationReport> {
+  const started = new Date()
+  const checks: ReportedCheck[] = []
+  const copies: Identity[] = []
+  for (const target of request.targets) {
+    const files = await checkFiles(target, request, deps, context)
+    checks.push(...files)
+    const sound = files.every(check => check.status === 'passed')
+    const boots = await checkBoots(target, { request, context, directory, sound, thorough: copies.length === 0 })
+    checks.push(...boots.checks)
+    copies.push(...boots.copies)
+  }
+  checks.push(...(await checkCopies(request.targets, copies, context)))
+  return {
+    formatVersion: 1,
+    appliance: request.spec.name,
+    version: request.version,
+    passed: checks.every(check => check.status !== 'failed'),
+    acceleration: context.acceleration,
+    startedAt: started.toISOString(),
+    durationMs: Date.now() - started.getTime(),
+    checks,
+  }
+}
+
+/** The target's own checks come as a list when all pass, and as one error when not. */
+async function checkFiles(target: Target, request: VerifyRequest, deps: TargetDeps, context: VmContext) {
+  const recorder = createRecorder({ target: target.name, signal: context.signal, progress: context.progress, secrets: [] })
+  const started = Date.now()
+  const { spec, version, release, goldenDisk } = request
+  const passed = await recorder.check('files', async () => {
+    const input = { spec, version, directory: join(release, target.name), signal: context.signal }
+    const value = await target.verify({ ...input, ...(goldenDisk ? { goldenDisk } : {}) }, deps)
+    return { found: `${value.length} checks`, value }
+  })
+  const each = (passed ?? []).map(({ name, found }) => ({ target: target.name, name, status: 'passed', detail: found, durationMs: 0 }) as const)
+  if (passed) context.progress(`${target.name}: files checked in ${Math.round((Date.now() - started) / 1000)} s`)
+  return [...recorder.checks, ...each]
+}
+
+interface BootsInput {
+  readonly request: VerifyRequest
+  readonly context: VmContext
+  readonly directory: string
+  /** False: the files are damaged, and no boot of them says anything. */
+  readonly sound: boolean
+  readonly thorough: boolean
+}
+
+/** One after the other: two emulated VMs side by side would each run into their time limits. */
+async function checkBoots(target: Target, input: BootsInput): Promise<{ checks: readonly ReportedCheck[]; copies: readonly Identity[] }> {
+  const { request, context } = input
+  const { spec, version, release } = request
+  const plans = target.boots?.({ spec, version, usedBytes: 0 }) ?? []
+  const skip = (reason: string) => ({ target: target.name, name: 'boot', status: 'skipped', detail: reason, durationMs: 0 }) as const
+  if (plans.length === 0) return { checks: [skip('QEMU cannot play this target\'s hardware')], copies: [] }
+  if (!input.sound) return { checks: [skip('its files did not pass')], copies: [] }
+  const checks: ReportedCheck[] = []
+  const copies: Identity[] = []
+  for (const plan of plans) {
+    const directory = join(input.directory, `${target.name}-${plan.name}`)
+    const thorough = input.thorough && plan === plans[0]
+    const progress = (line: string) => context.progress(`${target.name}, ${plan.name}: ${line}`)
+    const boot = { spec, target: target.name, plan, release: join(release, target.name), directory, thorough }
+    const result = await bootAndCheck(boot, { ...context, progress })
+    checks.push(...result.checks)
+    if (result.identity) copies.push(result.identity)
+  }
+  return { checks, copies }
+}
+
+async function checkCopies(targets: readonly Target[], copies: readonly Identity[], context: VmContext) {
+  const target = targets.map(({ name }) => name).join(', ')
+  const recorder = createRecorder({ target, boot: 'all boots', signal: context.signal, progress: context.progress, secrets: [] })
+  const name = 'copies share nothing'
+  if (copies.length < 2) recorder.skip([name], `${copies.length} boots came so far, two are needed`)
+  else {
+    await recorder.check(name, async () => {
+      const names = compareCopies(copies)
+      return { found: `${copies.length} boots of the same disk differ in: ${names.join(', ')}`, value: true }
+    })
+  }
+  return recorder.checks
+}
