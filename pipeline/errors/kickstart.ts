@@ -14,31 +14,48 @@ function near(word: string, known: readonly string[], otherwise: string): string
 }
 
 export function sectionUnclosed(place: string, section: string): PipelineError {
-  return kickstartError('kickstart-section-unclosed', `${place}: ${section} has no %end.`, 'Close the section with a line %end.')
+  return kickstartError(
+    'kickstart-section-unclosed',
+    `${place}: ${section} has no %end.`,
+    'Close the section with a line %end.'
+  )
 }
 
 export function endWithoutSection(place: string): PipelineError {
   return kickstartError(
     'kickstart-end-without-section',
     `${place}: %end closes no section.`,
-    'Take the line out, or open the section it was meant for in the same file.',
+    'Take the line out, or open the section it was meant for in the same file.'
   )
 }
 
 export function sectionUnknown(place: string, section: string, known: readonly string[]): PipelineError {
-  return kickstartError('kickstart-section-unknown', `${place}: there is no section "${section}".`, suggest(section, known, 'Sections'))
+  return kickstartError(
+    'kickstart-section-unknown',
+    `${place}: there is no section "${section}".`,
+    suggest(section, known, 'Sections')
+  )
 }
 
 export function commandUnknown(place: string, command: string, known: readonly string[]): PipelineError {
-  const hint = near(command, known, 'A line outside a section is a kickstart command; shell lines go into %pre or %post.')
+  const hint = near(
+    command,
+    known,
+    'A line outside a section is a kickstart command; shell lines go into %pre or %post.'
+  )
   return kickstartError('kickstart-command-unknown', `${place}: there is no command "${command}".`, hint)
 }
 
-export function commandNotInRelease(place: string, command: string, release: string, known: readonly string[]): PipelineError {
+export function commandNotInRelease(
+  place: string,
+  command: string,
+  release: string,
+  known: readonly string[]
+): PipelineError {
   return kickstartError(
     'kickstart-command-not-in-release',
     `${place}: ${release} has no command "${command}".`,
-    near(command, known, 'Take it out, or describe the same in a %post script.'),
+    near(command, known, 'Take it out, or describe the same in a %post script.')
   )
 }
 
@@ -46,56 +63,99 @@ export function commandRemoved(place: string, command: string, release: string):
   return kickstartError(
     'kickstart-command-removed',
     `${place}: ${release} no longer has the command "${command}".`,
-    'Take the line out.',
+    'Take the line out.'
   )
 }
 
 export function commandTwice(place: string, command: string, first: string): PipelineError {
-  return kickstartError('kickstart-twice', `${place}: ${command} was given before, at ${first}.`, 'Keep one of the two.')
+  return kickstartError(
+    'kickstart-twice',
+    `${place}: ${command} was given before, at ${first}.`,
+    'Keep one of the two.'
+  )
 }
 
 export function wordsWrong(place: string, problem: string): PipelineError {
-  return kickstartError('kickstart-words', `${place}: ${problem}.`, 'Put a value with blanks, quotes or # in single quotes.')
+  return kickstartError(
+    'kickstart-words',
+    `${place}: ${problem}.`,
+    'Put a value with blanks, quotes or # in single quotes.'
+  )
 }
 
 export function includeWithoutPath(place: string): PipelineError {
-  return kickstartError('kickstart-include-path', `${place}: %include names no file.`, 'Write %include <file>, relative to the kickstart.')
+  return kickstartError(
+    'kickstart-include-path',
+    `${place}: %include names no file.`,
+    'Write %include <file>, relative to the kickstart.'
+  )
 }
 
-export function includeUnreadable(place: string, path: string, cause: NodeJS.ErrnoException): PipelineError {
+export function includeUnreadable(
+  place: string,
+  path: string,
+  cause: NodeJS.ErrnoException
+): PipelineError {
   return kickstartError(
     'kickstart-include-unreadable',
     `${place}: could not read the included file ${path}: ${cause.code ?? cause.message}.`,
     'Included files are read before anything runs: one that %pre would write cannot be included.',
-    cause,
+    cause
   )
 }
 
 /** @param chain the files from the first to the one that comes round again */
 export function includeCycle(place: string, chain: readonly string[]): PipelineError {
-  return kickstartError('kickstart-include-cycle', `${place}: files include each other: ${chain.join(' -> ')}.`, 'Take out one of these %include lines.')
+  return kickstartError(
+    'kickstart-include-cycle',
+    `${place}: files include each other: ${chain.join(' -> ')}.`,
+    'Take out one of these %include lines.'
+  )
 }
 
 /** @param subject the command or section, as written */
-export function optionUnknown(place: string, subject: string, option: string, known: readonly string[]): PipelineError {
-  return kickstartError('kickstart-option-unknown', `${place}: ${subject} has no option "${option}".`, suggest(option, known, 'Options'))
+export function optionUnknown(
+  place: string,
+  subject: string,
+  option: string,
+  known: readonly string[]
+): PipelineError {
+  return kickstartError(
+    'kickstart-option-unknown',
+    `${place}: ${subject} has no option "${option}".`,
+    suggest(option, known, 'Options')
+  )
 }
 
-export function optionWrong(place: string, option: string, problem: string, hint: string): PipelineError {
+export function optionWrong(
+  place: string,
+  option: string,
+  problem: string,
+  hint: string
+): PipelineError {
   return kickstartError('kickstart-option', `${place}: ${option} ${problem}.`, hint)
 }
 
 export function optionMissing(place: string, subject: string, option: string): PipelineError {
-  return kickstartError('kickstart-option-missing', `${place}: ${subject} needs ${option}.`, `Add ${option}.`)
+  return kickstartError(
+    'kickstart-option-missing',
+    `${place}: ${subject} needs ${option}.`,
+    `Add ${option}.`
+  )
 }
 
 /** @param wanted how many, in words */
-export function argumentCount(place: string, subject: string, wanted: string, found: readonly string[]): PipelineError {
+export function argumentCount(
+  place: string,
+  subject: string,
+  wanted: string,
+  found: readonly string[]
+): PipelineError {
   const seen = found.length === 0 ? 'none' : found.map(word => `"${word}"`).join(', ')
   return kickstartError(
     'kickstart-arguments',
     `${place}: ${subject} takes ${wanted} besides options, and this line has ${seen}.`,
-    'Put a value with blanks in quotes.',
+    'Put a value with blanks in quotes.'
   )
 }
 

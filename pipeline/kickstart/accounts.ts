@@ -1,10 +1,10 @@
 /** Compiles groups, users, passwords and SSH keys. */
 import { kickstartValue } from '../errors/kickstart.js'
-import type { PipelineError } from '../errors/pipeline-error.js'
+import { fieldProblems, nameProblems, passwordProblems } from './account-rules.js'
 import { joinAreas, shellLine } from './area.js'
 import type { Area, AreaContext } from './area.js'
-import { named } from './debian-commands.js'
-import type { Commands, ReadCommand } from './debian-commands.js'
+import { named } from './read-commands.js'
+import type { Commands, ReadCommand } from './read-commands.js'
 import { formatPlace } from './types.js'
 
 /** In this order: a user's groups must be there before it, a key's user too. */
@@ -22,11 +22,13 @@ function compileGroup(command: ReadCommand, context: AreaContext): Area {
   const name = values.value('--name') ?? ''
   const id = values.value('--gid')
   return {
-    steps: [{
-      place: context.shownPlace(command.place),
-      what: `make group ${name}`,
-      lines: [shellLine('in_target', 'groupadd', ...(id ? ['--gid', id] : []), '--', name)],
-    }],
+    steps: [
+      {
+        place: context.shownPlace(command.place),
+        what: `make group ${name}`,
+        lines: [shellLine('in_target', 'groupadd', ...(id ? ['--gid', id] : []), '--', name)],
+      },
+    ],
     problems: nameProblems(command, 'group', [name]),
   }
 }
@@ -47,28 +49,49 @@ function compileUser(command: ReadCommand, context: AreaContext): Area {
   const options = pairs.flatMap(([option, value]) => (value === undefined ? [] : [option, value]))
   const password = values.value('--password')
   return {
-    steps: [{
-      place: context.shownPlace(command.place),
-      what: `make user ${name}`,
-      lines: [
-        // --gid names the user's own group here, as it does in Anaconda; useradd only takes one that exists.
-        ...(gid ? [`in_target getent group ${shellLine(gid)} >/dev/null || ${shellLine('in_target', 'groupadd', '--gid', gid, '--', name)}`] : []),
-        shellLine('in_target', 'useradd', '--create-home', '--no-log-init', ...options, '--', name),
-        ...passwordLines(command, name, password),
-      ],
-    }],
-    problems: [...nameProblems(command, 'user', [name, ...groups]), ...passwordProblems(command, password), ...fieldProblems(command)],
+    steps: [
+      {
+        place: context.shownPlace(command.place),
+        what: `make user ${name}`,
+        lines: [
+          ...ownGroupLines(name, gid),
+          shellLine('in_target', 'useradd', '--create-home', '--no-log-init', ...options, '--', name),
+          ...passwordLines(command, name, password),
+        ],
+      },
+    ],
+    problems: [
+      ...nameProblems(command, 'user', [name, ...groups]),
+      ...passwordProblems(command, password),
+      ...fieldProblems(command),
+    ],
   }
+}
+
+/** --gid names the user's own group, as in Anaconda; useradd itself only takes one that exists. */
+function ownGroupLines(name: string, gid: string | undefined): string[] {
+  if (gid === undefined) return []
+  const make = shellLine('in_target', 'groupadd', '--gid', gid, '--', name)
+  return [`in_target getent group ${shellLine(gid)} >/dev/null || ${make}`]
 }
 
 function compileRootPassword(command: ReadCommand, context: AreaContext): Area {
   const password = command.words[0]
   const problems = passwordProblems(command, password)
   if (password === undefined && !command.values.flag('--lock')) {
-    problems.push(kickstartValue(formatPlace(command.place), 'rootpw has neither a password nor --lock', 'Write rootpw --lock, or rootpw --iscrypted HASH.'))
+    problems.push(
+      kickstartValue(
+        formatPlace(command.place),
+        'rootpw has neither a password nor --lock',
+        'Write rootpw --lock, or rootpw --iscrypted HASH.'
+      )
+    )
   }
   const lines = passwordLines(command, 'root', password)
-  return { steps: [{ place: context.shownPlace(command.place), what: "set root's password", lines }], problems }
+  return {
+    steps: [{ place: context.shownPlace(command.place), what: "set root's password", lines }],
+    problems,
+  }
 }
 
 function compileKey(command: ReadCommand, context: AreaContext): Area {
@@ -76,48 +99,28 @@ function compileKey(command: ReadCommand, context: AreaContext): Area {
   const key = command.words[0] ?? ''
   const problems = nameProblems(command, 'user', [name])
   if (!/^(ssh-|ecdsa-|sk-)[a-z0-9@.-]+ [A-Za-z0-9+/=]+( .*)?$/.test(key)) {
-    problems.push(kickstartValue(formatPlace(command.place), 'sshkey has no public key', `Write it in quotes: sshkey --username=${name} 'ssh-ed25519 AAAA... comment'.`))
+    problems.push(
+      kickstartValue(
+        formatPlace(command.place),
+        'sshkey has no public key',
+        `Write it in quotes: sshkey --username=${name} 'ssh-ed25519 AAAA... comment'.`
+      )
+    )
   }
   const lines = [shellLine('add_ssh_key', name, key)]
-  return { steps: [{ place: context.shownPlace(command.place), what: `give ${name} an SSH key`, lines }], problems }
+  return {
+    steps: [{ place: context.shownPlace(command.place), what: `give ${name} an SSH key`, lines }],
+    problems,
+  }
 }
 
 /** Through standard input, so that no password stands in a process list. */
 function passwordLines({ values }: ReadCommand, name: string, password: string | undefined): string[] {
   const crypted = values.flag('--iscrypted') ? ' --encrypted' : ''
   return [
-    ...(password === undefined ? [] : [`${shellLine('printf', '%s\\n', `${name}:${password}`)} | in_target chpasswd${crypted}`]),
+    ...(password === undefined
+      ? []
+      : [`${shellLine('printf', '%s\\n', `${name}:${password}`)} | in_target chpasswd${crypted}`]),
     ...(values.flag('--lock') ? [shellLine('in_target', 'usermod', '--lock', '--', name)] : []),
   ]
-}
-
-function passwordProblems(command: ReadCommand, password: string | undefined): PipelineError[] {
-  const { values, name } = command
-  const at = formatPlace(command.place)
-  if (values.flag('--iscrypted') && values.flag('--plaintext')) {
-    return [kickstartValue(at, `${name} has both --iscrypted and --plaintext`, 'Keep the one that is true of the password.')]
-  }
-  if (values.flag('--iscrypted') && password !== undefined && !/^\$[0-9a-z]+\$[^\s:]+$|^[!*]$/.test(password)) {
-    return [kickstartValue(at, `${name} --iscrypted is followed by something that is no password hash`, 'Make one with mkpasswd or openssl passwd -6, and put it in single quotes.')]
-  }
-  if ((values.flag('--iscrypted') || values.flag('--plaintext')) && password === undefined && !values.flag('--lock')) {
-    return [kickstartValue(at, `${name} says what kind of password it has, and has none`, 'Add the password, or --lock.')]
-  }
-  return password === '' ? [kickstartValue(at, `${name} has an empty password`, 'Write --lock for an account without one.')] : []
-}
-
-function nameProblems(command: ReadCommand, what: string, names: readonly string[]): PipelineError[] {
-  return names
-    .filter(name => !/^[a-z_][a-z0-9_-]{0,31}$/.test(name))
-    .map(name => kickstartValue(formatPlace(command.place), `"${name}" is no ${what} name`, 'Use lower-case letters, digits, dashes and underscores, a letter first.'))
-}
-
-/** Fields of /etc/passwd cannot hold its separator. */
-function fieldProblems({ values, place }: ReadCommand): PipelineError[] {
-  const paths = ['--shell', '--homedir'].filter(option => values.flag(option) && !/^\/[^:\s]*$/.test(values.value(option) ?? ''))
-  const problems = paths.map(option => kickstartValue(formatPlace(place), `${option}=${values.value(option)} is no absolute path`, 'Write it like /bin/bash.'))
-  if (/[:\n]/.test(values.value('--gecos') ?? '')) {
-    problems.push(kickstartValue(formatPlace(place), '--gecos has a colon', 'Separate its parts with commas.'))
-  }
-  return problems
 }

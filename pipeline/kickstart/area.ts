@@ -1,4 +1,4 @@
-/** What compiling one area of a kickstart (accounts, network, ...) gives: steps of the install script, files, needs, problems. */
+/** What compiling one area of a kickstart (accounts, network, ...) gives: steps, files, needs, problems. */
 import type { PipelineError } from '../errors/pipeline-error.js'
 import { quoteWord } from './words.js'
 
@@ -56,6 +56,10 @@ export function shellLine(...words: readonly string[]): string {
  * @param path inside the image, without a leading slash
  * @param mode as chmod takes it
  */
-export function systemFile(path: string, text: string, mode = '0644'): { files: Record<string, string>; line: string } {
+export function systemFile(
+  path: string,
+  text: string,
+  mode = '0644'
+): { files: Record<string, string>; line: string } {
   return { files: { [`system/${path}`]: text }, line: shellLine('put_file', mode, path) }
 }

@@ -2,8 +2,8 @@
 import { kickstartRule, kickstartValue } from '../errors/kickstart.js'
 import { shellLine, systemFile } from './area.js'
 import type { Area, AreaContext, ImpliedPackage } from './area.js'
-import { named } from './debian-commands.js'
-import type { Commands } from './debian-commands.js'
+import { named } from './read-commands.js'
+import type { Commands } from './read-commands.js'
 import type { Layout, Partition } from './layout.js'
 import { formatPlace } from './types.js'
 
@@ -15,29 +15,69 @@ export function kernelArgumentsOf(commands: Commands): string {
 }
 
 /** One GRUB for each firmware that the layout has a partition for; --location=none: no boot loader. */
-export function compileBootloader(commands: Commands, layout: Layout, context: AreaContext & { readonly file: string }): Area {
+export function compileBootloader(
+  commands: Commands,
+  layout: Layout,
+  context: AreaContext & { readonly file: string }
+): Area {
   const [command] = named(commands, 'bootloader')
   if (command?.values.value('--location') === 'none') return {}
   const place = command?.place ?? { file: context.file, line: 1 }
   const bios = layout.partitions.some(part => part.fileSystem === 'biosboot')
   const esp = layout.partitions.find(part => part.fileSystem === 'efi')
   if (!bios && !esp) {
-    const problem = 'the boot loader has no place: there is neither a BIOS boot partition nor an EFI system partition'
-    return { problems: [kickstartRule(formatPlace(place), problem, 'Add reqpart, or write bootloader --location=none.')] }
+    const problem =
+      'the boot loader has no place: there is neither a BIOS boot partition nor an EFI system partition'
+    return {
+      problems: [
+        kickstartRule(formatPlace(place), problem, 'Add reqpart, or write bootloader --location=none.'),
+      ],
+    }
   }
   const seconds = command?.values.number('--timeout') ?? defaultTimeoutSeconds
-  const problems = seconds < 0 ? [kickstartValue(formatPlace(place), `--timeout=${seconds} is no time`, 'Write the seconds, 0 or more.')] : []
-  const { files, line } = systemFile('etc/default/grub.d/pipeline.cfg', grubDefaults(kernelArgumentsOf(commands), seconds))
+  const problems =
+    seconds < 0
+      ? [
+          kickstartValue(
+            formatPlace(place),
+            `--timeout=${seconds} is no time`,
+            'Write the seconds, 0 or more.'
+          ),
+        ]
+      : []
+  const { files, line } = systemFile(
+    'etc/default/grub.d/pipeline.cfg',
+    grubDefaults(kernelArgumentsOf(commands), seconds)
+  )
   const lines = [
     line,
     // No udev runs here, and without these links update-grub writes root=/dev/vdb3 instead of the UUID.
-    ...layout.partitions.filter(part => part.fileSystemUuid).map(part => `link_uuid "$(partition ${part.number})" ${part.fileSystemUuid}`),
+    ...layout.partitions
+      .filter(part => part.fileSystemUuid)
+      .map(part => `link_uuid "$(partition ${part.number})" ${part.fileSystemUuid}`),
     ...(bios ? ['in_target grub-install --target=i386-pc "$disk"'] : []),
-    ...(esp ? [shellLine('in_target', 'grub-install', '--target=x86_64-efi', `--efi-directory=${esp.mountPoint}`, '--removable', '--no-nvram', '--no-uefi-secure-boot')] : []),
+    ...(esp
+      ? [
+          shellLine(
+            'in_target',
+            'grub-install',
+            '--target=x86_64-efi',
+            `--efi-directory=${esp.mountPoint}`,
+            '--removable',
+            '--no-nvram',
+            '--no-uefi-secure-boot'
+          ),
+        ]
+      : []),
     'in_target update-grub',
     `require_root_by_uuid ${rootUuid(layout)}`,
   ]
-  return { problems, files, steps: [{ place: context.shownPlace(place), what: 'install the boot loader', lines }], needs: grubPackages(bios, esp) }
+  return {
+    problems,
+    files,
+    steps: [{ place: context.shownPlace(place), what: 'install the boot loader', lines }],
+    needs: grubPackages(bios, esp),
+  }
 }
 
 function rootUuid(layout: Layout): string {
@@ -47,10 +87,13 @@ function rootUuid(layout: Layout): string {
 function grubDefaults(kernelArguments: string, seconds: number): string {
   const serial = /(?:^|\s)console=ttyS(\d+)(?:,(\d+))?/.exec(kernelArguments)
   const terminal = serial
-    ? [`GRUB_TERMINAL='console serial'`, `GRUB_SERIAL_COMMAND='serial --unit=${serial[1]} --speed=${serial[2] ?? '9600'}'`]
+    ? [
+        `GRUB_TERMINAL='console serial'`,
+        `GRUB_SERIAL_COMMAND='serial --unit=${serial[1]} --speed=${serial[2] ?? '9600'}'`,
+      ]
     : []
   return [
-    '# Written by the installer, from the kickstart\'s bootloader command.',
+    "# Written by the installer, from the kickstart's bootloader command.",
     `GRUB_DISTRIBUTOR='Debian'`,
     `GRUB_TIMEOUT=${seconds}`,
     `GRUB_CMDLINE_LINUX_DEFAULT=''`,

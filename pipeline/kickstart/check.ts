@@ -1,5 +1,12 @@
 /** Checks a kickstart against what Anaconda of one el release understands. */
-import { commandNotInRelease, commandRemoved, kickstartRule, optionMissing, optionUnknown, sectionUnknown } from '../errors/kickstart.js'
+import {
+  commandNotInRelease,
+  commandRemoved,
+  kickstartRule,
+  optionMissing,
+  optionUnknown,
+  sectionUnknown,
+} from '../errors/kickstart.js'
 import type { PipelineError } from '../errors/pipeline-error.js'
 import { readWords } from './options.js'
 import type { OptionValues } from './options.js'
@@ -30,10 +37,14 @@ export function checkKickstart(tree: Kickstart, release: ElRelease): KickstartCh
 function checkCommand(command: KickstartCommand, release: ElRelease, rules: ElRules): KickstartCheck {
   const place = formatPlace(command.place)
   const rule = rules.commands[command.name]
-  if (!rule) return refused(commandNotInRelease(place, command.name, release, Object.keys(rules.commands)))
+  if (!rule)
+    return refused(commandNotInRelease(place, command.name, release, Object.keys(rules.commands)))
   if (rule.removed) return refused(commandRemoved(place, command.name, release))
   if (rule.deprecated) {
-    return { problems: [], warnings: [`${place}: ${command.name} no longer has an effect in ${release}`] }
+    return {
+      problems: [],
+      warnings: [`${place}: ${command.name} no longer has an effect in ${release}`],
+    }
   }
   if (rule.passesOn) return { problems: [], warnings: [] }
   const { values, words, problems, deprecated } = readWords({
@@ -41,21 +52,35 @@ function checkCommand(command: KickstartCommand, release: ElRelease, rules: ElRu
     subject: command.name,
     words: command.words,
     table: rule,
-    unknown: option => optionUnknown(place, `${command.name} of ${release}`, option, optionNames(rule.options)),
+    unknown: option =>
+      optionUnknown(place, `${command.name} of ${release}`, option, optionNames(rule.options)),
   })
   return {
     problems: problems.length > 0 ? problems : checkTogether(command.name, place, values, words),
-    warnings: deprecated.map(option => `${place}: ${command.name} ${option} no longer has an effect in ${release}`),
+    warnings: deprecated.map(
+      option => `${place}: ${command.name} ${option} no longer has an effect in ${release}`
+    ),
   }
 }
 
 /** What no single option tells: some commands need one of several. */
-function checkTogether(name: string, place: string, values: OptionValues, words: readonly string[]): PipelineError[] {
+function checkTogether(
+  name: string,
+  place: string,
+  values: OptionValues,
+  words: readonly string[]
+): PipelineError[] {
   if (name === 'url' && !['--url', '--mirrorlist', '--metalink'].some(option => values.flag(option))) {
     return [optionMissing(place, name, '--url')]
   }
   if (name === 'rootpw' && words.length === 0 && !values.flag('--lock')) {
-    return [kickstartRule(place, 'rootpw has neither a password nor --lock', 'Write rootpw --lock, or rootpw --iscrypted HASH.')]
+    return [
+      kickstartRule(
+        place,
+        'rootpw has neither a password nor --lock',
+        'Write rootpw --lock, or rootpw --iscrypted HASH.'
+      ),
+    ]
   }
   return []
 }
@@ -71,7 +96,8 @@ function checkSection(section: KickstartSection, release: ElRelease, rules: ElRu
     subject: section.name,
     words: section.words,
     table: { options },
-    unknown: option => optionUnknown(place, `${section.name} of ${release}`, option, optionNames(options)),
+    unknown: option =>
+      optionUnknown(place, `${section.name} of ${release}`, option, optionNames(options)),
   })
   return { problems, warnings: [] }
 }

@@ -1,4 +1,4 @@
-/** Compiles a kickstart for the debian family: to the packages of a bootstrap and the install script of a builder VM. */
+/** Compiles a kickstart for the debian family, to a package set and a builder VM's install script. */
 import { dirname, relative } from 'node:path'
 import { kickstartRule } from '../errors/kickstart.js'
 import { joinProblems } from '../errors/pipeline-error.js'
@@ -7,12 +7,13 @@ import { compileAccounts } from './accounts.js'
 import { joinAreas } from './area.js'
 import type { Area, AreaContext, ImpliedPackage, Step } from './area.js'
 import { compileBootloader, kernelArgumentsOf } from './bootloader.js'
-import { readDebianCommands } from './debian-commands.js'
-import type { Commands } from './debian-commands.js'
+import { readDebianCommands } from './read-commands.js'
+import type { Commands } from './read-commands.js'
 import { compileDisk, compileFstab } from './disk.js'
 import { copyLines, hostKeysUnit, installScript } from './install-script.js'
 import { layoutMib, planLayout } from './layout.js'
 import type { Layout } from './layout.js'
+import { basePackages, impliedPackages, neededExclusions } from './implied-packages.js'
 import { compileNetwork } from './network.js'
 import { compilePackages, readPackages } from './packages.js'
 import type { PackageList } from './packages.js'
@@ -41,7 +42,7 @@ export interface DebianInstall {
     /** The members of `include` that %packages does not name, and why they are there. */
     readonly implied: readonly ImpliedPackage[]
   }
-  /** Texts of the kickstart disk by path: `install.sh`, its scripts (`post/01.sh`) and files of the image (`system/etc/fstab`). */
+  /** Texts of the kickstart disk by path: `install.sh`, scripts (`post/01.sh`), files of the image (`system/etc/fstab`). */
   readonly files: Readonly<Record<string, string>>
   readonly hostname: string
   /** Of the installed system, as in `bootloader --append`. */
@@ -49,14 +50,17 @@ export interface DebianInstall {
   readonly layout: Layout
 }
 
-/** What every image needs to start at all, whatever its kickstart says. */
-const basePackages: readonly ImpliedPackage[] = [
-  { name: 'linux-image-amd64', reason: 'is the kernel' },
-  { name: 'systemd-sysv', reason: 'is the init system' },
-  { name: 'udev', reason: 'finds devices' },
+const diskCommands = [
+  'part',
+  'partition',
+  'autopart',
+  'reqpart',
+  'raid',
+  'volgroup',
+  'logvol',
+  'btrfs',
+  'mount',
 ]
-
-const diskCommands = ['part', 'partition', 'autopart', 'reqpart', 'raid', 'volgroup', 'logvol', 'btrfs', 'mount']
 
 /**
  * Errors (exit 2), all at once, each with file:line: a command, option or section that the debian family cannot
@@ -73,7 +77,9 @@ export function compileDebian(tree: Kickstart, options: CompileOptions): DebianI
     shownPlace: (place: Place) => showPlace(tree.file, place),
   }
   // A disk command that was refused must not lead to "there is no disk command" as well.
-  const planned = diskCommands.some(name => refused.has(name)) ? { problems: [] } : planLayout(commands, { file: tree.file, seed: options.seed })
+  const planned = diskCommands.some(name => refused.has(name))
+    ? { problems: [] }
+    : planLayout(commands, { file: tree.file, seed: options.seed })
   const area = joinAreas(areasInOrder({ tree, commands, list, layout: planned.layout, context }))
   const implied = impliedPackages(area.needs, context.packages)
   const found = [
@@ -93,7 +99,14 @@ export function compileDebian(tree: Kickstart, options: CompileOptions): DebianI
       exclude: list.entries.filter(entry => entry.excluded).map(entry => entry.name),
       implied,
     },
-    files: { ...area.files, 'install.sh': installScript({ kickstart: showFile(tree.file, tree.file), sourceDateEpoch: options.sourceDateEpoch, steps: area.steps }) },
+    files: {
+      ...area.files,
+      'install.sh': installScript({
+        kickstart: showFile(tree.file, tree.file),
+        sourceDateEpoch: options.sourceDateEpoch,
+        steps: area.steps,
+      }),
+    },
     hostname: name,
     kernelArguments: kernelArgumentsOf(commands),
     layout: planned.layout,
@@ -134,28 +147,18 @@ function copyStep(tree: Kickstart, context: AreaContext): Step {
   return { place, what: 'copy the system', lines: copyLines }
 }
 
-function impliedPackages(needs: readonly ImpliedPackage[], wanted: ReadonlySet<string>): ImpliedPackage[] {
-  const first = new Map<string, ImpliedPackage>()
-  for (const need of needs) if (!wanted.has(need.name) && !first.has(need.name)) first.set(need.name, need)
-  return [...first.values()]
-}
-
-function neededExclusions(list: PackageList, implied: readonly ImpliedPackage[]): PipelineError[] {
-  return list.entries
-    .filter(entry => entry.excluded)
-    .flatMap(({ name, place }) => {
-      const need = implied.find(each => each.name === name)
-      if (!need) return []
-      return [kickstartRule(formatPlace(place), `${name} cannot be left out: it ${need.reason}`, 'Take the line out.')]
-    })
-}
-
 function fitProblems(layout: Layout, diskMib: number | undefined): PipelineError[] {
   const needed = layoutMib(layout)
   if (diskMib === undefined || needed <= diskMib) return []
   const place = layout.partitions.toSorted((a, b) => b.sizeMib - a.sizeMib)[0]?.place
   if (!place) return []
-  return [kickstartRule(formatPlace(place), `the partitions need ${needed} MiB, and the disk has ${diskMib} MiB`, 'Make a partition smaller, or the disk larger: hardware.diskGib in appliance.yaml.')]
+  return [
+    kickstartRule(
+      formatPlace(place),
+      `the partitions need ${needed} MiB, and the disk has ${diskMib} MiB`,
+      'Make a partition smaller, or the disk larger: hardware.diskGib in appliance.yaml.'
+    ),
+  ]
 }
 
 /** Problems come from many places; their reader goes through the file from the top. */
@@ -168,7 +171,7 @@ function showPlace(root: string, place: Place): string {
   return `${showFile(root, place.file)}:${place.line}`
 }
 
-/** Relative to the kickstart's folder: the script is part of the stage's key, which must not depend on where the project lies. */
+/** Relative to the kickstart's folder: the script is part of a key that must not depend on where the project lies. */
 function showFile(root: string, file: string): string {
   const path = relative(dirname(root), file)
   return path.startsWith('..') ? file : path

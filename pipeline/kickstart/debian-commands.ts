@@ -1,19 +1,5 @@
-/** The commands that the debian family honours, with the options it honours of each; everything else is refused here. */
-import { commandTwice, familyCannot, optionUnknown } from '../errors/kickstart.js'
-import type { PipelineError } from '../errors/pipeline-error.js'
-import { readWords } from './options.js'
-import type { OptionValues, WordTable } from './options.js'
-import { elReleases, elRules } from './releases.js'
-import { formatPlace } from './types.js'
-import type { Kickstart, KickstartCommand, Place } from './types.js'
-
-export interface ReadCommand {
-  readonly name: string
-  readonly place: Place
-  readonly values: OptionValues
-  /** What is no option. */
-  readonly words: readonly string[]
-}
+/** The commands that the debian family honours, with the options it honours of each. */
+import type { WordTable } from './option-rules.js'
 
 interface DebianCommand extends WordTable {
   /** May stand in the file more than once. */
@@ -38,8 +24,14 @@ const password = { '--iscrypted': 'flag', '--plaintext': 'flag', '--lock': 'flag
 
 export const debianCommands: Readonly<Record<string, DebianCommand>> = {
   lang: { takes: [1, 1], options: { '--addsupport': 'list' } },
-  keyboard: { takes: [0, 1], options: { '--vckeymap': 'value', '--xlayouts': 'list', '--switch': 'list' } },
-  timezone: { takes: [1, 1], options: { '--utc --isUtc': 'flag', '--nontp': 'flag', '--ntpservers': 'list' } },
+  keyboard: {
+    takes: [0, 1],
+    options: { '--vckeymap': 'value', '--xlayouts': 'list', '--switch': 'list' },
+  },
+  timezone: {
+    takes: [1, 1],
+    options: { '--utc --isUtc': 'flag', '--nontp': 'flag', '--ntpservers': 'list' },
+  },
   network: {
     many: true,
     options: {
@@ -108,7 +100,10 @@ export const debianCommands: Readonly<Record<string, DebianCommand>> = {
     },
   },
   url: { options: { '--url': 'value', '--mirrorlist': 'value' } },
-  repo: { many: true, options: { '--name': 'value required', '--baseurl': 'value required', '--install': 'flag' } },
+  repo: {
+    many: true,
+    options: { '--name': 'value required', '--baseurl': 'value required', '--install': 'flag' },
+  },
   // The builder VM ends after the installation whichever of these is written: QEMU runs with -no-reboot.
   poweroff: {},
   shutdown: {},
@@ -122,77 +117,4 @@ export const debianCommands: Readonly<Record<string, DebianCommand>> = {
   eula: { options: { '--agreed --agree --accepted --accept': 'flag' } },
   firstboot: { options: { '--disabled --disable': 'flag required' } },
   selinux: { options: { '--disabled': 'flag required' } },
-}
-
-/** Commands that say the same thing in different words: one of each row may be given. */
-const sameThing: readonly (readonly string[])[] = [['poweroff', 'shutdown', 'reboot', 'halt']]
-
-export type Commands = ReadonlyMap<string, readonly ReadCommand[]>
-
-/** The commands of that name, in file order. */
-export function named(commands: Commands, ...names: readonly string[]): readonly ReadCommand[] {
-  return names.flatMap(name => commands.get(name) ?? [])
-}
-
-export interface DebianCommands {
-  readonly commands: Commands
-  /** The names of those that are not among `commands` because something is wrong with them. */
-  readonly refused: ReadonlySet<string>
-  readonly problems: readonly PipelineError[]
-}
-
-/** Reads every command of the tree by the table; what the family cannot honour is a problem. */
-export function readDebianCommands(tree: Kickstart): DebianCommands {
-  const commands = new Map<string, ReadCommand[]>()
-  const refused = new Set<string>()
-  const problems: PipelineError[] = []
-  for (const node of tree.nodes) {
-    if (node.kind !== 'command') continue
-    const { command, problems: found } = readCommand(node)
-    problems.push(...found)
-    if (!command) {
-      refused.add(node.name)
-      continue
-    }
-    const before = firstOf(commands, node.name)
-    if (before) problems.push(commandTwice(formatPlace(node.place), node.name, formatPlace(before.place)))
-    else commands.set(command.name, [...(commands.get(command.name) ?? []), command])
-  }
-  return { commands, refused, problems }
-}
-
-function firstOf(commands: Commands, name: string): ReadCommand | undefined {
-  if (debianCommands[name]?.many) return undefined
-  return named(commands, ...(sameThing.find(row => row.includes(name)) ?? [name]))[0]
-}
-
-function readCommand(node: KickstartCommand): { command?: ReadCommand; problems: readonly PipelineError[] } {
-  const place = formatPlace(node.place)
-  const table = debianCommands[node.name]
-  if (!table) {
-    const hint = `Take it out, or do the same in a %post script. Honoured: ${Object.keys(debianCommands).sort().join(', ')}.`
-    return { problems: [familyCannot(place, node.name, hint)] }
-  }
-  const { values, words, problems } = readWords({
-    place,
-    subject: node.name,
-    words: node.words,
-    table,
-    unknown: option => unknownOption(place, node.name, option),
-  })
-  const name = node.name === 'partition' ? 'part' : node.name
-  return problems.length > 0 ? { problems } : { command: { name, place: node.place, values, words }, problems }
-}
-
-/** An option that Anaconda has is one that we cannot honour; any other is a typing error. */
-function unknownOption(place: string, command: string, option: string): PipelineError {
-  const honoured = optionNames(debianCommands[command])
-  const known = elReleases.some(release => optionNames(elRules(release).commands[command]).includes(option))
-  if (!known) return optionUnknown(place, command, option, honoured)
-  const hint = honoured.length > 0 ? `Options of ${command} it honours: ${honoured.join(', ')}.` : `It honours ${command} alone.`
-  return familyCannot(place, `${command} ${option}`, hint)
-}
-
-function optionNames(table: WordTable | undefined): string[] {
-  return Object.keys(table?.options ?? {}).flatMap(names => names.split(' '))
 }

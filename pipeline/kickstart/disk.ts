@@ -1,8 +1,8 @@
 /** Compiles a disk layout: partition table, file systems, mounts and fstab. */
 import { shellLine, systemFile } from './area.js'
 import type { Area, AreaContext, ImpliedPackage, Step } from './area.js'
-import { named } from './debian-commands.js'
-import type { Commands } from './debian-commands.js'
+import { named } from './read-commands.js'
+import type { Commands } from './read-commands.js'
 import { deterministicUuid } from './identifiers.js'
 import type { FileSystem, Layout, Partition } from './layout.js'
 
@@ -25,7 +25,8 @@ const makers: Readonly<Record<Exclude<FileSystem, 'biosboot' | 'swap'>, string>>
 /** The steps from an empty disk to mounted file systems under the target folder. */
 export function compileDisk(layout: Layout, commands: Commands, context: AreaContext): Area {
   const [cleared] = named(commands, 'clearpart', 'zerombr').filter(
-    command => command.name === 'zerombr' || command.values.flag('--all') || command.values.flag('--initlabel')
+    command =>
+      command.name === 'zerombr' || command.values.flag('--all') || command.values.flag('--initlabel')
   )
   const first = layout.partitions.reduce((a, b) => (b.place.line < a.place.line ? b : a))
   const partition: Step = {
@@ -38,7 +39,9 @@ export function compileDisk(layout: Layout, commands: Commands, context: AreaCon
       shellLine('wait_for_partitions', ...layout.partitions.map(({ number }) => `${number}`)),
     ],
   }
-  const make = layout.partitions.filter(part => part.fileSystem !== 'biosboot').map(part => makeStep(part, context))
+  const make = layout.partitions
+    .filter(part => part.fileSystem !== 'biosboot')
+    .map(part => makeStep(part, context))
   return {
     steps: [partition, ...make, mountStep(layout, context)],
     files: { 'layout.sfdisk': sfdiskInput(layout) },
@@ -60,13 +63,18 @@ function sfdiskInput(layout: Layout): string {
 
 function typeUuid(part: Partition): string {
   if (part.mountPoint === '/') return typeUuids.root
-  if (part.fileSystem === 'biosboot' || part.fileSystem === 'efi' || part.fileSystem === 'swap') return typeUuids[part.fileSystem]
+  if (part.fileSystem === 'biosboot' || part.fileSystem === 'efi' || part.fileSystem === 'swap')
+    return typeUuids[part.fileSystem]
   return typeUuids.linux
 }
 
 function makeStep(part: Partition, context: AreaContext): Step {
   const what = `make the file system of ${part.mountPoint}`
-  return { place: context.shownPlace(part.place), what, lines: [`${makeLine(part, context.seed)} "$(partition ${part.number})"`] }
+  return {
+    place: context.shownPlace(part.place),
+    what,
+    lines: [`${makeLine(part, context.seed)} "$(partition ${part.number})"`],
+  }
 }
 
 /** All identity is given: UUIDs, the seed of ext4's directory hashes, FAT's volume id and time. */
@@ -74,7 +82,8 @@ function makeLine(part: Partition, seed: string): string {
   const uuid = part.fileSystemUuid ?? ''
   const label = part.label === undefined ? [] : ['-L', part.label]
   if (part.fileSystem === 'swap') return shellLine('mkswap', '-q', '-U', uuid, ...label)
-  if (part.fileSystem === 'xfs') return shellLine('mkfs.xfs', '-q', '-f', '-K', '-m', `uuid=${uuid}`, ...label)
+  if (part.fileSystem === 'xfs')
+    return shellLine('mkfs.xfs', '-q', '-f', '-K', '-m', `uuid=${uuid}`, ...label)
   if (part.fileSystem === 'ext4') {
     const hashSeed = deterministicUuid(seed, `hash seed ${part.number}`)
     return `${shellLine('mkfs.ext4', '-q', '-F', '-U', uuid, ...label)} -E "hash_seed=${hashSeed},$ext4_options"`
@@ -122,10 +131,13 @@ function fstabText(layout: Layout): string {
 function fstabFields(part: Partition): { point: string; type: string; options: string; pass: string } {
   const fat = part.fileSystem === 'vfat' || part.fileSystem === 'efi'
   const usual =
-    part.fileSystem === 'swap' ? 'sw'
-    : part.fileSystem === 'efi' ? 'umask=0077'
-    : part.mountPoint === '/' && part.fileSystem === 'ext4' ? 'errors=remount-ro'
-    : 'defaults'
+    part.fileSystem === 'swap'
+      ? 'sw'
+      : part.fileSystem === 'efi'
+        ? 'umask=0077'
+        : part.mountPoint === '/' && part.fileSystem === 'ext4'
+          ? 'errors=remount-ro'
+          : 'defaults'
   return {
     point: part.fileSystem === 'swap' ? 'none' : part.mountPoint,
     type: fat ? 'vfat' : part.fileSystem,
@@ -136,6 +148,10 @@ function fstabFields(part: Partition): { point: string; type: string; options: s
 
 function diskNeeds(layout: Layout): ImpliedPackage[] {
   const fileSystems = new Set(layout.partitions.map(part => part.fileSystem))
-  const tools = [...fileSystems].flatMap(name => (name in makers ? [{ name: makers[name as keyof typeof makers], reason: `makes and checks ${name} file systems` }] : []))
+  const tools = [...fileSystems].flatMap(name =>
+    name in makers
+      ? [{ name: makers[name as keyof typeof makers], reason: `makes and checks ${name} file systems` }]
+      : []
+  )
   return [{ name: 'fdisk', reason: 'partitions the disk (sfdisk)' }, ...tools]
 }

@@ -4,7 +4,10 @@ import { quoteWord } from './words.js'
 
 /** Included files come out in place; sections keep every line. The text ends with a newline unless it is empty. */
 export function formatKickstart(tree: Kickstart): string {
-  return tree.nodes.flatMap(formatNode).map(line => `${line}\n`).join('')
+  return tree.nodes
+    .flatMap(formatNode)
+    .map(line => `${line}\n`)
+    .join('')
 }
 
 function formatNode(node: KickstartNode): string[] {

@@ -1,4 +1,4 @@
-/** Identifiers that are random elsewhere (disk, partitions, file systems), derived so that equal inputs give equal disks. */
+/** Derives the identifiers of disk, partitions and file systems, so that equal inputs give equal disks. */
 import { createHash } from 'node:crypto'
 
 /**
@@ -10,7 +10,9 @@ export function deterministicUuid(seed: string, name: string): string {
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
   const hex = bytes.subarray(0, 16).toString('hex')
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join(
+    '-'
+  )
 }
 
 /** The volume id of a FAT file system: 8 upper-case hex digits, as mkfs.vfat -i takes it. */

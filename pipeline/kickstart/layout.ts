@@ -1,16 +1,17 @@
 /** Lays out the target disk: which partitions, in which order, of which type and identity. */
 import { kickstartRule, kickstartValue } from '../errors/kickstart.js'
 import type { PipelineError } from '../errors/pipeline-error.js'
-import { named } from './debian-commands.js'
-import type { Commands, ReadCommand } from './debian-commands.js'
+import { named } from './read-commands.js'
+import type { Commands, ReadCommand } from './read-commands.js'
 import { deterministicUuid, deterministicVolumeId } from './identifiers.js'
+import { partProblems, together } from './layout-rules.js'
 import { formatPlace } from './types.js'
 import type { Place } from './types.js'
 
 export type FileSystem = 'ext4' | 'xfs' | 'vfat' | 'efi' | 'biosboot' | 'swap'
 
 /** A partition as the kickstart asks for it. */
-interface Wanted {
+export interface Wanted {
   readonly place: Place
   /** Absolute, or `swap` or `biosboot`. */
   readonly mountPoint: string
@@ -59,7 +60,15 @@ export function planLayout(
   const first = parts[0] ?? auto
   if (!first) {
     const hint = 'Add reqpart and part / --fstype=ext4 --size=2048 --grow, or autopart --type=plain.'
-    return { problems: [kickstartRule(`${file}:1`, 'the kickstart lays out no disk: it has neither part nor autopart', hint)] }
+    return {
+      problems: [
+        kickstartRule(
+          `${file}:1`,
+          'the kickstart lays out no disk: it has neither part nor autopart',
+          hint
+        ),
+      ],
+    }
   }
   if (auto && parts[0]) {
     const problem = `part and autopart exclude each other, and autopart is at ${formatPlace(auto.place)}`
@@ -71,7 +80,11 @@ export function planLayout(
     ...read.flatMap(part => part.wanted ?? []),
     ...(auto ? [autoRoot(auto)] : []),
   ]
-  const problems = [...read.flatMap(part => part.problems), ...(auto ? autoProblems(auto) : []), ...together(wanted, first.place)]
+  const problems = [
+    ...read.flatMap(part => part.problems),
+    ...(auto ? autoProblems(auto) : []),
+    ...together(wanted, first.place),
+  ]
   return problems.length > 0 ? { problems } : { layout: identify(wanted, seed), problems }
 }
 
@@ -79,7 +92,13 @@ function required(commands: Commands): Wanted[] {
   const [command] = named(commands, 'reqpart', 'autopart')
   if (!command) return []
   const base = { place: command.place, grow: false, label: undefined, mountOptions: undefined }
-  const boot = { ...base, mountPoint: '/boot', fileSystem: 'ext4', sizeMib: bootMib, label: 'boot' } as const
+  const boot = {
+    ...base,
+    mountPoint: '/boot',
+    fileSystem: 'ext4',
+    sizeMib: bootMib,
+    label: 'boot',
+  } as const
   return [
     { ...base, mountPoint: 'biosboot', fileSystem: 'biosboot', sizeMib: 1 },
     { ...base, mountPoint: '/boot/efi', fileSystem: 'efi', sizeMib: espMib, label: 'EFI' },
@@ -90,7 +109,15 @@ function required(commands: Commands): Wanted[] {
 function autoRoot(command: ReadCommand): Wanted {
   const fileSystem = (command.values.value('--fstype') ?? 'ext4') as FileSystem
   const { place } = command
-  return { place, mountPoint: '/', fileSystem, sizeMib: autopartRootMib, grow: true, label: 'root', mountOptions: undefined }
+  return {
+    place,
+    mountPoint: '/',
+    fileSystem,
+    sizeMib: autopartRootMib,
+    grow: true,
+    label: 'root',
+    mountOptions: undefined,
+  }
 }
 
 function autoProblems(command: ReadCommand): PipelineError[] {
@@ -99,13 +126,24 @@ function autoProblems(command: ReadCommand): PipelineError[] {
   return [kickstartRule(formatPlace(command.place), problem, 'Write autopart --type=plain.')]
 }
 
-function wantedPart({ place, words, values }: ReadCommand): { wanted?: Wanted; problems: PipelineError[] } {
+function wantedPart({ place, words, values }: ReadCommand): {
+  wanted?: Wanted
+  problems: PipelineError[]
+} {
   const at = formatPlace(place)
   const mountPoint = words[0] ?? ''
   const special = mountPoint === 'swap' || mountPoint === 'biosboot'
   if (!special && !/^\/$|^(\/[A-Za-z0-9_.-]+)+$/.test(mountPoint)) {
     const problem = `"${mountPoint}" is no mount point that the debian family can make`
-    return { problems: [kickstartValue(at, problem, 'Write an absolute path, swap or biosboot; LVM, RAID and btrfs are not supported.')] }
+    return {
+      problems: [
+        kickstartValue(
+          at,
+          problem,
+          'Write an absolute path, swap or biosboot; LVM, RAID and btrfs are not supported.'
+        ),
+      ],
+    }
   }
   const fileSystem = (values.value('--fstype') ?? defaultFileSystem(mountPoint)) as FileSystem
   const label = values.value('--label') ?? defaultLabel(mountPoint)
@@ -131,58 +169,10 @@ function defaultLabel(mountPoint: string): string | undefined {
   return labels[mountPoint]
 }
 
-const labelLengths: Readonly<Record<FileSystem, number>> = { ext4: 16, xfs: 12, vfat: 11, efi: 11, swap: 16, biosboot: 0 }
-
-function partProblems(part: Wanted, sized: boolean): PipelineError[] {
-  const at = formatPlace(part.place)
-  const found: PipelineError[] = []
-  if (part.sizeMib < 1) found.push(kickstartValue(at, `--size=${part.sizeMib} is no size`, 'Write the size in MiB, 1 or more.'))
-  if (!sized && !part.grow) {
-    found.push(kickstartValue(at, `part ${part.mountPoint} has no size`, 'Add --size=MIB, or --grow for all the space that is left.'))
-  }
-  const special = part.mountPoint === 'swap' || part.mountPoint === 'biosboot'
-  if (special !== (part.fileSystem === 'swap' || part.fileSystem === 'biosboot') || (special && part.mountPoint !== part.fileSystem)) {
-    const hint = 'swap and biosboot are both mount point and --fstype; every other mount point needs a file system.'
-    found.push(kickstartValue(at, `part ${part.mountPoint} cannot be of --fstype=${part.fileSystem}`, hint))
-  }
-  const longest = labelLengths[part.fileSystem]
-  if (part.label !== undefined && (part.label.length > longest || !/^[A-Za-z0-9_.-]+$/.test(part.label))) {
-    const hint = longest > 0 ? `Use at most ${longest} letters, digits, dots, dashes and underscores.` : 'Leave --label out.'
-    found.push(kickstartValue(at, `"${part.label}" cannot be the label of a ${part.fileSystem} partition`, hint))
-  }
-  if (part.mountOptions !== undefined && !/^[^\s#]+$/.test(part.mountOptions)) {
-    found.push(kickstartValue(at, `--fsoptions="${part.mountOptions}" has blanks`, 'Separate mount options by commas alone.'))
-  }
-  return found
-}
-
-/** What only the whole set shows. */
-function together(wanted: readonly Wanted[], place: Place): PipelineError[] {
-  const problems: PipelineError[] = []
-  const second = (what: string, of: readonly Wanted[], hint: string) => {
-    const [first, ...more] = of
-    for (const each of more) {
-      const problem = `this is a second ${what}; the first is at ${formatPlace(first?.place ?? place)}`
-      problems.push(kickstartRule(formatPlace(each.place), problem, hint))
-    }
-  }
-  const points = [...new Set(wanted.map(part => part.mountPoint))].filter(point => point.startsWith('/'))
-  for (const point of points.filter(point => point !== '/boot/efi')) {
-    const what = point === '/' ? 'root partition' : `partition for ${point}`
-    second(what, wanted.filter(part => part.mountPoint === point), `Keep one part ${point}.`)
-  }
-  second('EFI system partition', wanted.filter(part => part.fileSystem === 'efi'), 'Keep one; reqpart and autopart make one themselves.')
-  second('BIOS boot partition', wanted.filter(part => part.fileSystem === 'biosboot'), 'Keep one; reqpart and autopart make one themselves.')
-  second('partition with --grow', wanted.filter(part => part.grow), 'Let one partition take the space that is left.')
-  if (!points.includes('/')) {
-    problems.push(kickstartRule(formatPlace(place), 'there is no root partition', 'Add part / --fstype=ext4 --size=2048 --grow.'))
-  }
-  return problems
-}
-
 /** BIOS boot and ESP come first, the growing partition last: first boot enlarges it to a larger disk. */
 function identify(wanted: readonly Wanted[], seed: string): Layout {
-  const rank = (part: Wanted) => (part.grow ? 3 : part.fileSystem === 'biosboot' ? 0 : part.fileSystem === 'efi' ? 1 : 2)
+  const rank = (part: Wanted) =>
+    part.grow ? 3 : part.fileSystem === 'biosboot' ? 0 : part.fileSystem === 'efi' ? 1 : 2
   const ordered = wanted.toSorted((a, b) => rank(a) - rank(b))
   const partitions = ordered.map((part, index) => ({
     ...part,

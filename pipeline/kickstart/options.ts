@@ -1,19 +1,8 @@
 /** Reads the words of a command or section by a table of its options. */
 import { argumentCount, optionMissing, optionUnknown, optionWrong } from '../errors/kickstart.js'
 import type { PipelineError } from '../errors/pipeline-error.js'
-
-/**
- * One option: `flag`, `value`, `int`, `boolean`, `list` (comma-separated, may be repeated), `repeat` (may be
- * repeated) or `optional` (a value that may be left out), then `required`, `deprecated`, and the choices as `a|b|c`.
- */
-export type OptionRule = string
-
-export interface WordTable {
-  /** Least and most arguments besides options; no most: any number. @default [0, 0] */
-  readonly takes?: readonly [least: number, most: number | null]
-  /** By option; names of the same option are separated by blanks, the first one is used in OptionValues. */
-  readonly options?: Readonly<Record<string, OptionRule>>
-}
+import { rulesOf, wrongValue } from './option-rules.js'
+import type { Rule, WordTable } from './option-rules.js'
 
 export interface WordsToRead {
   /** `file:line` */
@@ -63,15 +52,6 @@ export class OptionValues {
   }
 }
 
-interface Rule {
-  /** The first of the option's names. */
-  readonly name: string
-  readonly kind: string
-  readonly required: boolean
-  readonly deprecated: boolean
-  readonly choices: readonly string[]
-}
-
 /** Reads `--option value` and `--option=value`; every problem of the line is in the result. */
 export function readWords(input: WordsToRead): ReadWords {
   const rules = rulesOf(input.table)
@@ -88,29 +68,15 @@ export function readWords(input: WordsToRead): ReadWords {
   }
   const all = new Set(rules.values())
   for (const rule of all) {
-    if (rule.required && !given.has(rule.name)) problems.push(optionMissing(input.place, input.subject, rule.name))
+    if (rule.required && !given.has(rule.name))
+      problems.push(optionMissing(input.place, input.subject, rule.name))
   }
   const count = wrongCount(input, words)
   if (count && problems.length === 0) problems.push(count)
-  const deprecated = [...all].filter(rule => rule.deprecated && given.has(rule.name)).map(rule => rule.name)
+  const deprecated = [...all]
+    .filter(rule => rule.deprecated && given.has(rule.name))
+    .map(rule => rule.name)
   return { values: new OptionValues(given), words, problems, deprecated }
-}
-
-function rulesOf(table: WordTable): ReadonlyMap<string, Rule> {
-  const rules = new Map<string, Rule>()
-  for (const [names, text] of Object.entries(table.options ?? {})) {
-    const aliases = names.split(' ')
-    const [kind = 'flag', ...rest] = text.split(' ')
-    const rule: Rule = {
-      name: aliases[0] ?? names,
-      kind,
-      required: rest.includes('required'),
-      deprecated: rest.includes('deprecated'),
-      choices: rest.find(part => part.includes('|') || !['required', 'deprecated'].includes(part))?.split('|') ?? [],
-    }
-    for (const alias of aliases) rules.set(alias, rule)
-  }
-  return rules
 }
 
 interface Reading {
@@ -138,27 +104,29 @@ function readOption(word: string, { input, rules, given, queue }: Reading): Pipe
   const before = given.get(rule.name)
   const many = rule.kind === 'list' || rule.kind === 'repeat'
   if (before && !many) return optionWrong(place, option, 'is given twice', 'Keep one of the two.')
-  const found = rule.kind === 'list' ? value.split(',').map(part => part.trim()).filter(part => part) : [value]
+  const found =
+    rule.kind === 'list'
+      ? value
+          .split(',')
+          .map(part => part.trim())
+          .filter(part => part)
+      : [value]
   given.set(rule.name, [...(before ?? []), ...found])
   return wrongValue(place, option, rule, value)
 }
 
-function wrongValue(place: string, option: string, rule: Rule, value: string): PipelineError | undefined {
-  const wrong = (problem: string, hint: string) => optionWrong(place, `${option}=${value}`, problem, hint)
-  if (rule.kind === 'int' && !/^-?\d+$/.test(value)) return wrong('is no whole number', `Write ${option}=NUMBER.`)
-  if (rule.kind === 'boolean' && !/^(yes|no|on|off|true|false|1|0)$/i.test(value)) {
-    return wrong('is neither yes nor no', `Write ${option}=yes or ${option}=no.`)
-  }
-  if (rule.choices.length > 0 && !rule.choices.includes(value)) {
-    return wrong('is not one of its values', `Values: ${rule.choices.join(', ')}.`)
-  }
-  return undefined
-}
-
-function wrongCount({ place, subject, table }: WordsToRead, words: readonly string[]): PipelineError | undefined {
+function wrongCount(
+  { place, subject, table }: WordsToRead,
+  words: readonly string[]
+): PipelineError | undefined {
   const [least, most] = table.takes ?? [0, 0]
   if (words.length >= least && (most === null || words.length <= most)) return undefined
-  const wanted = most === null ? `at least ${least}` : least === most ? countOf(least) : `${least} to ${most} arguments`
+  const wanted =
+    most === null
+      ? `at least ${least}`
+      : least === most
+        ? countOf(least)
+        : `${least} to ${most} arguments`
   return argumentCount(place, subject, wanted, words)
 }
 

@@ -1,8 +1,14 @@
 /** Reads a kickstart into a tree, included files and all; every problem found is reported at once. */
 import { dirname, join } from 'node:path'
 import {
-  commandUnknown, endWithoutSection, includeCycle, includeUnreadable, includeWithoutPath, sectionUnclosed,
-  sectionUnknown, wordsWrong,
+  commandUnknown,
+  endWithoutSection,
+  includeCycle,
+  includeUnreadable,
+  includeWithoutPath,
+  sectionUnclosed,
+  sectionUnknown,
+  wordsWrong,
 } from '../errors/kickstart.js'
 import { joinProblems } from '../errors/pipeline-error.js'
 import type { PipelineError } from '../errors/pipeline-error.js'
@@ -65,14 +71,19 @@ function readCommands(parsing: Parsing, source: Source): void {
     }
     const [name, ...words] = split.words
     if (name === undefined) continue
-    if (name === '%include') include(parsing, { source, place, path: words[0] }, inner => readCommands(parsing, inner))
+    if (name === '%include')
+      include(parsing, { source, place, path: words[0] }, inner => readCommands(parsing, inner))
     else if (name === '%end') parsing.problems.push(endWithoutSection(formatPlace(place)))
-    else if (name.startsWith('%')) readSection(parsing, source, { kind: 'section', name, words, lines: [], place })
+    else if (name.startsWith('%'))
+      readSection(parsing, source, { kind: 'section', name, words, lines: [], place })
     else addCommand(parsing, { name, words, place })
   }
 }
 
-function addCommand(parsing: Parsing, command: { name: string; words: readonly string[]; place: Place }): void {
+function addCommand(
+  parsing: Parsing,
+  command: { name: string; words: readonly string[]; place: Place }
+): void {
   if (knownCommands.includes(command.name)) parsing.nodes.push({ kind: 'command', ...command })
   else parsing.problems.push(commandUnknown(formatPlace(command.place), command.name, knownCommands))
 }
@@ -80,7 +91,8 @@ function addCommand(parsing: Parsing, command: { name: string; words: readonly s
 /** An unknown section is read to its end too, so that its lines are not taken for commands. */
 function readSection(parsing: Parsing, source: Source, opened: KickstartSection): void {
   const known = knownSections.includes(opened.name)
-  if (!known) parsing.problems.push(sectionUnknown(formatPlace(opened.place), opened.name, knownSections))
+  if (!known)
+    parsing.problems.push(sectionUnknown(formatPlace(opened.place), opened.name, knownSections))
   const lines: SectionLine[] = []
   for (let line = takeLine(source); line; line = takeLine(source)) {
     const word = line.text.split(/\s/, 1)[0] ?? ''
@@ -104,7 +116,8 @@ function includeLines(parsing: Parsing, source: Source, line: SectionLine, lines
   include(parsing, { source, place: line.place, path }, inner => {
     for (let each = takeLine(inner); each; each = takeLine(inner)) {
       const word = each.text.split(/\s/, 1)[0] ?? ''
-      if (word === '%end' || knownSections.includes(word)) parsing.problems.push(endWithoutSection(formatPlace(each.place)))
+      if (word === '%end' || knownSections.includes(word))
+        parsing.problems.push(endWithoutSection(formatPlace(each.place)))
       else if (word === '%include') includeLines(parsing, inner, each, lines)
       else lines.push(each)
     }
@@ -117,7 +130,11 @@ interface Including {
   readonly path: string | undefined
 }
 
-function include(parsing: Parsing, { source, place, path }: Including, read: (inner: Source) => void): void {
+function include(
+  parsing: Parsing,
+  { source, place, path }: Including,
+  read: (inner: Source) => void
+): void {
   const at = formatPlace(place)
   if (!path) {
     parsing.problems.push(includeWithoutPath(at))

@@ -1,6 +1,6 @@
 /** What Anaconda of each el release understands, as data, and the words known in any of them. */
 import { createRequire } from 'node:module'
-import type { WordTable } from './options.js'
+import type { WordTable } from './option-rules.js'
 
 export const elReleases = ['RHEL6', 'RHEL7', 'RHEL8', 'RHEL9', 'RHEL10'] as const
 

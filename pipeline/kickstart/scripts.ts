@@ -18,8 +18,14 @@ const options = { '--interpreter': 'value', '--erroronfail': 'flag', '--log --lo
 const defaultInterpreter = '/bin/sh'
 
 /** The scripts of one section name, in file order. */
-export function compileScripts(tree: Kickstart, name: '%pre' | '%pre-install' | '%post', context: AreaContext): Area {
-  const sections = tree.nodes.filter(node => node.kind === 'section' && node.name === name) as KickstartSection[]
+export function compileScripts(
+  tree: Kickstart,
+  name: '%pre' | '%pre-install' | '%post',
+  context: AreaContext
+): Area {
+  const sections = tree.nodes.filter(
+    node => node.kind === 'section' && node.name === name
+  ) as KickstartSection[]
   return joinAreas(sections.map((section, index) => compileScript(section, index + 1, context)))
 }
 
@@ -28,7 +34,9 @@ export function sectionProblems(tree: Kickstart): PipelineError[] {
   const honoured = [...scriptSections, ...otherSections]
   return tree.nodes
     .filter(node => node.kind === 'section' && !honoured.includes(node.name))
-    .map(node => familyCannot(formatPlace(node.place), node.name, `Take it out. Honoured: ${honoured.join(', ')}.`))
+    .map(node =>
+      familyCannot(formatPlace(node.place), node.name, `Take it out. Honoured: ${honoured.join(', ')}.`)
+    )
 }
 
 function compileScript(section: KickstartSection, number: number, context: AreaContext): Area {
@@ -50,7 +58,16 @@ function compileScript(section: KickstartSection, number: number, context: AreaC
   const step = {
     place: context.shownPlace(section.place),
     what: `run ${section.name}`,
-    lines: [shellLine('run_script', where, values.flag('--erroronfail') ? 'fatal' : 'warn', interpreter, path, log)],
+    lines: [
+      shellLine(
+        'run_script',
+        where,
+        values.flag('--erroronfail') ? 'fatal' : 'warn',
+        interpreter,
+        path,
+        log
+      ),
+    ],
   }
   return {
     steps: [step],
@@ -62,5 +79,11 @@ function compileScript(section: KickstartSection, number: number, context: AreaC
 function pathProblems(place: string, paths: Readonly<Record<string, string>>): PipelineError[] {
   return Object.entries(paths)
     .filter(([, path]) => path !== '' && !/^\/\S+$/.test(path))
-    .map(([option, path]) => kickstartValue(place, `${option}=${path} is no absolute path`, 'Write it like /bin/bash, without arguments.'))
+    .map(([option, path]) =>
+      kickstartValue(
+        place,
+        `${option}=${path} is no absolute path`,
+        'Write it like /bin/bash, without arguments.'
+      )
+    )
 }

@@ -1,11 +1,11 @@
-/** Compiles host name, language, keyboard and time zone. */
+/** Compiles host name, language and keyboard, and has the time zone compiled. */
 import { kickstartValue } from '../errors/kickstart.js'
-import { suggest } from '../errors/nearest.js'
 import type { PipelineError } from '../errors/pipeline-error.js'
-import { joinAreas, shellLine, systemFile } from './area.js'
+import { joinAreas, systemFile } from './area.js'
 import type { Area, AreaContext } from './area.js'
-import { named } from './debian-commands.js'
-import type { Commands, ReadCommand } from './debian-commands.js'
+import { named } from './read-commands.js'
+import type { Commands, ReadCommand } from './read-commands.js'
+import { compileTimezone } from './timezone.js'
 import { formatPlace } from './types.js'
 import type { Place } from './types.js'
 
@@ -18,7 +18,10 @@ export function hostnameOf(commands: Commands): { name: string; place: Place | u
   return { name: command?.values.value('--hostname') ?? defaultHostname, place: command?.place }
 }
 
-export function compileSystem(commands: Commands, context: AreaContext & { readonly file: string }): Area {
+export function compileSystem(
+  commands: Commands,
+  context: AreaContext & { readonly file: string }
+): Area {
   return joinAreas([
     compileHostname(commands, context),
     ...named(commands, 'lang').map(command => compileLang(command, context)),
@@ -36,8 +39,17 @@ function compileHostname(commands: Commands, context: AreaContext & { readonly f
   }
   const short = name.split('.')[0] ?? name
   const own = name === defaultHostname ? [] : [`127.0.1.1 ${name === short ? name : `${name} ${short}`}`]
-  const hosts = ['127.0.0.1 localhost', ...own, '::1 localhost ip6-localhost ip6-loopback', 'ff02::1 ip6-allnodes', 'ff02::2 ip6-allrouters']
-  const files = [systemFile('etc/hostname', `${name}\n`), systemFile('etc/hosts', `${hosts.join('\n')}\n`)]
+  const hosts = [
+    '127.0.0.1 localhost',
+    ...own,
+    '::1 localhost ip6-localhost ip6-loopback',
+    'ff02::1 ip6-allnodes',
+    'ff02::2 ip6-allrouters',
+  ]
+  const files = [
+    systemFile('etc/hostname', `${name}\n`),
+    systemFile('etc/hosts', `${hosts.join('\n')}\n`),
+  ]
   const step = {
     place: context.shownPlace(place ?? { file: context.file, line: 1 }),
     what: `name the host ${name}`,
@@ -53,9 +65,21 @@ function compileLang(command: ReadCommand, context: AreaContext): Area {
   const generated = locales.filter(locale => locale !== 'C.UTF-8')
   const problems: PipelineError[] = generated
     .filter(locale => !/^[a-z]{2,3}_[A-Z]{2}\.UTF-8(@[a-z]+)?$/.test(locale))
-    .map(locale => kickstartValue(place, `"${locale}" is no locale that the debian family can make`, 'Write it like de_DE.UTF-8, or C.UTF-8.'))
+    .map(locale =>
+      kickstartValue(
+        place,
+        `"${locale}" is no locale that the debian family can make`,
+        'Write it like de_DE.UTF-8, or C.UTF-8.'
+      )
+    )
   if (generated.length > 0 && !context.packages.has('locales')) {
-    problems.push(kickstartValue(place, `${generated.join(', ')} must be generated, and %packages has no "locales"`, 'Add locales to %packages, or write lang C.UTF-8.'))
+    problems.push(
+      kickstartValue(
+        place,
+        `${generated.join(', ')} must be generated, and %packages has no "locales"`,
+        'Add locales to %packages, or write lang C.UTF-8.'
+      )
+    )
   }
   const main = systemFile('etc/locale.conf', `LANG=${locales[0]}\n`)
   const list = systemFile('etc/locale.gen', generated.map(locale => `${locale} UTF-8\n`).join(''))
@@ -69,87 +93,59 @@ function compileLang(command: ReadCommand, context: AreaContext): Area {
       ...(generated.length > 0 ? [list.line, 'in_target locale-gen'] : []),
     ],
   }
-  return { steps: [step], files: { ...main.files, ...(generated.length > 0 ? list.files : {}) }, problems }
+  return {
+    steps: [step],
+    files: { ...main.files, ...(generated.length > 0 ? list.files : {}) },
+    problems,
+  }
 }
 
 function compileKeyboard(command: ReadCommand, context: AreaContext): Area {
   const place = formatPlace(command.place)
   const given = command.values.list('--xlayouts')
-  const layouts = given.length > 0 ? given : [command.words[0] ?? command.values.value('--vckeymap') ?? '']
-  const read = layouts.map(layout => /^(?<name>[a-z]{2,})(?:-(?<console>[a-z0-9-]+)| \((?<variant>[\w-]+)\))?$/.exec(layout)?.groups)
+  const layouts =
+    given.length > 0 ? given : [command.words[0] ?? command.values.value('--vckeymap') ?? '']
+  const read = layouts.map(
+    layout =>
+      /^(?<name>[a-z]{2,})(?:-(?<console>[a-z0-9-]+)| \((?<variant>[\w-]+)\))?$/.exec(layout)?.groups
+  )
   const wrong = layouts.filter((_, index) => !read[index])
   if (wrong.length > 0) {
-    return { problems: [kickstartValue(place, `"${wrong.join(', ')}" is no keyboard layout`, `Write it like us, or 'de (nodeadkeys)'.`)] }
+    return {
+      problems: [
+        kickstartValue(
+          place,
+          `"${wrong.join(', ')}" is no keyboard layout`,
+          `Write it like us, or 'de (nodeadkeys)'.`
+        ),
+      ],
+    }
   }
   const names = read.map(layout => layout?.['name']).join(',')
   const variants = read.map(layout => layout?.['variant'] ?? layout?.['console'] ?? '').join(',')
   const options = command.values.list('--switch').join(',')
-  const text = [`XKBMODEL="pc105"`, `XKBLAYOUT="${names}"`, `XKBVARIANT="${/^,*$/.test(variants) ? '' : variants}"`, `XKBOPTIONS="${options.replace(/[^\w:,]/g, '')}"`, 'BACKSPACE="guess"']
+  const text = [
+    `XKBMODEL="pc105"`,
+    `XKBLAYOUT="${names}"`,
+    `XKBVARIANT="${/^,*$/.test(variants) ? '' : variants}"`,
+    `XKBOPTIONS="${options.replace(/[^\w:,]/g, '')}"`,
+    'BACKSPACE="guess"',
+  ]
   const { files, line } = systemFile('etc/default/keyboard', `${text.join('\n')}\n`)
   // The kernel's own key map is us; another one is loaded by console-setup.
-  const needs = names === 'us' && /^,*$/.test(variants) ? [] : [{ name: 'console-setup', reason: `loads the keyboard layout ${names}` }]
-  return { steps: [{ place: context.shownPlace(command.place), what: `set the keyboard ${layouts.join(', ')}`, lines: [line] }], files, needs }
-}
-
-const timeServices = ['systemd-timesyncd', 'chrony', 'ntpsec', 'openntpd']
-
-function compileTimezone(command: ReadCommand, context: AreaContext): Area {
-  const zone = command.words[0] ?? ''
-  const place = formatPlace(command.place)
-  if (!isTimezone(zone)) {
-    return { problems: [kickstartValue(place, `"${zone}" is no time zone`, suggestZone(zone))] }
-  }
-  const name = systemFile('etc/timezone', `${zone}\n`)
-  // Without --utc the hardware clock runs in local time, in Anaconda's reading too.
-  const clock = systemFile('etc/adjtime', '0.0 0 0.0\n0\nLOCAL\n')
-  const local = command.values.flag('--utc') ? [] : [clock]
-  const step = {
-    place: context.shownPlace(command.place),
-    what: `set the time zone ${zone}`,
-    lines: [
-      `require_file ${shellLine(`usr/share/zoneinfo/${zone}`)} 'this release has no such time zone'`,
-      shellLine('link_file', `/usr/share/zoneinfo/${zone}`, 'etc/localtime'),
-      name.line,
-      ...local.map(file => file.line),
+  const needs =
+    names === 'us' && /^,*$/.test(variants)
+      ? []
+      : [{ name: 'console-setup', reason: `loads the keyboard layout ${names}` }]
+  return {
+    steps: [
+      {
+        place: context.shownPlace(command.place),
+        what: `set the keyboard ${layouts.join(', ')}`,
+        lines: [line],
+      },
     ],
+    files,
+    needs,
   }
-  const zoneArea = {
-    steps: [step],
-    files: { ...name.files, ...Object.assign({}, ...local.map(file => file.files)) },
-    needs: [{ name: 'tzdata', reason: `knows the time zone ${zone}` }],
-  }
-  return joinAreas([zoneArea, compileTimeService(command, context)])
-}
-
-function isTimezone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: zone })
-    return !/^[+-]/.test(zone)
-  } catch {
-    return false
-  }
-}
-
-function suggestZone(zone: string): string {
-  const found = suggest(zone, Intl.supportedValuesOf('timeZone'))
-  return found.startsWith('Did') ? found : 'Write it like Europe/Berlin or Etc/UTC.'
-}
-
-/** As with Anaconda, the clock follows NTP unless --nontp says no. */
-function compileTimeService({ values, place }: ReadCommand, context: AreaContext): Area {
-  const chosen = timeServices.find(name => context.packages.has(name))
-  const servers = values.list('--ntpservers')
-  const shown = context.shownPlace(place)
-  if (values.flag('--nontp')) {
-    if (!chosen) return {}
-    return { problems: [kickstartValue(formatPlace(place), `timezone --nontp contradicts %packages, which has ${chosen}`, 'Keep one of the two.')] }
-  }
-  if (servers.length === 0) {
-    return chosen ? {} : { needs: [{ name: 'systemd-timesyncd', reason: 'sets the clock by NTP (timezone without --nontp)' }] }
-  }
-  if (chosen && chosen !== 'systemd-timesyncd') {
-    return { problems: [kickstartValue(formatPlace(place), `--ntpservers is for systemd-timesyncd, and %packages has ${chosen}`, `Configure ${chosen} in %post.`)] }
-  }
-  const { files, line } = systemFile('etc/systemd/timesyncd.conf.d/kickstart.conf', `[Time]\nNTP=${servers.join(' ')}\n`)
-  return { files, steps: [{ place: shown, what: 'set the NTP servers', lines: [line] }], needs: [{ name: 'systemd-timesyncd', reason: 'sets the clock by NTP (timezone --ntpservers)' }] }
 }

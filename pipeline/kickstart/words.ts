@@ -1,8 +1,6 @@
-/** Splits a kickstart line into words, and quotes words back, by the rules of Anaconda's reader (Python's shlex, POSIX mode). */
+/** Splits a kickstart line into words, and quotes words back, as Anaconda's reader does (Python's shlex, POSIX). */
 
-export type WordsResult =
-  | { readonly words: readonly string[] }
-  | { readonly problem: string }
+export type WordsResult = { readonly words: readonly string[] } | { readonly problem: string }
 
 interface Reading {
   readonly words: string[]

@@ -29,7 +29,10 @@ export async function renderAppliance(loaded: LoadedAppliance): Promise<Rendered
   const file = join(directory, spec.kickstart)
   const kickstart = renderTemplate({ file, text: await readFile(file, 'utf8'), data })
   const tree = parseKickstart(kickstart, { file, readInclude: path => readFileSync(resolve(dirname(file), path), 'utf8') })
-  const compiled = compileDebian(tree, { seed: `${spec.name}-${spec.version}` })
+  const compiled = compileDebian(tree, {
+    seed: `${spec.name}-${spec.version}`,
+    diskMib: spec.hardware.diskGib * mibPerGib,
+  })
   const [install, firstBoot, provision] = await Promise.all(
     ['install', 'first-boot', 'provision'].map(name => renderFolder(join(directory, name), data))
   )
@@ -41,6 +44,8 @@ export async function renderAppliance(loaded: LoadedAppliance): Promise<Rendered
     provisionFiles: [...below('first-boot', firstBoot), ...below('provision', provision)],
   }
 }
+
+const mibPerGib = 1024
 
 function scripts(compiled: DebianInstall): RenderedFile[] {
   return Object.entries(compiled.files)

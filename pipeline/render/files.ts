@@ -13,24 +13,37 @@ export interface RenderedFile {
 
 /** All files below `directory` in name order; an absent folder has none. Errors: those of the template engine. */
 export async function renderFolder(directory: string, data: object): Promise<RenderedFile[]> {
+  const files = await readFolder(directory)
+  return files.map(file => (file.path.endsWith(suffix) ? renderFile(directory, file, data) : file))
+}
+
+/** As renderFolder, with templates left as they are. */
+export async function readFolder(directory: string): Promise<RenderedFile[]> {
   const names = await readdir(directory, { recursive: true, withFileTypes: true }).catch(ignoreAbsent)
   const paths = names
     .filter(entry => entry.isFile())
     .map(entry => join(entry.parentPath, entry.name))
     .sort()
-  return Promise.all(paths.map(path => renderFile(directory, path, data)))
+  return Promise.all(paths.map(path => readOne(directory, path)))
 }
 
-async function renderFile(directory: string, path: string, data: object): Promise<RenderedFile> {
-  const [bytes, { mode }] = await Promise.all([readFile(path), stat(path)])
-  const name = relative(directory, path).split(sep).join('/')
-  const template = name.endsWith('.hbs')
+const suffix = '.hbs'
+
+async function readOne(directory: string, path: string): Promise<RenderedFile> {
+  const [content, { mode }] = await Promise.all([readFile(path), stat(path)])
   return {
-    path: template ? name.slice(0, -'.hbs'.length) : name,
+    path: relative(directory, path).split(sep).join('/'),
     mode: mode & 0o111 ? 0o755 : 0o644,
-    content: template
-      ? Buffer.from(renderTemplate({ file: path, text: bytes.toString('utf8'), data }))
-      : bytes,
+    content,
+  }
+}
+
+function renderFile(directory: string, file: RenderedFile, data: object): RenderedFile {
+  const text = file.content.toString('utf8')
+  return {
+    ...file,
+    path: file.path.slice(0, -suffix.length),
+    content: Buffer.from(renderTemplate({ file: join(directory, file.path), text, data })),
   }
 }
 

@@ -16,11 +16,10 @@ import type { VmContext } from './types.js'
 const memoryMib = 2048
 
 /**
- * The last thing that happens to the disk: unused blocks are given back, then the file systems are made
- * read-only by the kernel itself and the power goes. A normal shutdown would write again after the seal
- * (random seed, wtmp, clock files).
+ * The last thing that happens to the disk: unused blocks are given back, then systemd ends everything and
+ * unmounts without stopping units, whose ends would write again after the seal (random seed, wtmp, clock).
  */
-const shutdownCommand = 'fstrim -a && sync && echo u > /proc/sysrq-trigger && sleep 2 && echo o > /proc/sysrq-trigger'
+const shutdownCommand = 'fstrim -a && systemctl poweroff --force'
 
 export interface ProvisionInput {
   readonly spec: Spec

@@ -1,9 +1,10 @@
 /** What every stage gets and gives. */
-import type { Run } from '../tools/command.js'
+import type { Run, RunPiped } from '../tools/command.js'
 import type { Acceleration } from '../tools/acceleration.js'
 
 export interface StageContext {
   readonly run: Run
+  readonly runPiped: RunPiped
   /** Aborted on Ctrl-C, SIGTERM; `run` already obeys it. */
   readonly signal: AbortSignal
   /** One line of progress for the user (stderr). */
@@ -19,6 +20,4 @@ export interface VmContext extends StageContext {
   readonly qemuBinary: string
   /** Environment the guard needs; `label` names the stage in the lease. */
   readonly guardEnvironment: (label: string) => Readonly<Record<string, string>>
-  /** Absolute path of templates/. */
-  readonly templates: string
 }

@@ -5,7 +5,9 @@ import { compile, compileFailure, leastKickstart, stepLines } from '../fixtures/
 const config = 'system/etc/default/grub.d/pipeline.cfg'
 
 t.test('passes kernel arguments on and speaks on the serial line they name', async t => {
-  const install = compile(`bootloader --append="console=tty0 console=ttyS1,115200n8 quote='x'" --timeout=1\n${leastKickstart}`)
+  const install = compile(
+    `bootloader --append="console=tty0 console=ttyS1,115200n8 quote='x'" --timeout=1\n${leastKickstart}`
+  )
   t.equal(install.kernelArguments, "console=tty0 console=ttyS1,115200n8 quote='x'")
   t.same(install.files[config]?.split('\n').slice(1), [
     "GRUB_DISTRIBUTOR='Debian'",
@@ -51,11 +53,17 @@ t.test('--location=none leaves the boot loader out', async t => {
 t.test('refuses a disk that no firmware can boot', async t => {
   t.equal(
     compileFailure('part / --size=1000\n'),
-    'error: box/box.ks:1: the boot loader has no place: there is neither a BIOS boot partition nor an EFI system partition. (Add reqpart, or write bootloader --location=none.)',
+    'error: box/box.ks:1: the boot loader has no place: there is neither a BIOS boot partition nor an EFI system partition. (Add reqpart, or write bootloader --location=none.)'
   )
 })
 
 t.test('refuses a time below zero and a place it cannot use', async t => {
-  t.equal(compileFailure(`bootloader --timeout=-1\n${leastKickstart}`), 'error: box/box.ks:1: --timeout=-1 is no time. (Write the seconds, 0 or more.)')
-  t.equal(compileFailure(`bootloader --location=partition\n${leastKickstart}`), 'error: box/box.ks:1: --location=partition is not one of its values. (Values: mbr, none.)')
+  t.equal(
+    compileFailure(`bootloader --timeout=-1\n${leastKickstart}`),
+    'error: box/box.ks:1: --timeout=-1 is no time. (Write the seconds, 0 or more.)'
+  )
+  t.equal(
+    compileFailure(`bootloader --location=partition\n${leastKickstart}`),
+    'error: box/box.ks:1: --location=partition is not one of its values. (Values: mbr, none.)'
+  )
 })

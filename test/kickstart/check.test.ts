@@ -6,7 +6,10 @@ import { parseKickstart } from '../../pipeline/kickstart/parse.js'
 import type { ElRelease } from '../../pipeline/kickstart/releases.js'
 
 function check(text: string, release: ElRelease) {
-  const { problems, warnings } = checkKickstart(parseKickstart(text, { file: 'x.ks', readInclude: () => '' }), release)
+  const { problems, warnings } = checkKickstart(
+    parseKickstart(text, { file: 'x.ks', readInclude: () => '' }),
+    release
+  )
   return { problems: problems.map(formatOneLine), warnings }
 }
 
@@ -57,7 +60,10 @@ t.test('an older release refuses what came later', async t => {
   // clearpart --disklabel, reqpart, realm, %packages --nocore
   t.same(lines, [4, 6, 9, 9, 10, 12, 19, 20, 25, 27])
   t.match(problems[0], /^x\.ks:4: repo of RHEL6 has no option "--install"\. \(Options: --baseurl, /)
-  t.equal(problems[5], 'x.ks:12: rootpw takes one argument besides options, and this line has none. (Put a value with blanks in quotes.)')
+  t.equal(
+    problems[5],
+    'x.ks:12: rootpw takes one argument besides options, and this line has none. (Put a value with blanks in quotes.)'
+  )
 })
 
 const verdicts: Readonly<Record<string, Partial<Record<ElRelease, 'ok' | 'warns' | 'fails'>>>> = {
@@ -97,8 +103,12 @@ for (const [text, releases] of Object.entries(verdicts)) {
 
 t.test('names the place, the release and the way out', async t => {
   t.same(check('install\n', 'RHEL8').warnings, ['x.ks:1: install no longer has an effect in RHEL8'])
-  t.same(check('part / --size=1 --active\n', 'RHEL8').warnings, ['x.ks:1: part --active no longer has an effect in RHEL8'])
-  t.same(check('install\n', 'RHEL9').problems, ['x.ks:1: RHEL9 no longer has the command "install". (Take the line out.)'])
+  t.same(check('part / --size=1 --active\n', 'RHEL8').warnings, [
+    'x.ks:1: part --active no longer has an effect in RHEL8',
+  ])
+  t.same(check('install\n', 'RHEL9').problems, [
+    'x.ks:1: RHEL9 no longer has the command "install". (Take the line out.)',
+  ])
   t.same(check('timesource --ntp-disable\n', 'RHEL7').problems, [
     'x.ks:1: RHEL7 has no command "timesource". (Take it out, or describe the same in a %post script.)',
   ])

@@ -52,14 +52,22 @@ echo "it's done"
 
 t.test('compiles a whole kickstart to its golden files', async t => {
   const { files, ...rest } = compile(whole, { sourceDateEpoch: 1700000000 })
-  for (const path of ['install.sh', 'layout.sfdisk']) matchGolden(t, `kickstart/${path}`, files[path] ?? '')
-  matchGolden(t, 'kickstart/compiled.json', `${JSON.stringify({ files: Object.keys(files).sort(), ...rest }, null, 2)}\n`)
+  for (const path of ['install.sh', 'layout.sfdisk'])
+    matchGolden(t, `kickstart/${path}`, files[path] ?? '')
+  matchGolden(
+    t,
+    'kickstart/compiled.json',
+    `${JSON.stringify({ files: Object.keys(files).sort(), ...rest }, null, 2)}\n`
+  )
 })
 
 t.test('the same kickstart in another folder compiles to the same files', async t => {
   const at = (folder: string) => {
     const file = `${folder}/box.ks`
-    return compileDebian(parseKickstart(`%include parts/disk.ks\n`, { file, readInclude: () => leastKickstart }), { seed: 's' }).files
+    return compileDebian(
+      parseKickstart(`%include parts/disk.ks\n`, { file, readInclude: () => leastKickstart }),
+      { seed: 's' }
+    ).files
   }
   t.same(at('/home/a'), at('/srv/b'))
   t.match(at('/home/a')['install.sh'], /^step parts\/disk\.ks:1 'partition the target disk'$/m)
@@ -76,22 +84,31 @@ t.test('every known command is either honoured or refused by name', async t => {
 t.test('says what it honours instead', async t => {
   t.equal(
     compileFailure(`volgroup vg pv.01\n${leastKickstart}`),
-    `error: box/box.ks:1: the debian family cannot honour "volgroup". (Take it out, or do the same in a %post script. Honoured: ${Object.keys(debianCommands).sort().join(', ')}.)`,
+    `error: box/box.ks:1: the debian family cannot honour "volgroup". (Take it out, or do the same in a %post script. Honoured: ${Object.keys(debianCommands).sort().join(', ')}.)`
   )
   t.equal(
     compileFailure('reqpart\npart / --size=1000 --ondisk=sda\n'),
-    'error: box/box.ks:2: the debian family cannot honour "part --ondisk". (Options of part it honours: --fstype, --type, --size, --grow, --label, --fsoptions, --asprimary.)',
+    'error: box/box.ks:2: the debian family cannot honour "part --ondisk". (Options of part it honours: --fstype, --type, --size, --grow, --label, --fsoptions, --asprimary.)'
   )
   t.equal(
     compileFailure(`reboot --eject\n${leastKickstart}`),
-    'error: box/box.ks:1: the debian family cannot honour "reboot --eject". (It honours reboot alone.)',
+    'error: box/box.ks:1: the debian family cannot honour "reboot --eject". (It honours reboot alone.)'
   )
 })
 
 const wrong: Readonly<Record<string, readonly [text: string, error: string]>> = {
-  'a command that may stand once': ['lang C.UTF-8\nlang C.UTF-8\n', 'error: box/box.ks:2: lang was given before, at box/box.ks:1. (Keep one of the two.)'],
-  'two ways to end': ['reboot\npoweroff\n', 'error: box/box.ks:2: poweroff was given before, at box/box.ks:1. (Keep one of the two.)'],
-  'a first-boot wizard': ['firstboot --enabled\n', 'error: 2 problems:\n  box/box.ks:1: the debian family cannot honour "firstboot --enabled". (Options of firstboot it honours: --disabled, --disable.)\n  box/box.ks:1: firstboot needs --disabled. (Add --disabled.)'],
+  'a command that may stand once': [
+    'lang C.UTF-8\nlang C.UTF-8\n',
+    'error: box/box.ks:2: lang was given before, at box/box.ks:1. (Keep one of the two.)',
+  ],
+  'two ways to end': [
+    'reboot\npoweroff\n',
+    'error: box/box.ks:2: poweroff was given before, at box/box.ks:1. (Keep one of the two.)',
+  ],
+  'a first-boot wizard': [
+    'firstboot --enabled\n',
+    'error: 2 problems:\n  box/box.ks:1: the debian family cannot honour "firstboot --enabled". (Options of firstboot it honours: --disabled, --disable.)\n  box/box.ks:1: firstboot needs --disabled. (Add --disabled.)',
+  ],
 }
 
 for (const [what, [text, error]] of Object.entries(wrong)) {
@@ -105,12 +122,14 @@ t.test('a disk command that is refused does not count as missing', async t => {
 
 t.test('reports problems of all areas at once, in the order of the file', async t => {
   t.equal(
-    compileFailure('timezone Nowhere/Land\nxconfig\nuser --name=Evc\npart / --size=10\npart / --size=10\nreqpart\n%packages\n@core\n%end\n'),
+    compileFailure(
+      'timezone Nowhere/Land\nxconfig\nuser --name=Evc\npart / --size=10\npart / --size=10\nreqpart\n%packages\n@core\n%end\n'
+    ),
     `error: 5 problems:
   box/box.ks:1: "Nowhere/Land" is no time zone. (Write it like Europe/Berlin or Etc/UTC.)
   box/box.ks:2: the debian family cannot honour "xconfig". (Take it out, or do the same in a %post script. Honoured: ${Object.keys(debianCommands).sort().join(', ')}.)
   box/box.ks:3: "Evc" is no user name. (Use lower-case letters, digits, dashes and underscores, a letter first.)
   box/box.ks:5: this is a second root partition; the first is at box/box.ks:4. (Keep one part /.)
-  box/box.ks:8: the debian family cannot honour "@core". (Debian has no package groups: name the packages themselves.)`,
+  box/box.ks:8: the debian family cannot honour "@core". (Debian has no package groups: name the packages themselves.)`
   )
 })

@@ -12,7 +12,8 @@ part /data --fstype=vfat --size=100 --label=DATA
 
 t.test('fstab names file systems by UUID, parents before what is inside them', async t => {
   const { files, layout } = compile(text)
-  const uuid = (point: string) => layout.partitions.find(part => part.mountPoint === point)?.fileSystemUuid
+  const uuid = (point: string) =>
+    layout.partitions.find(part => part.mountPoint === point)?.fileSystemUuid
   t.same(files['system/etc/fstab']?.split('\n'), [
     '# <file system> <mount point> <type> <options> <dump> <pass>',
     `UUID=${uuid('/')} / ext4 noatime 0 1`,
@@ -22,7 +23,10 @@ t.test('fstab names file systems by UUID, parents before what is inside them', a
     `UUID=${uuid('swap')} none swap sw 0 0`,
     '',
   ])
-  t.match(compile('autopart --type=plain\n').files['system/etc/fstab'], / \/ ext4 errors=remount-ro 0 1\n/)
+  t.match(
+    compile('autopart --type=plain\n').files['system/etc/fstab'],
+    / \/ ext4 errors=remount-ro 0 1\n/
+  )
 })
 
 t.test('partitions follow one another, the growing one without a size', async t => {
@@ -40,15 +44,22 @@ t.test('partitions follow one another, the growing one without a size', async t 
 t.test('each file system is made with its own identity', async t => {
   const install = compile(text)
   const line = (point: string) => stepLines(install, `make the file system of ${point}`).join('\n')
-  t.match(line('/'), /^mkfs\.ext4 -q -F -U \S{36} -L root -E "hash_seed=\S{36},\$ext4_options" "\$\(partition 6\)"$/)
-  t.match(line('/boot/efi'), /^mkfs\.vfat --invariant -F 32 -i [0-9A-F]{8} -n EFI >\/dev\/null "\$\(partition 2\)"$/)
+  t.match(
+    line('/'),
+    /^mkfs\.ext4 -q -F -U \S{36} -L root -E "hash_seed=\S{36},\$ext4_options" "\$\(partition 6\)"$/
+  )
+  t.match(
+    line('/boot/efi'),
+    /^mkfs\.vfat --invariant -F 32 -i [0-9A-F]{8} -n EFI >\/dev\/null "\$\(partition 2\)"$/
+  )
   t.match(line('/data'), /^mkfs\.vfat --invariant -i [0-9A-F]{8} -n DATA /)
   t.match(line('/srv'), /^mkfs\.xfs -q -f -K -m uuid=\S{36} "\$\(partition 4\)"$/)
   t.match(line('swap'), /^mkswap -q -U \S{36} -L swap "\$\(partition 3\)"$/)
 })
 
 t.test('only clearpart or zerombr allows to overwrite a used disk', async t => {
-  const second = (first: string) => stepLines(compile(`${first}autopart --type=plain\n`), 'partition the target disk')[1]
+  const second = (first: string) =>
+    stepLines(compile(`${first}autopart --type=plain\n`), 'partition the target disk')[1]
   t.equal(second(''), 'refuse_used_disk')
   t.equal(second('clearpart --none\n'), 'refuse_used_disk')
   t.equal(second('clearpart --all\n'), 'clear_disk')
@@ -57,6 +68,9 @@ t.test('only clearpart or zerombr allows to overwrite a used disk', async t => {
 
 t.test('the tools of the file systems used come along', async t => {
   const { implied } = compile(text).packages
-  t.same(implied.map(each => each.name).filter(name => /progs|fs|fdisk/.test(name)), ['fdisk', 'dosfstools', 'xfsprogs', 'e2fsprogs'])
+  t.same(
+    implied.map(each => each.name).filter(name => /progs|fs|fdisk/.test(name)),
+    ['fdisk', 'dosfstools', 'xfsprogs', 'e2fsprogs']
+  )
   t.notOk(compile('autopart --type=plain\n').packages.include.includes('xfsprogs'))
 })

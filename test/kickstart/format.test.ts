@@ -13,7 +13,11 @@ function parse(text: string): Kickstart {
 
 /** The tree without places: comments and blank lines move lines. */
 function shape(tree: Kickstart) {
-  return tree.nodes.map(node => ({ ...node, place: 0, ...(node.kind === 'section' ? { lines: node.lines.map(line => line.text) } : {}) }))
+  return tree.nodes.map(node => ({
+    ...node,
+    place: 0,
+    ...(node.kind === 'section' ? { lines: node.lines.map(line => line.text) } : {}),
+  }))
 }
 
 /** A small generator with a fixed seed (mulberry32): the same kickstarts in every run. */
@@ -58,6 +62,8 @@ t.test('300 made-up trees survive being written and read', async t => {
 })
 
 t.test('drops comments and joins blanks, and keeps scripts as they are', async t => {
-  const text = formatKickstart(parse(`# top\nlang   C.UTF-8 # here\n\nuser --gecos="It's me"\n%post --log=/x\n # kept  \n%end\n`))
+  const text = formatKickstart(
+    parse(`# top\nlang   C.UTF-8 # here\n\nuser --gecos="It's me"\n%post --log=/x\n # kept  \n%end\n`)
+  )
   t.equal(text, `lang C.UTF-8\nuser '--gecos=It'\\''s me'\n%post --log=/x\n # kept  \n%end\n`)
 })

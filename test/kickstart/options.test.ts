@@ -27,7 +27,18 @@ function problems(...words: string[]): string[] {
 }
 
 t.test('reads both forms of a value, other names and lists', async t => {
-  const { values, words, deprecated } = read('--name=a=b', '--size', '12', '--isUtc', '--groups=a,b', '--groups', 'c', 'rest', '--trust=x,y', '--old=1')
+  const { values, words, deprecated } = read(
+    '--name=a=b',
+    '--size',
+    '12',
+    '--isUtc',
+    '--groups=a,b',
+    '--groups',
+    'c',
+    'rest',
+    '--trust=x,y',
+    '--old=1'
+  )
   t.equal(values.value('--name'), 'a=b')
   t.equal(values.number('--size'), 12)
   t.equal(values.flag('--utc'), true)
@@ -46,15 +57,39 @@ t.test('a value that may be left out is empty then', async t => {
 
 const wrong: Readonly<Record<string, readonly [words: readonly string[], problem: string]>> = {
   'a missing option': [[], 'x.ks:1: thing needs --name. (Add --name.)'],
-  'an unknown option': [['--name=n', '--sise=1'], 'x.ks:1: thing has no option "--sise". (Did you mean "--size"?)'],
+  'an unknown option': [
+    ['--name=n', '--sise=1'],
+    'x.ks:1: thing has no option "--sise". (Did you mean "--size"?)',
+  ],
   'an option without its value': [['--name'], 'x.ks:1: --name has no value. (Write --name=VALUE.)'],
-  'an option that takes the next one for its value': [['--name=n', '--proto', '--utc'], 'x.ks:1: --proto has no value. (Write --proto=VALUE.)'],
-  'a flag with a value': [['--name=n', '--utc=yes'], 'x.ks:1: --utc takes no value, and has "yes". (Write --utc alone.)'],
-  'a word for a number': [['--name=n', '--size=1G'], 'x.ks:1: --size=1G is no whole number. (Write --size=NUMBER.)'],
-  'a word that is neither yes nor no': [['--name=n', '--onboot=2'], 'x.ks:1: --onboot=2 is neither yes nor no. (Write --onboot=yes or --onboot=no.)'],
-  'a value that is no choice': [['--name=n', '--proto=ppp'], 'x.ks:1: --proto=ppp is not one of its values. (Values: dhcp, static.)'],
-  'an option given twice': [['--name=n', '--name=m'], 'x.ks:1: --name is given twice. (Keep one of the two.)'],
-  'too many words': [['--name=n', 'a', 'b'], 'x.ks:1: thing takes 0 to 1 arguments besides options, and this line has "a", "b". (Put a value with blanks in quotes.)'],
+  'an option that takes the next one for its value': [
+    ['--name=n', '--proto', '--utc'],
+    'x.ks:1: --proto has no value. (Write --proto=VALUE.)',
+  ],
+  'a flag with a value': [
+    ['--name=n', '--utc=yes'],
+    'x.ks:1: --utc takes no value, and has "yes". (Write --utc alone.)',
+  ],
+  'a word for a number': [
+    ['--name=n', '--size=1G'],
+    'x.ks:1: --size=1G is no whole number. (Write --size=NUMBER.)',
+  ],
+  'a word that is neither yes nor no': [
+    ['--name=n', '--onboot=2'],
+    'x.ks:1: --onboot=2 is neither yes nor no. (Write --onboot=yes or --onboot=no.)',
+  ],
+  'a value that is no choice': [
+    ['--name=n', '--proto=ppp'],
+    'x.ks:1: --proto=ppp is not one of its values. (Values: dhcp, static.)',
+  ],
+  'an option given twice': [
+    ['--name=n', '--name=m'],
+    'x.ks:1: --name is given twice. (Keep one of the two.)',
+  ],
+  'too many words': [
+    ['--name=n', 'a', 'b'],
+    'x.ks:1: thing takes 0 to 1 arguments besides options, and this line has "a", "b". (Put a value with blanks in quotes.)',
+  ],
 }
 
 for (const [what, [words, problem]] of Object.entries(wrong)) {

@@ -41,7 +41,10 @@ poweroff
         kind: 'section',
         name: '%packages',
         words: ['--excludedocs'],
-        lines: [{ text: 'a', place: at(5) }, { text: '# kept', place: at(6) }],
+        lines: [
+          { text: 'a', place: at(5) },
+          { text: '# kept', place: at(6) },
+        ],
         place: at(4),
       },
       { kind: 'command', name: 'poweroff', words: [], place: at(8) },
@@ -51,11 +54,18 @@ poweroff
 
 t.test('takes the lines of a script as they are', async t => {
   const [post] = parse('%post\n  echo "open\n%notasection\n\n%end').nodes
-  t.same(post?.kind === 'section' && post.lines.map(line => line.text), ['  echo "open', '%notasection', ''])
+  t.same(post?.kind === 'section' && post.lines.map(line => line.text), [
+    '  echo "open',
+    '%notasection',
+    '',
+  ])
 })
 
 t.test('reads files with carriage returns', async t => {
-  t.same(parse('lang C.UTF-8\r\n%post\r\nx\r\n%end\r\n').nodes.map(node => node.name), ['lang', '%post'])
+  t.same(
+    parse('lang C.UTF-8\r\n%post\r\nx\r\n%end\r\n').nodes.map(node => node.name),
+    ['lang', '%post']
+  )
 })
 
 t.test('puts included files in place, with their own lines', async t => {
@@ -66,10 +76,17 @@ t.test('puts included files in place, with their own lines', async t => {
   })
   t.same(
     tree.nodes.map(({ name, place }) => [name, place.file, place.line]),
-    [['lang', 'box/box.ks', 1], ['reqpart', 'box/parts/disk.ks', 2], ['zerombr', 'box/more.ks', 1], ['%post', 'box/box.ks', 3]],
+    [
+      ['lang', 'box/box.ks', 1],
+      ['reqpart', 'box/parts/disk.ks', 2],
+      ['zerombr', 'box/more.ks', 1],
+      ['%post', 'box/box.ks', 3],
+    ]
   )
   const post = tree.nodes[3]
-  t.same(post?.kind === 'section' && post.lines, [{ text: 'echo hello', place: { file: 'box/hello.sh', line: 1 } }])
+  t.same(post?.kind === 'section' && post.lines, [
+    { text: 'echo hello', place: { file: 'box/hello.sh', line: 1 } },
+  ])
 })
 
 const wrong: Readonly<Record<string, readonly [text: string, error: string]>> = {
@@ -122,14 +139,14 @@ for (const [what, [text, error]] of Object.entries(wrong)) {
 t.test('refuses files that include each other', async t => {
   t.equal(
     failure('%include a.ks\n', { 'a.ks': 'text\n%include b.ks\n', 'b.ks': '%include a.ks\n' }),
-    'error: box/b.ks:1: files include each other: box/box.ks -> box/a.ks -> box/b.ks -> box/a.ks. (Take out one of these %include lines.)',
+    'error: box/b.ks:1: files include each other: box/box.ks -> box/a.ks -> box/b.ks -> box/a.ks. (Take out one of these %include lines.)'
   )
 })
 
 t.test('refuses an included file that ends the section around it', async t => {
   t.equal(
     failure('%post\n%include a.sh\n%end\n', { 'a.sh': 'echo\n%end\n' }),
-    'error: box/a.sh:2: %end closes no section. (Take the line out, or open the section it was meant for in the same file.)',
+    'error: box/a.sh:2: %end closes no section. (Take the line out, or open the section it was meant for in the same file.)'
   )
 })
 
@@ -139,6 +156,6 @@ t.test('reports all problems at once', async t => {
     `error: 3 problems:
   box/box.ks:1: there is no command "lnag". (Did you mean "lang"?)
   box/box.ks:2: %end closes no section. (Take the line out, or open the section it was meant for in the same file.)
-  box/box.ks:3: %post has no %end. (Close the section with a line %end.)`,
+  box/box.ks:3: %post has no %end. (Close the section with a line %end.)`
   )
 })

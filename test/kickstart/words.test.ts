@@ -30,6 +30,24 @@ t.test('names what is wrong with a line that cannot be split', async t => {
 })
 
 t.test('reads every quoted word back unchanged', async t => {
-  const words = ['', 'plain', 'a b', `it's`, '"', '\\', '#', '$HOME', '`id`', '$(id)', `'"\\'`, '-n', '*', '~', 'ä', '!x', 'a;b&c|d']
+  const words = [
+    '',
+    'plain',
+    'a b',
+    `it's`,
+    '"',
+    '\\',
+    '#',
+    '$HOME',
+    '`id`',
+    '$(id)',
+    `'"\\'`,
+    '-n',
+    '*',
+    '~',
+    'ä',
+    '!x',
+    'a;b&c|d',
+  ]
   t.same(splitWords(words.map(quoteWord).join(' ')), { words })
 })

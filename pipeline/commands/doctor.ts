@@ -1,0 +1,60 @@
+/** `pipeline doctor`: what this host has and lacks. */
+import { fieldUnknown } from '../errors/commands.js'
+import { PipelineError } from '../errors/pipeline-error.js'
+import { gib } from '../plan/format.js'
+import { hostKernel, openHost } from '../run/host.js'
+import { freeBytes } from '../tools/free-space.js'
+import { allNeeds, findTool } from '../tools/need.js'
+import { probeAcceleration } from '../tools/probe.js'
+import { printJson, printLine } from './io.js'
+import type { CommandIo } from './io.js'
+import { placesOf } from './places.js'
+import type { DoctorOptions } from './program.js'
+
+interface Diagnosis {
+  readonly programs: readonly { readonly file: string; readonly found: boolean; readonly hint: string }[]
+  readonly acceleration: string
+  readonly accelerationReason: string
+  readonly freeBytes: number
+}
+
+const fields = ['acceleration'] as const
+
+/** Prints the diagnosis; lacking programs are an error (exit 3) after it. */
+export async function runDoctor(options: DoctorOptions, io: CommandIo): Promise<void> {
+  if (options.field !== undefined && !fields.some(field => field === options.field)) {
+    throw fieldUnknown(options.field, fields)
+  }
+  const diagnosis = await diagnose(options, io)
+  if (options.field) printLine(io, diagnosis.acceleration)
+  else if (options.json) printJson(io, diagnosis)
+  else printLine(io, formatDiagnosis(diagnosis))
+}
+
+async function diagnose(options: DoctorOptions, io: CommandIo): Promise<Diagnosis> {
+  const places = placesOf(options)
+  const programs = await Promise.all(
+    allNeeds().map(async ({ file, hint }) => ({ file, hint, found: (await findTool(file, io.env['PATH'] ?? '')) !== undefined }))
+  )
+  const host = openHost(io)
+  try {
+    const kernel = await hostKernel(places.state)
+    const { kind, reason } = await probeAcceleration({ run: host.run, requested: 'auto', ...(kernel ? { kernel } : {}) })
+    return { programs, acceleration: kind, accelerationReason: reason, freeBytes: await freeBytes(places.state) }
+  } catch (error) {
+    if (!(error instanceof PipelineError) || error.code !== 'tool-missing') throw error
+    return { programs, acceleration: 'unknown', accelerationReason: error.message, freeBytes: await freeBytes(places.state) }
+  } finally {
+    host.close()
+  }
+}
+
+function formatDiagnosis(diagnosis: Diagnosis): string {
+  const missing = diagnosis.programs.filter(program => !program.found)
+  return [
+    `programs: ${missing.length === 0 ? 'all found' : 'missing'}`,
+    ...missing.map(program => `  ${program.file} (${program.hint})`),
+    `acceleration: ${diagnosis.acceleration} (${diagnosis.accelerationReason})`,
+    `free disk: ${gib(diagnosis.freeBytes)}`,
+  ].join('\n')
+}

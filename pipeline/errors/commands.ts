@@ -1,0 +1,49 @@
+/** Errors of the command line itself: arguments that fit no command. */
+import { exitCodes } from './exit-codes.js'
+import { PipelineError } from './pipeline-error.js'
+
+export function outputNotEmpty(directory: string): PipelineError {
+  return new PipelineError({
+    code: 'output-not-empty',
+    message: `The output folder ${directory} is not empty.`,
+    hint: 'name a new or empty folder with --output',
+    exitCode: exitCodes.usage,
+  })
+}
+
+export function stageUnknown(name: string, known: readonly string[]): PipelineError {
+  return new PipelineError({
+    code: 'stage-unknown',
+    message: `Unknown stage "${name}" for --until.`,
+    hint: `known stages: ${known.join(', ')}`,
+    exitCode: exitCodes.usage,
+  })
+}
+
+export function notARelease(directory: string): PipelineError {
+  return new PipelineError({
+    code: 'not-a-release',
+    message: `${directory} is no release: it has no readable manifest.json.`,
+    hint: 'give the folder that pipeline build printed, artifacts/<appliance>-<version>',
+    exitCode: exitCodes.usage,
+  })
+}
+
+/** Both numbers, in GiB with one decimal. */
+export function diskTooSmall(needed: string, free: string, directory: string): PipelineError {
+  return new PipelineError({
+    code: 'disk-too-small',
+    message: `This build needs ${needed} of disk, and ${directory} has ${free} free.`,
+    hint: 'free some space (pipeline clean), or put the store elsewhere with --store DIR',
+    exitCode: exitCodes.missing,
+  })
+}
+
+export function fieldUnknown(name: string, known: readonly string[]): PipelineError {
+  return new PipelineError({
+    code: 'field-unknown',
+    message: `Unknown field "${name}".`,
+    hint: `known fields: ${known.join(', ')}`,
+    exitCode: exitCodes.usage,
+  })
+}

@@ -1,0 +1,73 @@
+/** Errors of mirrors, the package list and the media stage. */
+import { exitCodes } from './exit-codes.js'
+import { PipelineError } from './pipeline-error.js'
+
+const mirrorHint = 'try another one with --mirror URL, or --offline to build from the package list of the last build'
+
+export function mirrorUnreachable(url: string, reason: string): PipelineError {
+  return new PipelineError({
+    code: 'mirror-unreachable',
+    message: `The Debian mirror does not answer: ${url}: ${reason}.`,
+    hint: mirrorHint,
+    exitCode: exitCodes.stage,
+  })
+}
+
+export function mirrorWithoutSuite(url: string, suite: string, status: number): PipelineError {
+  return new PipelineError({
+    code: 'mirror-without-suite',
+    message: `The Debian mirror ${url} has no suite "${suite}" (HTTP ${status}).`,
+    hint: 'name a mirror that carries this release with --mirror URL',
+    exitCode: exitCodes.stage,
+  })
+}
+
+export function offlineWithoutPackages(appliance: string): PipelineError {
+  return new PipelineError({
+    code: 'offline-without-packages',
+    message: `Cannot build ${appliance} offline: its package list was never resolved on this store.`,
+    hint: 'run once without --offline',
+    exitCode: exitCodes.usage,
+  })
+}
+
+export function packagesNotResolved(lines: readonly string[], cause: unknown): PipelineError {
+  return new PipelineError({
+    code: 'packages-not-resolved',
+    message: 'apt cannot resolve the package set of the kickstart.',
+    hint: 'see %packages of the kickstart',
+    exitCode: exitCodes.stage,
+    details: lines,
+    cause,
+  })
+}
+
+export function excludedPackageNeeded(names: readonly string[]): PipelineError {
+  return new PipelineError({
+    code: 'excluded-package-needed',
+    message: `%packages excludes ${names.join(', ')}, but another package of it needs that.`,
+    hint: 'take the exclusion or the package that needs it out of %packages',
+    exitCode: exitCodes.usage,
+  })
+}
+
+export function mirrorMoved(changed: readonly string[]): PipelineError {
+  return new PipelineError({
+    code: 'mirror-moved',
+    message: 'The mirror changed while the media was bootstrapped: it is not what was planned.',
+    hint: 'run the same command again',
+    exitCode: exitCodes.stage,
+    details: changed,
+  })
+}
+
+export function bootstrapFailed(lines: readonly string[], log: string, cause: unknown): PipelineError {
+  return new PipelineError({
+    code: 'bootstrap-failed',
+    message: 'mmdebstrap could not bootstrap the media.',
+    hint: `log: ${log}; when the mirror broke off, run the same command again or name another mirror with --mirror URL`,
+    exitCode: exitCodes.stage,
+    details: lines,
+    cause,
+  })
+}

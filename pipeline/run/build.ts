@@ -1,0 +1,138 @@
+/** Runs a prepared build: each stage from the store or for real, in order; each takes what the one before it gave. */
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Acceleration } from '../tools/acceleration.js'
+import type { Run, RunPiped } from '../tools/command.js'
+import type { StageName } from '../plan/plan.js'
+import { renderFile } from '../render/engine.js'
+import { audit } from '../stages/audit.js'
+import { diskName } from '../stages/builder-vm.js'
+import { exportTargets, exportedTargets } from '../stages/export.js'
+import { install } from '../stages/install.js'
+import type { DiskResult } from '../stages/install.js'
+import { media, mediaResult } from '../stages/media.js'
+import type { MediaResult } from '../stages/media.js'
+import { provision } from '../stages/provision.js'
+import type { ProvisionResult } from '../stages/provision.js'
+import type { Manifest } from '../stages/release-folder.js'
+import type { TargetDeps } from '../targets/types.js'
+import type { StageContext, VmContext } from '../stages/types.js'
+import type { PreparedBuild } from './prepare.js'
+import type { Store } from './store.js'
+
+/** What stages need of the host, made once per build. */
+export interface BuildHost {
+  readonly run: Run
+  readonly runPiped: RunPiped
+  readonly signal: AbortSignal
+  readonly logDirectory: string
+  readonly templates: string
+  readonly store: Store
+  /** Probed once, at the first stage that starts a VM, with a kernel that is known to be whole. */
+  readonly acceleration: (kernel: string) => Promise<Acceleration>
+  readonly qemuBinary: string
+  readonly guardEnvironment: (label: string) => Readonly<Record<string, string>>
+}
+
+/** The stages of one build as functions; `progress` gets lines for the user. */
+export interface BuildStages {
+  media(progress: Progress): Promise<MediaResult>
+  install(from: MediaResult, progress: Progress): Promise<DiskResult>
+  provision(from: DiskResult, kernel: string, progress: Progress): Promise<ProvisionResult>
+  audit(from: ProvisionResult, progress: Progress): Promise<GoldenDisk>
+  export(from: GoldenDisk, release: string, progress: Progress): Promise<Manifest>
+}
+
+export type Progress = (line: string) => void
+
+/** A disk that passed the audit; only this is exported. */
+export interface GoldenDisk {
+  readonly disk: string
+  readonly key: string
+}
+
+const secretsName = 'build-secrets.json'
+const reportName = 'audit.json'
+
+export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages {
+  const { spec, rendered, packages, stages, templates } = build
+  const context = (progress: Progress): StageContext => ({
+    run: host.run, runPiped: host.runPiped, signal: host.signal, progress, logDirectory: host.logDirectory,
+  })
+  const vmContext = async (kernel: string, progress: Progress): Promise<VmContext> => ({
+    ...context(progress),
+    acceleration: await host.acceleration(kernel),
+    qemuBinary: host.qemuBinary,
+    guardEnvironment: host.guardEnvironment,
+  })
+  const stored = async (stage: keyof typeof stages, fill: (directory: string) => Promise<void>) => {
+    const { key, inputs } = stages[stage]
+    const entry = await host.store.build({ stage, key, inputs, signal: host.signal }, async directory => {
+      await fill(directory)
+      return {}
+    })
+    return entry.directory
+  }
+  return {
+    async media(progress) {
+      const input = { spec, packages, compiled: rendered.compiled.packages }
+      return mediaResult(await stored('media', async directory => void (await media(input, context(progress), directory))))
+    },
+    async install(from, progress) {
+      const directory = await stored('install', async directory => {
+        const input = { spec, media: from, files: rendered.installFiles }
+        await install(input, templates.install, await vmContext(from.kernel, progress), directory)
+      })
+      return { disk: join(directory, diskName) }
+    },
+    async provision(from, kernel, progress) {
+      const directory = await stored('provision', async directory => {
+        const { sourceDateEpoch } = packages
+        const input = { spec, base: from, files: rendered.provisionFiles, sourceDateEpoch }
+        const result = await provision(input, templates.provision, await vmContext(kernel, progress), directory)
+        await writeFile(join(directory, secretsName), JSON.stringify(result.secrets), { mode: 0o600 })
+      })
+      const secrets = JSON.parse(await readFile(join(directory, secretsName), 'utf8')) as ProvisionResult['secrets']
+      return { disk: join(directory, diskName), secrets }
+    },
+    async audit(from, progress) {
+      await stored('audit', async directory => {
+        const needles = [...from.secrets, ...packages.forbidden]
+        const drivers = build.allTargets.flatMap(target => target.guest.drivers)
+        const report = await audit({ disk: from.disk, needles, drivers }, context(progress))
+        await writeFile(join(directory, reportName), `${JSON.stringify(report, null, 2)}\n`)
+      })
+      return { disk: from.disk, key: stages.audit.key }
+    },
+    async export(from, release, progress) {
+      const held = await exportedTargets(release, build.targets.map(({ name }) => ({ name, key: build.exportKeys[name] ?? '' })))
+      const targets = build.targets
+        .filter(target => !held.includes(target.name))
+        .map(target => ({ target, key: build.exportKeys[target.name] ?? '' }))
+      const deps: TargetDeps = {
+        run: host.run,
+        render: (file, data) => renderFile({ root: host.templates, file, data }),
+      }
+      const goldenDisk = { path: from.disk, format: 'raw' } as const
+      const request = { spec, version: build.version, release, goldenDisk, targets, manifest: manifestOf(build) }
+      return exportTargets(request, deps, context(progress))
+    },
+  }
+}
+
+function manifestOf(build: PreparedBuild): Omit<Manifest, 'targets'> {
+  const { spec, packages } = build
+  return {
+    formatVersion: 1,
+    appliance: spec.name,
+    title: spec.title,
+    version: build.version,
+    architecture: spec.architecture,
+    date: new Date(packages.sourceDateEpoch * 1000).toISOString(),
+    goldenKey: build.stages.audit.key,
+    specHash: build.specHash,
+    tools: build.tools,
+    packageSources: packages.sources,
+    packages: packages.packages,
+  }
+}

@@ -1,0 +1,158 @@
+/** Everything a build knows before it runs a stage: rendered files, package list, tool versions, keys, version. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Run } from '../tools/command.js'
+import { askVersions } from '../tools/versions.js'
+import type { ToolVersions } from '../tools/versions.js'
+import { buildVersion } from '../plan/version.js'
+import { renderAppliance } from '../render/appliance.js'
+import type { RenderedAppliance } from '../render/appliance.js'
+import { readFolder } from '../render/files.js'
+import { loadAppliance } from '../spec/load.js'
+import type { Spec } from '../spec/types.js'
+import { loadTargets, selectTargets } from '../targets/index.js'
+import type { Target } from '../targets/types.js'
+import { treeDigest } from '../stages/file-tree.js'
+import { renderInstall } from '../stages/install.js'
+import { renderProvision, scriptNames } from '../stages/provision.js'
+import { mediaInputs } from '../stages/media.js'
+import { resolvePackages } from '../stages/packages.js'
+import type { PackageSet } from '../stages/packages.js'
+import type { Json } from '../tools/json.js'
+import { stageKey } from './key.js'
+
+export interface PrepareRequest {
+  /** Holds kickstarts/. */
+  readonly root: string
+  readonly templates: string
+  /** What is known of mirrors is kept here. */
+  readonly state: string
+  readonly appliance: string
+  readonly targets: readonly string[]
+  readonly set: readonly string[]
+  readonly mirror?: string
+  readonly offline: boolean
+  /** --version */
+  readonly version?: string
+}
+
+export interface StageInputs {
+  readonly key: string
+  /** What the key is the hash of: kept with the result, so that a change can be named. */
+  readonly inputs: Json
+}
+
+export interface PreparedBuild {
+  readonly spec: Spec
+  readonly rendered: RenderedAppliance
+  readonly targets: readonly Target[]
+  readonly allTargets: readonly Target[]
+  readonly templates: { readonly install: string; readonly provision: string }
+  readonly tools: ToolVersions
+  readonly packages: PackageSet
+  readonly mediaHooks: Record<string, string>
+  readonly stages: Readonly<Record<'media' | 'install' | 'provision' | 'audit', StageInputs>>
+  readonly exportKeys: Readonly<Record<string, string>>
+  readonly version: string
+  readonly specHash: string
+}
+
+/** Errors: of the spec, kickstart and templates (exit 2), missing tools (3), an unreachable mirror (4). */
+export async function prepareBuild(request: PrepareRequest, run: Run, signal: AbortSignal): Promise<PreparedBuild> {
+  const allTargets = await loadTargets()
+  const targets = selectTargets(allTargets, request.targets)
+  const { root, appliance: name, set } = request
+  const loaded = await loadAppliance({ root, name, set, knownTargets: allTargets.map(target => target.name) })
+  const rendered = await renderAppliance(loaded)
+  const [install, provision] = await Promise.all(
+    ['install', 'provision'].map(stage => readFile(join(request.templates, `packer/${stage}.json.hbs`), 'utf8'))
+  )
+  const templates = { install: install ?? '', provision: provision ?? '' }
+  const tools = await askVersions(run)
+  const { spec } = loaded
+  const packages = await resolvePackages(
+    {
+      spec,
+      include: rendered.compiled.packages.include,
+      stateDirectory: request.state,
+      offline: request.offline,
+      ...(request.mirror ? { mirror: request.mirror } : {}),
+    },
+    run,
+    signal
+  )
+  const mediaHooks = treeDigest(await readFolder(join(request.templates, 'media')))
+  const facts = { spec, rendered, templates, tools, packages, allTargets, mediaHooks }
+  const stages = stageInputs(facts)
+  const version =
+    request.version ??
+    buildVersion({ specVersion: spec.version, sourceDateEpoch: packages.sourceDateEpoch, key: stages.audit.key })
+  const exportKeys = await keysOfExports(request.templates, targets, { golden: stages.audit.key, version, tools })
+  return { ...facts, targets, stages, exportKeys, version, specHash: stageKey(JSON.parse(JSON.stringify(spec)) as Json) }
+}
+
+type KeyFacts = Pick<PreparedBuild, 'spec' | 'rendered' | 'templates' | 'tools' | 'packages' | 'allTargets' | 'mediaHooks'>
+
+/**
+ * Each stage's inputs hold the key of the stage before it. Packer's JSON counts as rendered with fixed paths,
+ * and without acceleration: neither changes what is written to the disk.
+ */
+function stageInputs(facts: KeyFacts): PreparedBuild['stages'] {
+  const { spec, rendered, templates, tools } = facts
+  const neutral = {
+    spec,
+    directory: '/stage',
+    serialLog: '/log',
+    qemuBinary: 'qemu',
+    acceleration: { kind: 'kvm', reason: '', qemuVersion: tools.qemu, timeoutFactor: 1 },
+  } as const
+  const media = withKey(mediaInputs({ spec, packages: facts.packages, hooks: facts.mediaHooks, tools }))
+  const install = withKey({
+    media: media.key,
+    packer: renderInstall(templates.install, {
+      ...neutral,
+      media: { root: '/media/root', kernel: '/media/kernel', initrd: '/media/initrd' },
+      kickstartImage: '/kickstart',
+    }),
+    files: treeDigest(rendered.installFiles),
+    tools: { packer: tools.packer, qemu: tools.qemu, e2fsprogs: tools.e2fsprogs },
+  })
+  const provision = withKey({
+    install: install.key,
+    packer: renderProvision(templates.provision, {
+      ...neutral,
+      base: '/base',
+      payload: '/payload',
+      privateKey: '/key',
+      publicKey: 'key',
+      scripts: scriptNames(rendered.provisionFiles),
+    }),
+    files: treeDigest(rendered.provisionFiles),
+    tools: { packer: tools.packer, qemu: tools.qemu },
+  })
+  const audit = withKey({
+    provision: provision.key,
+    drivers: [...new Set(facts.allTargets.flatMap(target => target.guest.drivers))].sort(),
+    forbidden: facts.packages.forbidden.map(needle => needle.name),
+  })
+  return { media, install, provision, audit }
+}
+
+function withKey(inputs: Json): StageInputs {
+  return { key: stageKey(inputs), inputs }
+}
+
+async function keysOfExports(
+  templates: string,
+  targets: readonly Target[],
+  facts: { readonly golden: string; readonly version: string; readonly tools: ToolVersions }
+): Promise<Record<string, string>> {
+  const entries = await Promise.all(
+    targets.map(async ({ name }) => {
+      const files = treeDigest(await readFolder(join(templates, name)))
+      const qemuImg = facts.tools['qemu-img']
+      return [name, stageKey({ golden: facts.golden, version: facts.version, target: name, files, qemuImg })] as const
+    })
+  )
+  return Object.fromEntries(entries)
+}

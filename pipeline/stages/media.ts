@@ -1,0 +1,130 @@
+/** media: bootstraps the package set into what the installer boots: kernel, initrd and a squashfs root. */
+import { copyFile, readFile, rm, writeFile } from 'node:fs/promises'
+import { createWriteStream } from 'node:fs'
+import { join } from 'node:path'
+import { bootstrapFailed, excludedPackageNeeded, mirrorMoved } from '../errors/media.js'
+import { PipelineError } from '../errors/pipeline-error.js'
+import type { Command } from '../tools/command.js'
+import { formatSource } from '../tools/deb-sources.js'
+import type { Json } from '../tools/json.js'
+import type { ToolVersions } from '../tools/versions.js'
+import type { Spec } from '../spec/types.js'
+import type { PackageSet } from './packages.js'
+import type { StageContext } from './types.js'
+
+export interface MediaInput {
+  readonly spec: Spec
+  readonly packages: PackageSet
+  /** Package names of the compiled kickstart. */
+  readonly include: readonly string[]
+  readonly exclude: readonly string[]
+  /** Folder with the hooks and the installer's start: templates/media. */
+  readonly hooks: string
+}
+
+export interface MediaResult {
+  readonly root: string
+  readonly kernel: string
+  readonly initrd: string
+}
+
+/** Where a finished media stage keeps its files. */
+export function mediaResult(directory: string): MediaResult {
+  return {
+    root: join(directory, 'root.squashfs'),
+    kernel: join(directory, 'vmlinuz'),
+    initrd: join(directory, 'initrd.img'),
+  }
+}
+
+/** What the stage's key depends on: the packages by version, and neither the mirror nor its indexes' signatures. */
+export function mediaInputs(input: {
+  readonly spec: Spec
+  readonly packages: PackageSet
+  readonly hooks: Record<string, string>
+  readonly tools: ToolVersions
+}): Json {
+  return {
+    release: input.spec.release,
+    packages: [...input.packages.packages],
+    sourceDateEpoch: input.packages.sourceDateEpoch,
+    imageSources: [...input.packages.imageSources],
+    hooks: input.hooks,
+    tools: { mmdebstrap: input.tools.mmdebstrap, tar2sqfs: input.tools.tar2sqfs },
+  }
+}
+
+/**
+ * `mmdebstrap` writes a tar; the mirror's lines name this host's mirror and are replaced in the customize hook.
+ * No mode is given: mmdebstrap takes root where it is root, else a user namespace.
+ */
+export function bootstrapCommand(input: MediaInput): Command {
+  return [
+    'mmdebstrap', '--variant=minbase', '--architectures=amd64', '--format=tar',
+    '--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Languages "none"',
+    `--include=${input.include.join(',')}`,
+    `--essential-hook=${join(input.hooks, 'essential-hook')}`,
+    `--customize-hook=${join(input.hooks, 'customize-hook')}`,
+    input.spec.release, '-', ...input.packages.mirror.map(formatSource),
+  ]
+}
+
+/** lz4: the root is read by an emulated CPU, and size does not matter here. */
+export function packCommand(root: string): Command {
+  return ['tar2sqfs', '--quiet', '--force', '--compressor', 'lz4', root]
+}
+
+/** Fills `directory`. Errors: `bootstrap-failed`, `mirror-moved` (exit 4), `excluded-package-needed` (2). */
+export async function media(input: MediaInput, context: StageContext, directory: string): Promise<MediaResult> {
+  const result = mediaResult(directory)
+  const logFile = join(context.logDirectory, 'media.log')
+  await copyFile(join(input.hooks, 'start-install'), join(directory, 'start-install'))
+  await writeFile(join(directory, 'sources.list'), `${input.packages.imageSources.join('\n')}\n`)
+  const env = { SOURCE_DATE_EPOCH: String(input.packages.sourceDateEpoch), PIPELINE_MEDIA: directory }
+  context.progress(`bootstrapping ${input.packages.packages.length} packages`)
+  try {
+    await context.runPiped(
+      { command: bootstrapCommand(input), options: { env, logFile, reason: 'bootstrap Debian' } },
+      { command: packCommand(result.root), options: { logFile, reason: 'pack the media' } }
+    )
+  } catch (error) {
+    if (!(error instanceof PipelineError) || error.code !== 'tool-failed') throw error
+    throw bootstrapFailed(error.details, logFile, error)
+  }
+  await extract(result, context, directory)
+  await requirePlanned(input, directory)
+  await Promise.all(['start-install', 'sources.list'].map(name => rm(join(directory, name))))
+  return result
+}
+
+/** Kernel and initrd for the direct boot, and the package list, out of the packed root. */
+async function extract(result: MediaResult, context: StageContext, directory: string): Promise<void> {
+  const { stdout } = await context.run(['rdsquashfs', '-l', '/boot', result.root], { reason: 'find the kernel' })
+  const nameOf = (start: string) => new RegExp(`\\b${start}-\\S+`).exec(stdout)?.[0] ?? start
+  await unpackFile(result.root, `/boot/${nameOf('vmlinuz')}`, result.kernel, context)
+  await unpackFile(result.root, `/boot/${nameOf('initrd\\.img')}`, result.initrd, context)
+  await unpackFile(result.root, '/usr/lib/pipeline/packages.txt', join(directory, 'packages.txt'), context)
+}
+
+async function unpackFile(root: string, path: string, to: string, context: StageContext): Promise<void> {
+  createWriteStream(to).end()
+  await context.runPiped(
+    { command: ['rdsquashfs', '-c', path, root], options: { reason: 'unpack the kernel' } },
+    { command: ['dd', 'status=none', `of=${to}`] }
+  )
+}
+
+async function requirePlanned(input: MediaInput, directory: string): Promise<void> {
+  const text = await readFile(join(directory, 'packages.txt'), 'utf8')
+  const found = text.trim().split('\n').sort()
+  const planned = new Set(input.packages.packages)
+  const there = new Set(found)
+  const differing = [
+    ...found.filter(line => !planned.has(line)).map(line => `not planned: ${line}`),
+    ...[...planned].filter(line => !there.has(line)).map(line => `missing: ${line}`),
+  ]
+  if (differing.length > 0) throw mirrorMoved(differing.slice(0, 20))
+  const names = new Set(found.map(line => line.split('=')[0]))
+  const refused = input.exclude.filter(name => names.has(name))
+  if (refused.length > 0) throw excludedPackageNeeded(refused)
+}
