@@ -20,9 +20,7 @@ export interface BuildOptions extends PlaceOptions {
   readonly version?: string
   readonly accel: AccelerationKind | 'auto'
   readonly until?: string
-  readonly dryRun?: boolean
   readonly json?: boolean
-  readonly wait: boolean
 }
 
 export function addPlaces(command: Command): Command {

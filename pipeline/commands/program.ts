@@ -18,7 +18,7 @@ export function createProgram(io: CommandIo): Command {
     .exitOverride()
     .configureOutput({ writeOut: text => io.stdout.write(text), writeErr: text => io.stderr.write(text) })
     .addHelpText('after', `\nExit codes:\n${exitCodeHelp()}`)
-  for (const command of [build, plan, render, check, verify, targets, doctor, clean]) {
+  for (const command of [build, plan, render, check, targets, doctor]) {
     program.addCommand(command(io).exitOverride().copyInheritedSettings(program))
   }
   return program
@@ -40,8 +40,6 @@ function build(io: CommandIo): Command {
     .argument('[appliance]', 'folder under kickstarts/', defaultAppliance)
     .description('build an appliance and export, boot and verify it for each target')
     .option('--until <stage>', `stop after a stage: ${stageNames.join(', ')}`)
-    .option('--dry-run', 'print the commands, ready to paste, and change nothing')
-    .option('--no-wait', 'refuse at once when another build uses the store')
     .action(async (appliance: string, options: BuildOptions) => {
       await (await import('./build.js')).runBuild(appliance, options, io)
     })
@@ -76,16 +74,6 @@ function check(io: CommandIo): Command {
     })
 }
 
-function verify(io: CommandIo): Command {
-  return addJson(addPlaces(new Command('verify')))
-    .argument('<release>', 'folder of a release')
-    .description('check a release again: checksums, structure, and a boot of each file')
-    .option('--accel <kind>', 'hardware acceleration: auto, kvm, tcg', 'auto')
-    .action(async (release: string, options: VerifyOptions) => {
-      await (await import('./verify.js')).runVerify(release, options, io)
-    })
-}
-
 function targets(io: CommandIo): Command {
   return addJson(new Command('targets'))
     .description('list the targets')
@@ -103,32 +91,12 @@ function doctor(io: CommandIo): Command {
     })
 }
 
-function clean(io: CommandIo): Command {
-  return addPlaces(new Command('clean'))
-    .description('remove stored stage results that no newer build of the same stage replaced last, and leftovers of killed builds')
-    .option('--all', 'remove every stored stage result')
-    .option('--releases', 'remove the releases in the artifacts folder, too')
-    .action(async (options: CleanOptions) => {
-      await (await import('./clean.js')).runClean(options, io)
-    })
-}
-
 export interface RenderOptions extends PlaceOptions {
   readonly output: string
   readonly set: readonly string[]
 }
 
-export interface VerifyOptions extends PlaceOptions {
-  readonly accel: BuildOptions['accel']
-  readonly json?: boolean
-}
-
 export interface DoctorOptions extends PlaceOptions {
   readonly field?: string
   readonly json?: boolean
-}
-
-export interface CleanOptions extends PlaceOptions {
-  readonly all?: boolean
-  readonly releases?: boolean
 }

@@ -1,9 +1,8 @@
 /** Runs a prepared build: each stage from the store or for real, in order; each takes what the one before it gave. */
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Acceleration } from '../tools/acceleration.js'
 import type { Run, RunPiped } from '../tools/command.js'
-import type { StageName } from '../plan/plan.js'
 import { renderFile } from '../render/engine.js'
 import { audit } from '../stages/audit.js'
 import { diskName } from '../stages/builder-vm.js'
@@ -14,7 +13,11 @@ import { media, mediaResult } from '../stages/media.js'
 import type { MediaResult } from '../stages/media.js'
 import { provision } from '../stages/provision.js'
 import type { ProvisionResult } from '../stages/provision.js'
+import { readManifest, writeSums } from '../stages/release-folder.js'
 import type { Manifest } from '../stages/release-folder.js'
+import { verify } from '../stages/verify.js'
+import { requirePassed, writeReport } from '../stages/verify-report.js'
+import type { VerificationReport } from '../stages/verify-report.js'
 import type { TargetDeps } from '../targets/types.js'
 import type { StageContext, VmContext } from '../stages/types.js'
 import type { PreparedBuild } from './prepare.js'
@@ -41,6 +44,8 @@ export interface BuildStages {
   provision(from: DiskResult, kernel: string, progress: Progress): Promise<ProvisionResult>
   audit(from: ProvisionResult, progress: Progress): Promise<GoldenDisk>
   export(from: GoldenDisk, release: string, progress: Progress): Promise<Manifest>
+  /** Writes the report into the release; errors: `verification-failed` (exit 5). */
+  verify(from: GoldenDisk, kernel: string, release: string, progress: Progress): Promise<VerificationReport>
 }
 
 export type Progress = (line: string) => void
@@ -67,15 +72,17 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
   })
   const stored = async (stage: keyof typeof stages, fill: (directory: string) => Promise<void>) => {
     const { key, inputs } = stages[stage]
-    const entry = await host.store.build({ stage, key, inputs, signal: host.signal }, async directory => {
-      await fill(directory)
-      return {}
-    })
+    const entry = await host.store.build({ stage, key, inputs }, fill)
     return entry.directory
+  }
+  const deps: TargetDeps = {
+    run: host.run,
+    render: (file, data) => renderFile({ root: host.templates, file, data }),
   }
   return {
     async media(progress) {
-      const input = { spec, packages, compiled: rendered.compiled.packages }
+      const { include, exclude } = rendered.compiled.packages
+      const input = { spec, packages, include, exclude, hooks: join(host.templates, 'media') }
       return mediaResult(await stored('media', async directory => void (await media(input, context(progress), directory))))
     },
     async install(from, progress) {
@@ -99,7 +106,8 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
       await stored('audit', async directory => {
         const needles = [...from.secrets, ...packages.forbidden]
         const drivers = build.allTargets.flatMap(target => target.guest.drivers)
-        const report = await audit({ disk: from.disk, needles, drivers }, context(progress))
+        const modules = build.allTargets.flatMap(target => target.guest.modules)
+        const report = await audit({ disk: from.disk, needles, drivers, modules }, context(progress), directory)
         await writeFile(join(directory, reportName), `${JSON.stringify(report, null, 2)}\n`)
       })
       return { disk: from.disk, key: stages.audit.key }
@@ -109,13 +117,24 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
       const targets = build.targets
         .filter(target => !held.includes(target.name))
         .map(target => ({ target, key: build.exportKeys[target.name] ?? '' }))
-      const deps: TargetDeps = {
-        run: host.run,
-        render: (file, data) => renderFile({ root: host.templates, file, data }),
-      }
       const goldenDisk = { path: from.disk, format: 'raw' } as const
       const request = { spec, version: build.version, release, goldenDisk, targets, manifest: manifestOf(build) }
       return exportTargets(request, deps, context(progress))
+    },
+    async verify(from, kernel, release, progress) {
+      const goldenDisk = { path: from.disk, format: 'raw' } as const
+      const request = { spec, version: build.version, release, targets: build.targets, goldenDisk }
+      const directory = await mkdtemp(join(host.logDirectory, 'verify-'))
+      try {
+        const report = await verify(request, deps, await vmContext(kernel, progress), directory)
+        await writeReport(release, report)
+        const manifest = await readManifest(release)
+        if (manifest) await writeSums(release, manifest)
+        requirePassed(release, report)
+        return report
+      } finally {
+        await rm(directory, { recursive: true, force: true })
+      }
     },
   }
 }

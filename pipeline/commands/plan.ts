@@ -1,0 +1,18 @@
+/** `pipeline plan`: what a build would do. */
+import { formatPlan } from '../plan/format.js'
+import { openHost } from '../run/host.js'
+import { printJson, printLine } from './io.js'
+import type { CommandIo } from './io.js'
+import type { BuildOptions } from './options.js'
+import { openSession } from './session.js'
+
+export async function runPlan(appliance: string, options: BuildOptions, io: CommandIo): Promise<void> {
+  const host = openHost(io)
+  try {
+    const { plan } = await openSession(appliance, options, { host, io })
+    if (options.json) printJson(io, plan)
+    else printLine(io, formatPlan(plan))
+  } finally {
+    host.close()
+  }
+}
