@@ -174,7 +174,7 @@ add_ssh_key() {
 
 refuse_package() {
   local state
-  state=$(in_target dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) || return 0
+  state=$(in_target dpkg --status "$1" 2>/dev/null | sed -n 's/^Status: .* //p') || return 0
   [ "$state" != installed ] || fail "another package needs $1"
 }
 
