@@ -117,7 +117,10 @@ function firewallProblems(command: ReadCommand, context: AreaContext): PipelineE
   ]
 }
 
-/** Only what comes in is filtered: forwarding is left to those who make bridges. */
+/**
+ * Only what comes in is filtered: forwarding is left to those who make bridges. Protocols are numbers
+ * (1 ICMP, 58 ICMPv6), because nft finds their names only where netbase is installed.
+ */
 function rulesetText(trusted: readonly string[], ports: readonly string[]): string {
   const accepted = ports.map(port => {
     const [range, protocol] = port.split(':')
@@ -131,7 +134,7 @@ table inet filter {
     type filter hook input priority filter; policy drop;
     ct state established,related accept
     iifname "lo" accept
-${[...trusted.map(device => `    iifname "${device}" accept`), '    meta l4proto { icmp, ipv6-icmp } accept', ...accepted].join('\n')}
+${[...trusted.map(device => `    iifname "${device}" accept`), '    meta l4proto { 1, 58 } accept', ...accepted].join('\n')}
   }
 }
 `

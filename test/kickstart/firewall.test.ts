@@ -19,7 +19,7 @@ table inet filter {
     ct state established,related accept
     iifname "lo" accept
     iifname "incusbr0" accept
-    meta l4proto { icmp, ipv6-icmp } accept
+    meta l4proto { 1, 58 } accept
     tcp dport 22 accept
     tcp dport 80 accept
     tcp dport 443 accept
