@@ -14,6 +14,14 @@ export function setUpFailed(step: string, reason: string, lastLines: readonly st
   ])
 }
 
+/** The machine came to a place from which it does not go on by itself. @param sign what showed it */
+export function bootStuck(sign: string, lastLines: readonly string[]): PipelineError {
+  return verificationError('boot-stuck', `The virtual machine does not boot: it shows "${sign}".`, [
+    'last lines of its serial console:',
+    ...lastLines.map(line => `| ${line}`),
+  ])
+}
+
 /** One promise of the appliance that it does not keep. @param problem a sentence without its full stop */
 export function promiseBroken(problem: string, details: readonly string[] = []): PipelineError {
   return verificationError('promise-broken', `${problem}.`, details)

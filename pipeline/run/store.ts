@@ -1,110 +1,157 @@
-/** Stage results by the hash of their inputs: `<stage>-<key>/`, whole or not there. */
-import { mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
+/** The stage store: results keyed by the hash of their inputs; a folder that bears its final name is whole. */
+import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeFileAtomic } from '../tools/atomic-file.js'
-import type { Json } from '../tools/json.js'
+import { PipelineError } from '../errors/pipeline-error.js'
+import { storeFull, storeNotWritable } from '../errors/run.js'
+import { interrupted } from '../errors/tools.js'
+import { freeBytes } from '../tools/free-space.js'
+import { findDamage, readRecord, recordName, syncFile, writeRecord } from './entry.js'
+import type { StageRecord } from './entry.js'
+import { canonicalJson, explainMiss, stageKey } from './key.js'
+import type { Json } from './key.js'
 
-export interface StoredStage {
+/** Eight bytes of the key in a folder's name: short enough for paths that end up in sockets, the record has all of it. */
+const keyDigits = 16
+
+export interface StoredStage<Meta> {
+  /** Absolute path of the result's folder. */
   readonly directory: string
-  /** Seconds the stage took. */
+  readonly key: string
+  readonly meta: Meta
   readonly seconds: number
+  /** ISO 8601. */
+  readonly created: string
 }
 
-export interface StageRecord {
-  readonly formatVersion: 1
+export interface StageBuild {
   readonly stage: string
-  readonly key: string
+  /** Everything that goes in; its hash is the key. */
   readonly inputs: Json
-  readonly seconds: number
-  /** Every file with its size in bytes: a shortened file is no result. */
-  readonly files: Readonly<Record<string, number>>
+  readonly signal: AbortSignal
 }
 
 export interface Store {
-  readonly lookup: (stage: string, key: string) => Promise<StoredStage | undefined>
-  readonly build: (
-    request: { readonly stage: string; readonly key: string; readonly inputs: Json },
-    fill: (directory: string) => Promise<void>
-  ) => Promise<StoredStage>
-  /** Seconds the newest result of this stage took. */
-  readonly lastSeconds: (stage: string) => Promise<number | undefined>
+  readonly directory: string
+  /** The whole result of these inputs, or undefined. A damaged one gives one line to `warn`, and counts as none. */
+  lookup<Meta extends Json>(stage: string, inputs: Json): Promise<StoredStage<Meta> | undefined>
+  /**
+   * Runs `fill` on an empty folder and stores what it leaves there under the key of the inputs. `Meta` is what the
+   * stage returns about it, with paths relative to the folder. The store's lock must be held.
+   * Errors: what `fill` throws; `store-full` (exit 4), `store-not-writable` (exit 3), `interrupted`. The folder is gone then.
+   */
+  build<Meta extends Json>(build: StageBuild, fill: (directory: string) => Promise<Meta>): Promise<StoredStage<Meta>>
+  /** Records of one stage, newest first. */
+  history(stage: string): Promise<readonly StageRecord[]>
+  /** Why there is no result for these inputs: `first-boot/10-network changed`. */
+  explain(stage: string, inputs: Json): Promise<string>
 }
 
-const recordName = 'stage.json'
+/** `warn` gets one line per damaged result. The folder is made when it is first written to. */
+export function openStore(directory: string, warn: (line: string) => void): Store {
+  const history = (stage: string) => readHistory(directory, stage)
+  return {
+    directory,
+    lookup: (stage, inputs) => lookup(directory, warn, stage, inputs),
+    build: (build, fill) => buildStage(directory, build, fill),
+    history,
+    explain: async (stage, inputs) => explainMiss(inputs, (await history(stage)).map(record => record.inputs)),
+  }
+}
 
-/** `warn` gets one line for each damaged result; it is removed and the stage runs again. */
-export function openStore(root: string, warn: (line: string) => void): Store {
-  const place = (stage: string, key: string) => join(root, `${stage}-${key.slice(0, 32)}`)
-  const lookup: Store['lookup'] = async (stage, key) => {
-    const directory = place(stage, key)
-    const record = await readRecord(directory)
-    if (!record) return undefined
-    const damage = await damageOf(directory, record)
-    if (damage === undefined) return { directory, seconds: record.seconds }
+async function lookup<Meta extends Json>(
+  store: string,
+  warn: (line: string) => void,
+  stage: string,
+  inputs: Json
+): Promise<StoredStage<Meta> | undefined> {
+  const key = stageKey(inputs)
+  const directory = entryPath(store, stage, key)
+  const names = await readdir(directory).catch(() => undefined)
+  if (!names) return undefined
+  const record = await readRecord(directory)
+  const damage = record ? await findDamage(directory, record) : `${recordName} cannot be read`
+  if (damage !== undefined) {
     warn(`The stored result of ${stage} is damaged: ${damage}. Running ${stage} again.`)
-    await rm(directory, { recursive: true, force: true })
     return undefined
   }
-  const build: Store['build'] = async ({ stage, key, inputs }, fill) => {
-    const found = await lookup(stage, key)
-    if (found) return found
-    const directory = place(stage, key)
-    const temporary = `${directory}.tmp-${process.pid}`
-    const started = Date.now()
-    try {
-      await mkdir(temporary, { recursive: true })
-      await fill(temporary)
-      const seconds = (Date.now() - started) / 1000
-      const files = await syncedSizes(temporary)
-      const record: StageRecord = { formatVersion: 1, stage, key, inputs, seconds, files }
-      await writeFileAtomic(join(temporary, recordName), `${JSON.stringify(record, null, 2)}\n`)
-      await rename(temporary, directory)
-      return { directory, seconds }
-    } catch (error) {
-      await rm(temporary, { recursive: true, force: true })
-      throw error
-    }
-  }
-  return { lookup, build, lastSeconds: stage => newestSeconds(root, stage) }
+  return record && record.stage === stage && record.key === key ? toStored<Meta>(directory, record) : undefined
 }
 
-async function readRecord(directory: string): Promise<StageRecord | undefined> {
+async function buildStage<Meta extends Json>(
+  store: string,
+  { stage, inputs, signal }: StageBuild,
+  fill: (directory: string) => Promise<Meta>
+): Promise<StoredStage<Meta>> {
+  const started = Date.now()
+  const key = stageKey(inputs)
+  const final = entryPath(store, stage, key)
+  const temporary = `${final}.tmp-${process.pid}`
   try {
-    const record = JSON.parse(await readFile(join(directory, recordName), 'utf8')) as StageRecord
-    return record.formatVersion === 1 ? record : undefined
-  } catch {
-    return undefined
+    await rm(temporary, { recursive: true, force: true })
+    await mkdir(temporary, { recursive: true })
+    const meta = await fill(temporary)
+    // A path into the temporary folder would lead nowhere after the rename.
+    if (canonicalJson(meta).includes(temporary)) throw new TypeError(`${stage} returned a path of its temporary folder`)
+    if (signal.aborted) throw signal.reason instanceof PipelineError ? signal.reason : interrupted()
+    const seconds = Math.round((Date.now() - started) / 100) / 10
+    const created = new Date().toISOString()
+    const record = await writeRecord(temporary, { stage, key, inputs, meta, created, seconds })
+    await moveIntoPlace(temporary, final)
+    await syncFile(store)
+    return toStored<Meta>(final, record)
+  } catch (error) {
+    const explained = await explainFailure(store, stage, error)
+    await rm(temporary, { recursive: true, force: true })
+    throw explained
   }
 }
 
-/** What is wrong with the first wrong file; undefined when every file has its size. */
-async function damageOf(directory: string, record: StageRecord): Promise<string | undefined> {
-  for (const [name, bytes] of Object.entries(record.files)) {
-    const found = await stat(join(directory, name)).catch(() => undefined)
-    if (!found) return `${name} is missing`
-    if (found.size !== bytes) return `${name} has ${found.size} bytes, ${bytes} expected`
-  }
-  return undefined
+/** A damaged result of the same key may be in the way. */
+async function moveIntoPlace(temporary: string, final: string): Promise<void> {
+  const damaged = `${temporary}-damaged`
+  const inTheWay = await rename(final, damaged).then(() => true, isNotFound)
+  await rename(temporary, final)
+  if (inTheWay) await rm(damaged, { recursive: true, force: true })
 }
 
-async function syncedSizes(directory: string): Promise<Record<string, number>> {
-  const sizes: Record<string, number> = {}
-  for (const name of (await readdir(directory)).sort()) {
-    const file = await open(join(directory, name), 'r')
-    try {
-      await file.sync()
-      sizes[name] = (await file.stat()).size
-    } finally {
-      await file.close()
-    }
-  }
-  return sizes
+function isNotFound(error: NodeJS.ErrnoException): false {
+  if (error.code === 'ENOENT') return false
+  throw error
 }
 
-async function newestSeconds(root: string, stage: string): Promise<number | undefined> {
-  const names = (await readdir(root).catch(() => [])).filter(name => name.startsWith(`${stage}-`) && !name.includes('.tmp-'))
-  const found = await Promise.all(
-    names.map(async name => ({ record: await readRecord(join(root, name)), at: (await stat(join(root, name))).mtimeMs }))
-  )
-  return found.sort((a, b) => b.at - a.at)[0]?.record?.seconds
+/** A tool's words count as "disk full" only when this disk is: a guest's own full disk sounds the same. */
+const nearlyFullBytes = 256 * 1024 * 1024
+
+async function explainFailure(store: string, stage: string, error: unknown): Promise<unknown> {
+  const { code, message } = error as Partial<NodeJS.ErrnoException>
+  if (code === 'EACCES' || code === 'EROFS' || code === 'ENOTDIR') return storeNotWritable(store, message ?? code)
+  const details = error instanceof PipelineError ? error.details : []
+  const toolSaidFull = details.some(line => /no space left on device/i.test(line))
+  if (code !== 'ENOSPC' && !toolSaidFull) return error
+  const free = await freeBytes(store)
+  if (code !== 'ENOSPC' && free > nearlyFullBytes) return error
+  return storeFull(stage, store, Math.floor(free / 1024 / 1024), details)
+}
+
+async function readHistory(store: string, stage: string): Promise<StageRecord[]> {
+  const names = await readdir(store).catch(() => [])
+  const own = names.filter(name => entryName.exec(name)?.groups?.['stage'] === stage)
+  const records = await Promise.all(own.map(name => readRecord(join(store, name))))
+  return records
+    .filter(record => record !== undefined)
+    .sort((a, b) => (a.created < b.created ? 1 : a.created > b.created ? -1 : 0))
+}
+
+/** Folders of finished results, and with `.tmp-<pid>` of unfinished ones. */
+export const entryName = /^(?<stage>[a-z][a-z-]*)-[0-9a-f]{16}$/
+export const temporaryName = /^[a-z][a-z-]*-[0-9a-f]{16}\.tmp-(?<pid>\d+)(?:-damaged)?$/
+
+function entryPath(store: string, stage: string, key: string): string {
+  return join(store, `${stage}-${key.slice(0, keyDigits)}`)
+}
+
+function toStored<Meta extends Json>(directory: string, record: StageRecord): StoredStage<Meta> {
+  // Same key, same code: the stage that reads this is the one that wrote it.
+  const meta = record.meta as Meta
+  return { directory, key: record.key, meta, seconds: record.seconds, created: record.created }
 }

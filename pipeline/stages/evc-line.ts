@@ -1,5 +1,5 @@
 /** The appliance's own words on its serial console: `EVC {"state":"..."}` lines, until it is ready or has failed. */
-import { setUpFailed } from '../errors/verify.js'
+import { bootStuck, setUpFailed } from '../errors/verify.js'
 import { vmSilent } from '../errors/qemu.js'
 import type { SerialConsole } from '../tools/serial.js'
 
@@ -34,14 +34,18 @@ export interface ReadyWait {
   readonly onState: (state: EvcState) => void
 }
 
-/** Errors: `set-up-failed` (exit 5) at once when the appliance says so, `vm-silent`, `vm-ended` (4). */
+/** What a machine shows that will not come up any more: without this, the whole time limit would pass. */
+const dead = /Kernel panic - not syncing[^\n]*|\(initramfs\) |You are in emergency mode|Shell> |No bootable device/
+
+/** Errors: `set-up-failed`, `boot-stuck` (exit 5) at once when they show, `vm-silent`, `vm-ended` (4). */
 export async function waitReady(serial: SerialConsole, { timeoutMs, onState }: ReadyWait): Promise<EvcState> {
   const deadline = Date.now() + timeoutMs
   let last = 'no state yet'
   for (;;) {
     const awaited = { timeoutMs: deadline - Date.now(), what: `state "ready" (it showed ${last})` }
     if (awaited.timeoutMs <= 0) throw vmSilent(awaited.what, timeoutMs / 1000, serial.lastLines())
-    const [line] = await serial.waitFor(/EVC \{[^\n]*\n/, awaited)
+    const [line] = await serial.waitFor(new RegExp(`EVC \\{[^\\n]*\\n|${dead.source}`), awaited)
+    if (!line.startsWith('EVC')) throw bootStuck(line.trim(), serial.lastLines())
     const state = parseEvcLine(line)
     if (!state) continue
     onState(state)

@@ -80,7 +80,9 @@ export function createSearcher(forms: readonly NeedleForm[]): Searcher {
       }
       const start = index - least + 2
       for (const form of ending.get(pair) ?? []) {
-        if (bytes.compare(form.bytes, 0, form.bytes.length, start, start + form.bytes.length) === 0) found(form, start)
+        const end = start + form.bytes.length
+        // A longer form than the window may run over the end of these bytes.
+        if (end <= bytes.length && bytes.compare(form.bytes, 0, form.bytes.length, start, end) === 0) found(form, start)
       }
       index++
     }

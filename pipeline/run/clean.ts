@@ -1,0 +1,91 @@
+/** Cleans the stage store: old results, and what killed builds left half-made. */
+import { readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { readProcess } from '../tools/process.js'
+import { readRecord } from './entry.js'
+import { acquireLock } from './lock.js'
+import { entryName, temporaryName } from './store.js'
+
+export type CleanChoice =
+  | { readonly keep: 'none' }
+  /** The newest result of each stage stays. */
+  | { readonly keep: 'newest' }
+  /** Results made at or after this time stay. */
+  | { readonly keep: 'since'; readonly since: Date }
+
+export interface Cleaned {
+  /** Folder names. */
+  readonly removed: readonly string[]
+  readonly freedBytes: number
+}
+
+/** Removes results and leftovers. Errors: `store-locked` (exit 3) while a build uses the store. */
+export async function cleanStore(store: string, locks: string, choice: CleanChoice): Promise<Cleaned> {
+  const release = await acquireLock(locks, { store, purpose: 'clean', wait: false })
+  try {
+    const names = await readdir(store).catch(() => [])
+    const doomed = [...names.filter(name => temporaryName.test(name)), ...(await outdated(store, names, choice))]
+    return await remove(store, doomed)
+  } finally {
+    release()
+  }
+}
+
+/** Removes what killed builds left half-made; the store's lock must be held. Returns the folders' names. */
+export async function removeLeftovers(store: string): Promise<readonly string[]> {
+  const names = await readdir(store).catch(() => [])
+  const dead = names.filter(name => {
+    const pid = Number(temporaryName.exec(name)?.groups?.['pid'] ?? NaN)
+    return Number.isInteger(pid) && pid !== process.pid && readProcess(pid) === undefined
+  })
+  return (await remove(store, dead)).removed
+}
+
+async function outdated(store: string, names: readonly string[], choice: CleanChoice): Promise<string[]> {
+  const entries = await Promise.all(
+    names.flatMap(name => {
+      const stage = entryName.exec(name)?.groups?.['stage']
+      return stage === undefined ? [] : [describe(store, name, stage)]
+    })
+  )
+  if (choice.keep === 'none') return entries.map(entry => entry.name)
+  if (choice.keep === 'since') {
+    const since = choice.since.toISOString()
+    return entries.filter(entry => entry.created < since).map(entry => entry.name)
+  }
+  const isNewest = (entry: Entry) =>
+    entry.created !== '' && !entries.some(other => other.stage === entry.stage && other.created > entry.created)
+  return entries.filter(entry => !isNewest(entry)).map(entry => entry.name)
+}
+
+interface Entry {
+  readonly name: string
+  readonly stage: string
+  /** ISO 8601; empty for a result without a readable record, which is older than anything. */
+  readonly created: string
+}
+
+async function describe(store: string, name: string, stage: string): Promise<Entry> {
+  const record = await readRecord(join(store, name))
+  return { name, stage, created: record?.created ?? '' }
+}
+
+async function remove(store: string, names: readonly string[]): Promise<Cleaned> {
+  let freedBytes = 0
+  for (const name of names) {
+    freedBytes += await diskUsage(join(store, name))
+    await rm(join(store, name), { recursive: true, force: true })
+  }
+  return { removed: [...names].sort(), freedBytes }
+}
+
+const blockBytes = 512
+
+/** Bytes a folder takes on its disk, holes not counted; 0 when there is none. */
+export async function diskUsage(directory: string): Promise<number> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => [])
+  const sizes = await Promise.all(
+    entries.map(entry => stat(join(entry.parentPath, entry.name)).then(found => found.blocks * blockBytes, () => 0))
+  )
+  return sizes.reduce((sum, bytes) => sum + bytes, 0)
+}

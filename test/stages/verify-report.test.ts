@@ -1,0 +1,67 @@
+/** verify-report: the page for people, the files, the error. */
+import t from 'tap'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { formatReport, requirePassed, writeReport } from '../../pipeline/stages/verify-report.js'
+import type { VerificationReport } from '../../pipeline/stages/verify-report.js'
+import { PipelineError } from '../../pipeline/errors/pipeline-error.js'
+
+const report: VerificationReport = {
+  formatVersion: 1,
+  appliance: 'ciab',
+  version: '1.0.0+1',
+  passed: false,
+  acceleration: { kind: 'tcg', reason: 'no KVM', qemuVersion: '10.0.2', timeoutFactor: 6 },
+  startedAt: '2026-01-02T03:04:05.000Z',
+  durationMs: 61_240,
+  checks: [
+    { target: 'kvm', name: 'files', status: 'passed', detail: '6 checks', durationMs: 100 },
+    { target: 'kvm', boot: 'bios', name: 'ready', status: 'failed', detail: 'first\nsecond | third', durationMs: 60_000 },
+    { target: 'kvm', boot: 'bios', name: 'SSH by key', status: 'skipped', detail: '"ready" did not pass', durationMs: 0 },
+  ],
+}
+
+t.test('writes a table for each boot, with what was found and how long it took', async t => {
+  t.equal(formatReport(report), `# Verification of ciab 1.0.0+1: FAILED
+
+1 passed, 1 failed, 1 skipped, in 61.2 s.
+Started 2026-01-02T03:04:05.000Z on QEMU 10.0.2, emulated (no KVM).
+
+## kvm
+
+| check | result | found | time |
+|---|---|---|---|
+| files | passed | 6 checks | 0.1 s |
+
+## kvm, bios
+
+| check | result | found | time |
+|---|---|---|---|
+| ready | failed | first<br>second \\| third | 60.0 s |
+| SSH by key | skipped | "ready" did not pass | 0.0 s |
+`)
+})
+
+t.test('keeps both forms in the release', async t => {
+  const release = t.testdir()
+  await writeReport(release, report)
+  t.strictSame(JSON.parse(readFileSync(join(release, 'verification.json'), 'utf8')), report)
+  t.equal(readFileSync(join(release, 'verification.md'), 'utf8'), formatReport(report))
+})
+
+t.test('ends with every failed check', async t => {
+  t.doesNotThrow(() => requirePassed('/r', { ...report, passed: true }))
+  try {
+    requirePassed('/r', report)
+    t.fail('passed')
+  } catch (error) {
+    t.ok(error instanceof PipelineError)
+    t.match(error, {
+      code: 'verification-failed',
+      message: 'verify failed: 1 check of /r did not pass.',
+      hint: 'Read /r/verification.md; it must not be published.',
+      exitCode: 5,
+      details: ['kvm, bios: ready: first\nsecond | third'],
+    })
+  }
+})
