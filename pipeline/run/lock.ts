@@ -36,6 +36,16 @@ const claimTries = 20
  * Processes are told by /proc, so all runs of a store must see the same one (one machine, no separate containers).
  */
 export async function acquireLock(locks: string, options: LockOptions): Promise<() => void> {
+  try {
+    return await claimLock(locks, options)
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (error instanceof PipelineError || code === undefined) throw error
+    throw storeNotWritable(options.store, message)
+  }
+}
+
+async function claimLock(locks: string, options: LockOptions): Promise<() => void> {
   let told = false
   for (let attempt = 0; ; attempt += 1) {
     const claim = liveClaims(locks).length === 0 ? writeClaim(locks, options.purpose) : undefined
@@ -97,12 +107,8 @@ function writeClaim(locks: string, purpose: string): string {
   const own = readProcess(process.pid)
   const random = randomBytes(4).toString('hex')
   const name = `claim-${process.pid}-${own?.startTime ?? ''}-${readBootId()}-${random}`
-  try {
-    mkdirSync(locks, { recursive: true })
-    writeFileSync(join(locks, name), JSON.stringify({ purpose, since: new Date().toISOString() }), { flag: 'wx' })
-  } catch (error) {
-    throw storeNotWritable(locks, (error as Error).message)
-  }
+  mkdirSync(locks, { recursive: true })
+  writeFileSync(join(locks, name), JSON.stringify({ purpose, since: new Date().toISOString() }), { flag: 'wx' })
   return name
 }
 

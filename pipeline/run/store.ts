@@ -86,9 +86,8 @@ async function buildStage<Meta extends Json>(
   const key = stageKey(inputs)
   const final = entryPath(store, stage, key)
   const temporary = `${final}.tmp-${process.pid}`
+  await makeEmpty(store, temporary)
   try {
-    await rm(temporary, { recursive: true, force: true })
-    await mkdir(temporary, { recursive: true })
     const meta = await fill(temporary)
     // A path into the temporary folder would lead nowhere after the rename.
     if (canonicalJson(meta).includes(temporary)) throw new TypeError(`${stage} returned a path of its temporary folder`)
@@ -101,8 +100,19 @@ async function buildStage<Meta extends Json>(
     return toStored<Meta>(final, record)
   } catch (error) {
     const explained = await explainFailure(store, stage, error)
-    await rm(temporary, { recursive: true, force: true })
+    // What went wrong first is what the user must know; a folder that stays is removed by the next run.
+    await rm(temporary, { recursive: true, force: true }).catch(() => {})
     throw explained
+  }
+}
+
+async function makeEmpty(store: string, directory: string): Promise<void> {
+  try {
+    await mkdir(store, { recursive: true })
+    await rm(directory, { recursive: true, force: true })
+    await mkdir(directory)
+  } catch (error) {
+    throw storeNotWritable(store, (error as Error).message)
   }
 }
 
@@ -123,8 +133,7 @@ function isNotFound(error: NodeJS.ErrnoException): false {
 const nearlyFullBytes = 256 * 1024 * 1024
 
 async function explainFailure(store: string, stage: string, error: unknown): Promise<unknown> {
-  const { code, message } = error as Partial<NodeJS.ErrnoException>
-  if (code === 'EACCES' || code === 'EROFS' || code === 'ENOTDIR') return storeNotWritable(store, message ?? code)
+  const { code } = error as Partial<NodeJS.ErrnoException>
   const details = error instanceof PipelineError ? error.details : []
   const toolSaidFull = details.some(line => /no space left on device/i.test(line))
   if (code !== 'ENOSPC' && !toolSaidFull) return error

@@ -1,0 +1,85 @@
+/** Cleaning the stage store. */
+import { mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import { cleanStore, diskUsage, removeLeftovers } from '../../pipeline/run/clean.js'
+import { acquireLock } from '../../pipeline/run/lock.js'
+import { openStore } from '../../pipeline/run/store.js'
+
+const signal = new AbortController().signal
+
+/** Two results of media and one of install, with a leftover of a dead process. */
+async function fillStore(directory: string) {
+  const path = join(directory, 'store')
+  const store = openStore(path, () => {})
+  const made = []
+  for (const [stage, number] of [['media', 1], ['install', 1], ['media', 2]] as const) {
+    const fill = async (folder: string) => {
+      writeFileSync(join(folder, 'file'), Buffer.alloc(100_000))
+      return null
+    }
+    made.push(await store.build({ stage, inputs: { number }, signal }, fill))
+    await sleep(5)
+  }
+  const [oldMedia, install, newMedia] = made.map(entry => entry.directory.slice(path.length + 1))
+  const leftover = `${oldMedia}.tmp-${2 ** 22 + 1}`
+  mkdirSync(join(path, leftover))
+  writeFileSync(join(path, 'notes.txt'), 'not ours')
+  const created = made[2]?.created ?? ''
+  return { path, locks: join(directory, 'locks'), leftover, oldMedia, install, newMedia, created }
+}
+
+t.test('removes everything of ours, and nothing else', async t => {
+  const { path, locks } = await fillStore(t.testdir())
+  const { removed, freedBytes } = await cleanStore(path, locks, { keep: 'none' })
+  t.equal(removed.length, 4)
+  t.ok(freedBytes >= 300_000, `${freedBytes} bytes`)
+  t.same(readdirSync(path), ['notes.txt'])
+})
+
+t.test('keeps the newest result of each stage', async t => {
+  const { path, locks, leftover, oldMedia, install, newMedia } = await fillStore(t.testdir())
+  t.same((await cleanStore(path, locks, { keep: 'newest' })).removed, [oldMedia, leftover])
+  t.same(readdirSync(path).sort(), [install, newMedia, 'notes.txt'].sort())
+})
+
+t.test('keeps what is new enough', async t => {
+  const { path, locks, newMedia, created } = await fillStore(t.testdir())
+  await cleanStore(path, locks, { keep: 'since', since: new Date(created) })
+  t.same(readdirSync(path).sort(), [newMedia, 'notes.txt'].sort())
+})
+
+t.test('refuses while a build uses the store', async t => {
+  const { path, locks } = await fillStore(t.testdir())
+  const before = readdirSync(path)
+  const release = await acquireLock(locks, { store: path, purpose: 'build ciab', wait: false })
+  await t.rejects(cleanStore(path, locks, { keep: 'none' }), { code: 'store-locked', exitCode: 3 })
+  release()
+  t.same(readdirSync(path), before)
+})
+
+t.test('removes leftovers of dead processes only', async t => {
+  const { path, leftover, oldMedia } = await fillStore(t.testdir())
+  const own = `${oldMedia}.tmp-${process.pid}`
+  const alive = `${oldMedia}.tmp-${process.ppid}`
+  for (const name of [own, alive]) mkdirSync(join(path, name))
+  t.same(await removeLeftovers(path), [leftover])
+  t.ok(readdirSync(path).includes(own))
+  t.ok(readdirSync(path).includes(alive))
+})
+
+t.test('does not count holes as used', async t => {
+  const directory = t.testdir({ 'text.txt': 'x'.repeat(10_000) })
+  const before = await diskUsage(directory)
+  t.ok(before >= 10_000)
+  writeFileSync(join(directory, 'sparse'), '')
+  truncateSync(join(directory, 'sparse'), 10 * 1024 ** 3)
+  t.ok((await diskUsage(directory)) < before + 1024 * 1024)
+  t.equal(await diskUsage('/nowhere'), 0)
+})
+
+t.test('an empty store is clean', async t => {
+  const directory = t.testdir()
+  t.same(await cleanStore(join(directory, 'store'), join(directory, 'locks'), { keep: 'none' }), { removed: [], freedBytes: 0 })
+})
