@@ -1,11 +1,14 @@
 /** `pipeline build`: runs the stages in order and prints the release's folder. */
+import { join } from 'node:path'
 import { stageUnknown } from '../errors/commands.js'
 import { stageNames } from '../plan/plan.js'
 import type { StageName } from '../plan/plan.js'
 import { formatSeconds } from '../plan/format.js'
 import { buildStages } from '../run/build.js'
 import type { BuildStages, Progress } from '../run/build.js'
+import { removeLeftovers } from '../run/clean.js'
 import { openHost } from '../run/host.js'
+import { acquireLock } from '../run/lock.js'
 import { requireWritable } from '../stages/export.js'
 import { printJson, printLine } from './io.js'
 import type { CommandIo } from './io.js'
@@ -16,16 +19,28 @@ import { openSession, requireSpace } from './session.js'
 export async function runBuild(appliance: string, options: BuildOptions, io: CommandIo): Promise<void> {
   const until = stageNamed(options.until ?? 'verify')
   const host = openHost(io)
+  const { state } = placesOf(options)
+  const release = await acquireLock(join(state, 'locks'), {
+    store: join(state, 'store'),
+    purpose: `build ${appliance}`,
+    wait: options.wait,
+    signal: host.signal,
+    onWait: holder => io.stderr.write(`Waiting for process ${holder.pid}, which uses this store too (${holder.purpose}).\n`),
+  })
   try {
+    for (const name of await removeLeftovers(join(state, 'store'))) {
+      io.stderr.write(`Removed ${name}, left by a build that was killed.\n`)
+    }
     const session = await openSession(appliance, options, { host, io })
-    const { build, release } = session
-    requireSpace(session, placesOf(options).state)
-    await requireWritable(release)
+    const { build, release: folder } = session
+    requireSpace(session, state)
+    await requireWritable(folder)
     const stages = buildStages(build, session.host)
-    await runStages(stages, release, { until, step: (name, run) => step(name, run, io) })
-    if (options.json) printJson(io, { release, version: build.version, targets: build.targets.map(({ name }) => name) })
-    else printLine(io, release)
+    await runStages(stages, folder, { until, step: (name, run) => step(name, run, io) })
+    if (options.json) printJson(io, { release: folder, version: build.version, targets: build.targets.map(({ name }) => name) })
+    else printLine(io, folder)
   } finally {
+    release()
     host.close()
   }
 }

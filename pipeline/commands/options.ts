@@ -20,6 +20,7 @@ export interface BuildOptions extends PlaceOptions {
   readonly version?: string
   readonly accel: AccelerationKind | 'auto'
   readonly until?: string
+  readonly wait: boolean
   readonly json?: boolean
 }
 

@@ -40,6 +40,7 @@ function build(io: CommandIo): Command {
     .argument('[appliance]', 'folder under kickstarts/', defaultAppliance)
     .description('build an appliance and export, boot and verify it for each target')
     .option('--until <stage>', `stop after a stage: ${stageNames.join(', ')}`)
+    .option('--no-wait', 'refuse at once when another build uses the store')
     .action(async (appliance: string, options: BuildOptions) => {
       await (await import('./build.js')).runBuild(appliance, options, io)
     })

@@ -96,10 +96,11 @@ async function planOf(build: PreparedBuild, host: BuildHost, context: PlanContex
   const held = await exportedTargets(context.release, wanted)
   const stages: StageFacts[] = [{ name: 'render', key: '', cached: false, why: 'always', commands: [] }]
   for (const name of ['media', 'install', 'provision', 'audit'] as const) {
-    const { key } = build.stages[name]
-    const cached = (await host.store.lookup(name, key)) !== undefined
-    const lastSeconds = await host.store.lastSeconds(name)
-    stages.push({ name, key, cached, commands: [], ...(lastSeconds === undefined ? {} : { lastSeconds }) })
+    const { key, inputs } = build.stages[name]
+    const cached = (await host.store.lookup(name, inputs)) !== undefined
+    const [last] = await host.store.history(name)
+    const why = cached ? '' : await host.store.explain(name, inputs)
+    stages.push({ name, key, cached, why, commands: [], ...(last ? { lastSeconds: last.seconds } : {}) })
   }
   const exported = held.length === wanted.length
   stages.push({ name: 'export', key: build.stages.audit.key, cached: exported, commands: [] })

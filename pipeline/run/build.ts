@@ -71,9 +71,14 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
     guardEnvironment: host.guardEnvironment,
   })
   const stored = async (stage: keyof typeof stages, fill: (directory: string) => Promise<void>) => {
-    const { key, inputs } = stages[stage]
-    const entry = await host.store.build({ stage, key, inputs }, fill)
-    return entry.directory
+    const { inputs } = stages[stage]
+    const found = await host.store.lookup(stage, inputs)
+    if (found) return found.directory
+    const made = await host.store.build({ stage, inputs, signal: host.signal }, async directory => {
+      await fill(directory)
+      return {}
+    })
+    return made.directory
   }
   const deps: TargetDeps = {
     run: host.run,

@@ -3,7 +3,7 @@ import { open, readFile, readdir, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { writeFileAtomic } from '../tools/atomic-file.js'
 import { sha256File } from '../tools/checksum.js'
-import type { Json } from './key.js'
+import type { Json } from '../tools/json.js'
 
 const formatVersion = 1
 export const recordName = 'stage.json'

@@ -1,7 +1,7 @@
 /** Keys of stage results: the hash of everything that went in, and words for what changed. */
 import { createHash } from 'node:crypto'
 
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+import type { Json } from '../tools/json.js'
 
 /** Lower-case hex SHA-256 of the inputs; the order of an object's keys does not matter. */
 export function stageKey(inputs: Json): string {

@@ -8,7 +8,7 @@ import { freeBytes } from '../tools/free-space.js'
 import { findDamage, readRecord, recordName, syncFile, writeRecord } from './entry.js'
 import type { StageRecord } from './entry.js'
 import { canonicalJson, explainMiss, stageKey } from './key.js'
-import type { Json } from './key.js'
+import type { Json } from '../tools/json.js'
 
 /** Eight bytes of the key in a folder's name: short enough for paths that end up in sockets, the record has all of it. */
 const keyDigits = 16

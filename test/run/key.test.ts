@@ -1,7 +1,7 @@
 /** Keys and the words for a change. */
 import t from 'tap'
 import { canonicalJson, explainMiss, stageKey } from '../../pipeline/run/key.js'
-import type { Json } from '../../pipeline/run/key.js'
+import type { Json } from '../../pipeline/tools/json.js'
 
 t.test('does not depend on the order of keys, but on everything else', async t => {
   t.equal(stageKey({ a: 1, b: { c: [1, 2], d: null } }), stageKey({ b: { d: null, c: [1, 2] }, a: 1 }))

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { PipelineError } from '../../pipeline/errors/pipeline-error.js'
 import { stageKey } from '../../pipeline/run/key.js'
-import type { Json } from '../../pipeline/run/key.js'
+import type { Json } from '../../pipeline/tools/json.js'
 import { openStore } from '../../pipeline/run/store.js'
 import { createRun } from '../../pipeline/tools/exec.js'
 
