@@ -3,7 +3,7 @@ import { promiseBroken } from '../errors/verify.js'
 import type { Spec } from '../spec/types.js'
 import type { RunningVm } from '../tools/vm.js'
 import { joinCloud, makeClientIdentity, parseToken } from './cloud-client.js'
-import type { CloudClient } from './cloud-client.js'
+import type { ClientIdentity, CloudClient } from './cloud-client.js'
 import { waitReady } from './evc-line.js'
 import type { EvcState } from './evc-line.js'
 import { leaveKey, readCredentials } from './guest-console.js'
@@ -51,6 +51,9 @@ export async function visit(visit: Visit): Promise<Identity | undefined> {
   let recording = true
   vm.serial.onLine(line => void (recording && consoleLines.push(line)))
 
+  // Made before the wait: the guest's clock starts from whole seconds and may be behind ours, and the cloud refuses
+  // a certificate from the future.
+  const client = await makeClientIdentity(visit.directory, visit.context.run)
   const ready = await step('ready', () => becomeReady(visit))
   if (!ready) return undefined
   recording = false
@@ -58,7 +61,7 @@ export async function visit(visit: Visit): Promise<Identity | undefined> {
   if (!credentials) return undefined
   const shell = await step('SSH by key', () => enter(visit, credentials))
   if (!shell) return undefined
-  const cloud = await step('API takes the token', () => join(visit, credentials))
+  const cloud = await step('API takes the token', () => join(visit, credentials, client))
   if (!cloud) return undefined
   const { spec, serialLog, imageBytes } = visit
   const guest = {
@@ -122,8 +125,7 @@ async function enter(visit: Visit, credentials: Credentials): Promise<Found<Gues
   return { found: `logged in as ${credentials.user} on the console, then by key; sudo with the password gives root`, value }
 }
 
-async function join(visit: Visit, credentials: Credentials): Promise<Found<CloudClient>> {
-  const client = await makeClientIdentity(visit.directory, visit.context.run)
+async function join(visit: Visit, credentials: Credentials, client: ClientIdentity): Promise<Found<CloudClient>> {
   const value = await joinCloud({
     port: visit.vm.port(guestPorts.api),
     token: credentials.apiToken,
