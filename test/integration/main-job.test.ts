@@ -1,0 +1,196 @@
+// The main job for real, on one built image: every later test uses what the first one built.
+import t from 'tap'
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync, cpSync } from 'node:fs'
+import { request } from 'node:https'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { repository, runCli, startCli } from '../fixtures/cli-run.js'
+import { startMirrorRelay } from '../fixtures/mirror-relay.js'
+import { listeners, processesWith, vmsWith, within } from '../fixtures/processes.js'
+
+mkdirSync(join(repository, '.pipeline'), { recursive: true })
+const work = mkdtempSync(join(repository, '.pipeline/test-'))
+const store = join(work, 'state')
+const artifacts = join(work, 'artifacts')
+const places = ['--store', store, '--artifacts', artifacts]
+const relay = await startMirrorRelay()
+const build = ['build', ...places, '--mirror', relay.url]
+
+t.teardown(() => {
+  relay.close()
+  rmSync(work, { recursive: true, force: true })
+})
+
+interface Report {
+  readonly passed: boolean
+  readonly checks: readonly { readonly boot?: string; readonly name: string; readonly status: string; readonly found: string }[]
+}
+
+function report(release: string): Report {
+  return JSON.parse(readFileSync(join(release, 'verification.json'), 'utf8')) as Report
+}
+
+const built = { release: '' }
+
+t.test('builds, boots and verifies a cloud in a box from an empty store, listening on loopback only', async t => {
+  const seen = new Map<string, string>()
+  const watch = setInterval(() => {
+    for (const { address, program } of listeners()) {
+      if (/qemu|packer/.test(program)) seen.set(address.replace(/:\d+$/, ''), program)
+    }
+  }, 1000)
+  const { code, stdout, stderr } = await runCli(build)
+  clearInterval(watch)
+  if (code !== 0) t.comment(stderr)
+  t.equal(code, 0)
+  built.release = stdout.trim()
+  t.ok(existsSync(join(built.release, 'kvm')), 'the only line on stdout is the folder of the release')
+  t.same([...seen.keys()], ['127.0.0.1'], 'QEMU and Packer listened, and on loopback only')
+  t.equal(report(built.release).passed, true)
+  const required = [
+    'ready', 'API takes the token', 'container started through the API', 'virtual machine started with KVM in the guest',
+    'credentials are shown nowhere else', 'copies share nothing',
+  ]
+  const passed = report(built.release).checks.filter(check => check.status === 'passed').map(check => check.name)
+  for (const name of required) t.ok(passed.includes(name), `verification passed: ${name}`)
+  const sums = execFileSync('sha256sum', ['--check', '--strict', '--quiet', 'SHA256SUMS'], { cwd: built.release, encoding: 'utf8' })
+  t.equal(sums, '')
+  const [disk] = readdirSync(join(built.release, 'kvm')).filter(name => name.endsWith('.qcow2'))
+  t.ok(statBytes(join(built.release, 'kvm', disk ?? '')) < 450 * 1024 * 1024, 'the compressed image is below 450 MiB')
+})
+
+function statBytes(path: string): number {
+  return Number(execFileSync('stat', ['-c', '%s', path], { encoding: 'utf8' }))
+}
+
+t.test('boots that file by a command line that is not ours, and its API answers', async t => {
+  const [name] = readdirSync(join(built.release, 'kvm')).filter(file => file.endsWith('.qcow2'))
+  const port = await freePort()
+  const qemu = spawn('qemu-system-x86_64', [
+    '-m', '4G', '-smp', '2', '-accel', 'tcg,thread=multi', '-cpu', 'EPYC', '-snapshot', '-display', 'none',
+    '-drive', `file=${join(built.release, 'kvm', name ?? '')},if=virtio`, '-nic', `user,model=virtio,hostfwd=tcp:127.0.0.1:${port}-:8443`,
+    '-serial', 'stdio', '-monitor', 'none',
+  ], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => qemu.kill('SIGKILL'))
+  let serial = ''
+  qemu.stdout.setEncoding('utf8').on('data', (text: string) => (serial += text))
+  t.ok(await within(600_000, () => /EVC \{"state":"(ready|failed)"/.test(serial)), 'said its last state')
+  t.match(serial, /EVC \{"state":"ready"/)
+  const answer = await get(`https://127.0.0.1:${port}/1.0`)
+  t.equal((JSON.parse(answer) as { status: string }).status, 'Success')
+})
+
+function get(url: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const call = request(url, { rejectUnauthorized: false }, response => {
+      let body = ''
+      response.setEncoding('utf8').on('data', (text: string) => (body += text)).on('end', () => resolve(body))
+    })
+    call.on('error', reject).end()
+  })
+}
+
+function freePort(): Promise<number> {
+  return new Promise(resolve => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+t.test('runs nothing again when nothing changed, and the mirror says so itself', async t => {
+  const before = relay.notModified()
+  const { code, stdout, stderr } = await runCli(build)
+  t.equal(code, 0)
+  t.equal(stdout.trim(), built.release)
+  t.notMatch(stderr, /started|completed/)
+  t.equal(relay.notModified() - before, 3, 'each of the three indexes was not modified')
+})
+
+t.test('refuses to export onto a full disk, and leaves nothing half-written', async t => {
+  const small = join(work, 'small')
+  mkdirSync(small)
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=100m', 'tmpfs', small])
+  t.teardown(() => execFileSync('umount', [small]))
+  const { code, stderr } = await runCli(['build', '--store', store, '--artifacts', small, '--mirror', relay.url])
+  t.equal(code, 4)
+  t.match(stderr, /^error: No space left on the disk of \S+\/small while exporting kvm \(\d+ MiB free\)\./m)
+  t.same(execFileSync('find', [small, '-type', 'f'], { encoding: 'utf8' }), '')
+})
+
+/** A copy of the appliance with another first line in its %pre: install runs again, media does not. */
+function changedRoot(name: string, pre: string): string {
+  const root = join(work, name)
+  cpSync(join(repository, 'kickstarts'), join(root, 'kickstarts'), { recursive: true })
+  const file = join(root, 'kickstarts/ciab/ciab.ks.hbs')
+  writeFileSync(file, `${readFileSync(file, 'utf8')}\n%pre --erroronfail\n${pre}\n%end\n`)
+  return root
+}
+
+t.test('an install that never ends is stopped with its last words', async t => {
+  const root = changedRoot('endless', 'sleep 3600')
+  const { code, stderr } = await runCli([...build, '--root', root, '--set', 'timeouts.installSeconds=10'])
+  t.equal(code, 4)
+  t.match(stderr, /^error: install did not end within \d+ s: its last step was "run %pre"/m)
+  t.match(stderr, /last lines of its serial console:/)
+  t.same(vmsWith(work), [])
+})
+
+t.test('an install that fails names the line of the kickstart', async t => {
+  const root = changedRoot('failing', 'exit 7')
+  const { code, stderr } = await runCli([...build, '--root', root])
+  t.equal(code, 4)
+  t.match(stderr, /^error: install failed: ciab\.ks\.hbs:\d+: could not run %pre: exit code 7/m)
+  t.same(readdirSync(join(store, 'store')).filter(name => name.includes('.tmp-')), [])
+})
+
+const victims = {
+  pipeline: (cli: number) => cli,
+  Packer: () => processesWith(work).find(({ commandLine }) => commandLine.startsWith('packer build'))?.pid ?? 0,
+}
+
+for (const [victim, pidOf] of Object.entries(victims)) {
+  t.test(`after kill -9 of ${victim} its virtual machine is gone within 5 s`, async t => {
+    const running = startCli([...build, '--root', changedRoot(`killed-${victim}`, 'sleep 3600')])
+    await running.until(/^install: run %pre$/m)
+    t.equal(vmsWith(work).length, 1)
+    process.kill(pidOf(running.child.pid ?? 0), 'SIGKILL')
+    t.ok(await within(5000, () => vmsWith(work).length === 0), 'no virtual machine is left')
+    await running.ended
+  })
+}
+
+t.test('Ctrl-C ends every child, leaves no half-named file, and exits with 130', async t => {
+  const running = startCli([...build, '--root', changedRoot('interrupted', 'sleep 3600')])
+  await running.until(/^install: run %pre$/m)
+  running.child.kill('SIGINT')
+  t.equal((await running.ended).code, 130)
+  t.same(processesWith(work), [])
+  t.same(readdirSync(join(store, 'store')).filter(name => name.includes('.tmp-')), [])
+})
+
+t.test('a mirror that breaks off in the middle is named, and nothing half-made stays', async t => {
+  relay.breakPackages()
+  // Another package set: the media is bootstrapped anew.
+  const root = changedRoot('broken-mirror', 'true')
+  const file = join(root, 'kickstarts/ciab/ciab.ks.hbs')
+  writeFileSync(file, readFileSync(file, 'utf8').replace('\nless\n', '\nless\nhello\n'))
+  const { code, stderr } = await runCli([...build, '--root', root])
+  t.equal(code, 4)
+  t.match(stderr, /^error: mmdebstrap could not bootstrap the media\./m)
+  t.match(stderr, /name another mirror with --mirror URL/)
+  t.same(readdirSync(join(store, 'store')).filter(name => name.includes('.tmp-')), [])
+})
+
+t.test('a shortened file in the store is named and its stage runs again', async t => {
+  const [folder] = readdirSync(join(store, 'store')).filter(name => name.startsWith('media-'))
+  truncateSync(join(store, 'store', folder ?? '', 'root.squashfs'), 100)
+  const { code, stdout, stderr } = await runCli(['plan', ...places, '--offline', '--mirror', relay.url, '--json'])
+  t.equal(code, 0)
+  t.match(stderr, /^warning: The stored result of media is damaged: root\.squashfs has 100 bytes, .* expected\. Running media again\.$/m)
+  const plan = JSON.parse(stdout) as { stages: { name: string; cached: boolean }[] }
+  t.equal(plan.stages.find(stage => stage.name === 'media')?.cached, false)
+})
