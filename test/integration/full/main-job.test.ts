@@ -6,9 +6,9 @@ import { request } from 'node:https'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { repository, runCli, startCli } from '../fixtures/cli-run.js'
-import { startMirrorRelay } from '../fixtures/mirror-relay.js'
-import { listeners, processesWith, vmsWith, within } from '../fixtures/processes.js'
+import { repository, runCli, startCli } from '../../fixtures/cli-run.js'
+import { startMirrorRelay } from '../../fixtures/mirror-relay.js'
+import { listeners, processesWith, vmsWith, within } from '../../fixtures/processes.js'
 
 mkdirSync(join(repository, '.pipeline'), { recursive: true })
 const work = mkdtempSync(join(repository, '.pipeline/test-'))
