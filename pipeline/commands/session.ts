@@ -2,8 +2,8 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { diskTooSmall } from '../errors/commands.js'
-import { assemblePlan } from '../plan/plan.js'
-import type { Plan, StageFacts } from '../plan/plan.js'
+import { assemblePlan, stageNames } from '../plan/plan.js'
+import type { Plan, StageFacts, StageName } from '../plan/plan.js'
 import { gib } from '../plan/format.js'
 import type { BuildHost } from '../run/build.js'
 import { hostKernel } from '../run/host.js'
@@ -12,8 +12,10 @@ import { prepareBuild } from '../run/prepare.js'
 import type { PreparedBuild } from '../run/prepare.js'
 import { openStore } from '../run/store.js'
 import { exportedTargets } from '../stages/export.js'
+import { isVerified } from '../stages/verify-release.js'
 import { freeBytes } from '../tools/free-space.js'
 import { probeAcceleration } from '../tools/probe.js'
+import type { AccelerationKind } from '../tools/acceleration.js'
 import type { CommandIo } from './io.js'
 import { defaultAppliance } from './options.js'
 import type { BuildOptions } from './options.js'
@@ -26,11 +28,18 @@ export interface Session {
   readonly plan: Plan
 }
 
+export interface SessionContext {
+  readonly host: Host
+  readonly io: CommandIo
+  /** The last stage of the plan. @default verify */
+  readonly until?: StageName
+}
+
 /** Errors: those of prepareBuild; `disk-too-small` is left to the caller, who may only want to look. */
 export async function openSession(
   appliance: string = defaultAppliance,
   options: BuildOptions,
-  { host, io }: { readonly host: Host; readonly io: CommandIo }
+  { host, io, until = 'verify' }: SessionContext
 ): Promise<Session> {
   const places = placesOf(options)
   const logDirectory = join(places.state, 'logs')
@@ -50,7 +59,12 @@ export async function openSession(
     host.run,
     host.signal
   )
-  const store = openStore(join(places.state, 'store'), line => io.stderr.write(`warning: ${line}\n`))
+  const warned = new Set<string>()
+  const store = openStore(join(places.state, 'store'), line => {
+    // Both the plan and the build look a result up.
+    if (!warned.has(line)) io.stderr.write(`warning: ${line}\n`)
+    warned.add(line)
+  })
   const buildHost: BuildHost = {
     run: host.run,
     runPiped: host.runPiped,
@@ -59,11 +73,11 @@ export async function openSession(
     templates: places.templates,
     store,
     acceleration: probeOnce(options, host, io),
-    qemuBinary: 'qemu-system-x86_64',
-    guardEnvironment: () => ({}),
+    qemuBinary: host.qemuBinary,
+    guardEnvironment: host.guardEnvironment,
   }
   const release = join(places.artifacts, `${build.spec.name}-${build.version}`)
-  const plan = await planOf(build, buildHost, { release, state: places.state, accel: options.accel, host })
+  const plan = await planOf(build, buildHost, { release, state: places.state, accel: options.accel, host, until })
   return { build, host: buildHost, release, plan }
 }
 
@@ -89,6 +103,7 @@ interface PlanContext {
   readonly state: string
   readonly accel: BuildOptions['accel']
   readonly host: Host
+  readonly until: StageName
 }
 
 async function planOf(build: PreparedBuild, host: BuildHost, context: PlanContext): Promise<Plan> {
@@ -104,15 +119,25 @@ async function planOf(build: PreparedBuild, host: BuildHost, context: PlanContex
   }
   const exported = held.length === wanted.length
   stages.push({ name: 'export', key: build.stages.audit.key, cached: exported, commands: [] })
-  const kernel = await hostKernel(context.state)
-  const { kind } = await probeAcceleration({ run: host.run, requested: context.accel, ...(kernel ? { kernel } : {}) })
+  const verified = exported && (await isVerified(context.release, wanted.map(({ name }) => name)))
+  stages.push({ name: 'verify', key: build.stages.audit.key, cached: verified, commands: [] })
+  const planned = stages.slice(0, stageNames.indexOf(context.until) + 1)
+  const kind = await accelerationOf(planned, context)
   return assemblePlan({
     appliance: build.spec.name,
     version: build.version,
     targets: build.targets.map(target => target.name),
     release: context.release,
-    stages,
+    stages: planned,
     acceleration: kind,
     freeBytes: await freeBytes(context.state),
   })
+}
+
+/** How VMs would run; asked only when one would, for the answer takes seconds. */
+async function accelerationOf(stages: readonly StageFacts[], context: PlanContext): Promise<AccelerationKind> {
+  if (stages.every(({ name, cached }) => cached || name === 'render')) return 'kvm'
+  const kernel = await hostKernel(context.state)
+  const { run } = context.host
+  return (await probeAcceleration({ run, requested: context.accel, ...(kernel ? { kernel } : {}) })).kind
 }
