@@ -1,0 +1,278 @@
+#!/usr/bin/env node
+// Measures what a build costs on this host: JSON to stdout, progress to stderr. A benchmark: it judges nothing.
+//   ci/bench                 everything: cold build with verification, rebuilds, a changed first-boot file, mkosi
+//   ci/bench --quick         only what needs no VM: media from an empty store and again, plus check
+//   --mirror URL             passed on to every build and to mkosi
+// How it measures: every 100 ms /proc is read. The children of the pipeline, and theirs, are followed; time in which
+// none of mmdebstrap, Packer, QEMU and qemu-img lives is the pipeline's own overhead, whatever else it started then.
+// A program that only waits counts as alive: work of ours behind a running VM is not seen. Memory is VmHWM of the
+// pipeline's own process, its peak. Each number of the issue stands beside its limit, where it has one.
+import { spawn, spawnSync } from 'node:child_process'
+import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { cpus, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const cli = join(root, 'dist/cli.js')
+const sampleMs = 100
+const mib = 1024 * 1024
+
+/** Names as the kernel keeps them: at most 15 characters. */
+const tools = /^(mmdebstrap|packer|qemu-system-x86|qemu-img)/
+
+/** A build that failed ends the benchmark with that build's own exit code. */
+class BuildFailed extends Error {
+  constructor(args, code, stderr) {
+    super(`pipeline ${args.join(' ')} ended with exit code ${code}:\n${stderr.split('\n').slice(-20).join('\n')}`)
+    this.exitCode = code ?? 1
+  }
+}
+
+/** Pid, parent and name of every process; one that ends while it is read is left out. */
+function processes() {
+  return readdirSync('/proc').filter(name => /^\d+$/.test(name)).flatMap(name => {
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
+      const end = stat.lastIndexOf(')')
+      return [{ pid: Number(name), comm: stat.slice(stat.indexOf('(') + 1, end), parent: Number(stat.slice(end + 2).split(' ')[1]) }]
+    } catch {
+      return []
+    }
+  })
+}
+
+function peakBytes(pid) {
+  try {
+    return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024
+  } catch {
+    return 0
+  }
+}
+
+/** Follows one process: seconds without a tool, and its peak of memory. Processes that lost their parent stay known. */
+function watch(pid) {
+  const known = new Set([pid])
+  const seen = { ownMs: 0, peakBytes: 0 }
+  let last = performance.now()
+  const sample = () => {
+    const now = performance.now()
+    const all = processes()
+    for (let size = -1; size !== known.size; ) {
+      size = known.size
+      for (const each of all) if (known.has(each.parent)) known.add(each.pid)
+    }
+    if (!all.some(each => known.has(each.pid) && tools.test(each.comm))) seen.ownMs += now - last
+    seen.peakBytes = Math.max(seen.peakBytes, peakBytes(pid))
+    last = now
+  }
+  sample()
+  const timer = setInterval(sample, sampleMs)
+  return () => {
+    clearInterval(timer)
+    seen.ownMs += performance.now() - last
+    return seen
+  }
+}
+
+/** One run of the compiled pipeline, watched. Errors: BuildFailed. */
+async function pipeline(args) {
+  process.stderr.write(`bench: pipeline ${args.join(' ')}\n`)
+  const started = performance.now()
+  const child = spawn(process.execPath, [cli, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  const forward = signal => child.kill(signal)
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, forward)
+  const stop = watch(child.pid)
+  let stdout = ''
+  let stderr = ''
+  const stageMs = {}
+  const begun = {}
+  child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
+  child.stderr.setEncoding('utf8').on('data', text => {
+    stderr += text
+    process.stderr.write(text)
+    // The build's own words, with our clock: its text rounds to seconds.
+    for (const [, stage] of text.matchAll(/^([a-z]+): started$/gm)) begun[stage] = performance.now()
+    for (const [, stage] of text.matchAll(/^([a-z]+): completed in /gm)) stageMs[stage] = performance.now() - begun[stage]
+  })
+  const code = await new Promise(resolve => child.on('close', resolve))
+  for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, forward)
+  const milliseconds = performance.now() - started
+  const seen = stop()
+  if (code !== 0) throw new BuildFailed(args, code, stderr)
+  return { stdout, milliseconds, stageMs, ...seen }
+}
+
+const seconds = milliseconds => Math.round(milliseconds / 10) / 100
+const percent = (part, whole) => Math.round((part / whole) * 10_000) / 100
+const ratio = (part, whole) => Math.round((part / whole) * 1000) / 1000
+const inSeconds = table => Object.fromEntries(Object.entries(table).map(([name, value]) => [name, seconds(value)]))
+const median = values => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
+
+/** What one watched run cost. */
+function cost(ran) {
+  return {
+    seconds: seconds(ran.milliseconds),
+    stageSeconds: inSeconds(ran.stageMs),
+    ownSeconds: seconds(ran.ownMs),
+    ownPercent: percent(ran.ownMs, ran.milliseconds),
+    peakMib: Math.round(ran.peakBytes / mib),
+  }
+}
+
+/** The same build over and over. */
+async function repeat(args, times = 5) {
+  const runs = []
+  for (let n = 0; n < times; n += 1) runs.push(seconds((await pipeline(args)).milliseconds))
+  return { medianSeconds: median(runs), runs }
+}
+
+function storeRecords(store) {
+  return readdirSync(join(store, 'store'))
+    .map(name => join(store, 'store', name, 'stage.json'))
+    .filter(path => existsSync(path))
+    .map(path => JSON.parse(readFileSync(path, 'utf8')))
+}
+
+/** Everything in one folder that is removed afterwards; beside the repository's own store, which is left alone. */
+function workFolder() {
+  mkdirSync(join(root, '.pipeline'), { recursive: true })
+  const work = mkdtempSync(join(root, '.pipeline/bench-'))
+  process.on('exit', () => rmSync(work, { recursive: true, force: true }))
+  return { work, store: join(work, 'state'), artifacts: join(work, 'artifacts') }
+}
+
+async function quick(options) {
+  const { store, artifacts } = workFolder()
+  const args = ['build', '--until', 'media', '--store', store, '--artifacts', artifacts, ...options]
+  const cold = await pipeline(args)
+  const unchanged = await repeat(args)
+  const check = await repeat(['check'])
+  return {
+    media: cost(cold),
+    stored: storedSeconds(store),
+    unchangedUntilMedia: unchanged,
+    check,
+    mkosi: mkosiVersion() ?? 'not installed',
+  }
+}
+
+function storedSeconds(store) {
+  return Object.fromEntries(storeRecords(store).map(({ stage, seconds }) => [stage, seconds]))
+}
+
+async function whole(options) {
+  const { work, store, artifacts } = workFolder()
+  const places = ['--store', store, '--artifacts', artifacts, ...options]
+  const cold = await pipeline(['build', ...places])
+  const release = cold.stdout.trim().split('\n').at(-1)
+  // Verification is the last stage: without it a cold build is what comes before.
+  const coldBuildMs = cold.milliseconds - cold.stageMs.verify
+  const stored = storedSeconds(store)
+  const unchanged = await repeat(['build', ...places])
+  const changed = await firstBootChange({ work, store, artifacts }, options)
+  const verification = verificationOf(release)
+  const image = imageOf(release)
+  const mkosi = mkosiBuild({ work, release, options, coldBuildMs })
+  return {
+    cold: { ...cost(cold), limitSeconds: 720, limitOwnPercent: 5, limitPeakMib: 300 },
+    coldWithoutVerification: { seconds: seconds(coldBuildMs) },
+    stored,
+    unchanged: { ...unchanged, limitSeconds: 2 },
+    firstBootChange: { ...changed.report, ratioToCold: ratio(changed.milliseconds, coldBuildMs), limitRatio: 0.5 },
+    image: { ...image, limitMib: 450 },
+    verification: { ...verification, limitReadySeconds: 120 },
+    mkosi,
+  }
+}
+
+/** Builds a copy of the appliances in which one first-boot step has another comment, up to its export. */
+async function firstBootChange({ work, store, artifacts }, options) {
+  const copy = join(work, 'changed')
+  cpSync(join(root, 'kickstarts'), join(copy, 'kickstarts'), { recursive: true })
+  appendFileSync(join(copy, 'kickstarts/ciab/first-boot/usr/lib/evc/steps/50-demo'), '\n# measured by ci/bench\n')
+  const before = new Set(storeRecords(store).map(({ key }) => key))
+  const ran = await pipeline(['build', '--root', copy, '--until', 'export', '--store', store, '--artifacts', artifacts, ...options])
+  const stagesRun = storeRecords(store).filter(({ key }) => !before.has(key)).map(({ stage }) => stage).sort()
+  return { milliseconds: ran.milliseconds, report: { ...cost(ran), stagesRun } }
+}
+
+function imageOf(release) {
+  const name = readdirSync(join(release, 'kvm')).find(file => file.endsWith('.qcow2'))
+  const { size } = statSync(join(release, 'kvm', name))
+  return { bytes: size, mib: Math.round(size / mib) }
+}
+
+/** Power-on to ready of each boot that verification made. */
+function verificationOf(release) {
+  const report = JSON.parse(readFileSync(join(release, 'verification.json'), 'utf8'))
+  const boots = report.checks.filter(({ name, boot, status }) => name === 'ready' && boot !== undefined && status === 'passed')
+  return {
+    acceleration: report.acceleration.kind,
+    seconds: seconds(report.durationMs),
+    readySeconds: Object.fromEntries(boots.map(({ target, boot, durationMs }) => [`${target} ${boot}`, seconds(durationMs)])),
+  }
+}
+
+function versionOf(file, pattern = /\d[\w.+~-]*/) {
+  const { status, stdout } = spawnSync(file, ['--version'], { encoding: 'utf8' })
+  return status === 0 ? (pattern.exec(stdout)?.[0] ?? stdout.trim()) : undefined
+}
+
+const mkosiVersion = () => versionOf('mkosi')
+
+/** The first that knows Debian 13 with systemd-repart; Debian 12 has it in backports. */
+const mkosiMajor = 20
+
+/**
+ * A bootable disk of the very packages that the release holds, by mkosi from an empty cache. It is not the same
+ * work: no VM, no provisioning, UEFI only. The ratio is our cold build without verification over it.
+ */
+function mkosiBuild({ work, release, options, coldBuildMs }) {
+  const version = mkosiVersion()
+  if (!version) return 'not installed'
+  if (Number.parseInt(version, 10) < mkosiMajor) return `${version} is too old, ${mkosiMajor} or newer is needed`
+  const { packages } = JSON.parse(readFileSync(join(release, 'manifest.json'), 'utf8'))
+  const folder = join(work, 'mkosi')
+  for (const name of ['out', 'cache', 'workspace']) mkdirSync(join(folder, name), { recursive: true })
+  const mirror = options[0] === '--mirror' ? ['--mirror', options[1]] : []
+  const args = [
+    '--directory', folder, '--distribution', 'debian', '--release', 'trixie', '--format', 'disk', '--bootable', 'yes',
+    '--output-dir', join(folder, 'out'), '--cache-dir', join(folder, 'cache'), '--workspace-dir', join(folder, 'workspace'),
+    ...mirror, ...packages.flatMap(each => ['--package', each.split('=')[0]]), '--force', 'build',
+  ]
+  process.stderr.write(`bench: mkosi ${version}, ${packages.length} packages\n`)
+  const started = performance.now()
+  const { status, stderr } = spawnSync('mkosi', args, { encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'], maxBuffer: 64 * mib })
+  const milliseconds = performance.now() - started
+  if (status !== 0) return { version, failed: stderr.trim().split('\n').slice(-5) }
+  return { version, seconds: seconds(milliseconds), packages: packages.length, ratio: ratio(coldBuildMs, milliseconds) }
+}
+
+function readArguments() {
+  try {
+    const { values } = parseArgs({ options: { quick: { type: 'boolean' }, mirror: { type: 'string' } } })
+    return values
+  } catch (error) {
+    process.stderr.write(`error: ${error.message} (ci/bench [--quick] [--mirror URL])\n`)
+    return process.exit(2)
+  }
+}
+
+const { quick: isQuick = false, mirror } = readArguments()
+if (!existsSync(cli)) {
+  process.stderr.write('error: The pipeline is not compiled. (Run ci/bench, which does it, instead of ci/bench.js.)\n')
+  process.exit(3)
+}
+try {
+  const options = mirror === undefined ? [] : ['--mirror', mirror]
+  const host = { cpus: cpus().length, memoryMib: Math.round(totalmem() / mib), node: process.versions.node, qemu: versionOf('qemu-system-x86_64', /\d+\.\d+\.\d+/) }
+  const results = await (isQuick ? quick(options) : whole(options))
+  const against = mirror === undefined ? "this host's own mirror, asked with conditional requests" : 'the mirror given by --mirror'
+  process.stdout.write(`${JSON.stringify({ formatVersion: 1, quick: isQuick, host, mirror: against, ...results }, null, 2)}\n`)
+} catch (error) {
+  if (!(error instanceof BuildFailed)) throw error
+  process.stderr.write(`error: ${error.message}\n`)
+  process.exitCode = error.exitCode
+}
