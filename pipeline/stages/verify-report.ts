@@ -1,4 +1,5 @@
 /** The verification report: every check with its result and time, as data and as a page for people. */
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Acceleration } from '../tools/acceleration.js'
 import { writeFileAtomic } from '../tools/atomic-file.js'
@@ -25,6 +26,8 @@ export interface VerificationReport {
   readonly startedAt: string
   readonly durationMs: number
   readonly checks: readonly ReportedCheck[]
+  /** For each target, what tells that its files are the ones that were looked at; see verify-release.ts. */
+  readonly verified?: Readonly<Record<string, string>>
 }
 
 export const reportNames = { json: 'verification.json', text: 'verification.md' } as const
@@ -33,6 +36,16 @@ export const reportNames = { json: 'verification.json', text: 'verification.md' 
 export async function writeReport(release: string, report: VerificationReport): Promise<void> {
   await writeFileAtomic(join(release, reportNames.json), `${JSON.stringify(report, null, 2)}\n`)
   await writeFileAtomic(join(release, reportNames.text), formatReport(report))
+}
+
+/** The report that lies in the release; undefined when there is none that can be read. */
+export async function readReport(release: string): Promise<VerificationReport | undefined> {
+  try {
+    const report = JSON.parse(await readFile(join(release, reportNames.json), 'utf8')) as VerificationReport | null
+    return report?.formatVersion === 1 ? report : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Errors: `verification-failed` (exit 5) with every failed check. */
