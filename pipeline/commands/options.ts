@@ -21,6 +21,7 @@ export interface BuildOptions extends PlaceOptions {
   readonly accel: AccelerationKind | 'auto'
   readonly until?: string
   readonly wait: boolean
+  readonly dryRun?: boolean
   readonly json?: boolean
 }
 
@@ -33,13 +34,21 @@ export function addPlaces(command: Command): Command {
 
 /** Options that decide what is built. */
 export function addInputs(command: Command): Command {
-  return command
+  return addAcceleration(addSet(command))
     .addOption(new Option('-t, --target <names>', 'targets, separated by commas; "all" for every one').default([defaultTarget], defaultTarget).argParser(splitTargets))
-    .addOption(new Option('--set <key=value>', 'override a value of appliance.yaml; may be repeated').default([], 'none').argParser(collect))
     .option('--mirror <url>', "Debian mirror to bootstrap from (default: this host's own)")
     .option('--offline', 'do not ask the mirror for news; use the package list of the last build')
     .addOption(new Option('--version <text>', 'version of the build (default: <spec version>+<date>.<8 digits of its key>)').argParser(checkVersion))
-    .addOption(new Option('--accel <kind>', 'hardware acceleration').choices(['auto', 'kvm', 'tcg']).default('auto'))
+}
+
+export function addSet(command: Command): Command {
+  const set = new Option('--set <key=value>', 'override a value of appliance.yaml; may be repeated')
+  return command.addOption(set.default([], 'none').argParser(collect))
+}
+
+export function addAcceleration(command: Command): Command {
+  const accel = new Option('--accel <kind>', 'hardware acceleration')
+  return command.addOption(accel.choices(['auto', 'kvm', 'tcg']).default('auto'))
 }
 
 export function addJson(command: Command): Command {

@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { exitCodeMeanings, exitCodes } from '../errors/exit-codes.js'
 import { packageRoot } from './places.js'
-import { addInputs, addJson, addPlaces, defaultAppliance } from './options.js'
+import { addAcceleration, addInputs, addJson, addPlaces, addSet, defaultAppliance } from './options.js'
 import type { BuildOptions, PlaceOptions } from './options.js'
+import type { CleanOptions } from './clean.js'
+import type { VerifyOptions } from './verify.js'
 import { stageNames } from '../plan/plan.js'
 import type { CommandIo } from './io.js'
 
@@ -18,7 +20,7 @@ export function createProgram(io: CommandIo): Command {
     .exitOverride()
     .configureOutput({ writeOut: text => io.stdout.write(text), writeErr: text => io.stderr.write(text) })
     .addHelpText('after', `\nExit codes:\n${exitCodeHelp()}`)
-  for (const command of [build, plan, render, check, targets, doctor]) {
+  for (const command of [build, plan, render, check, verify, targets, doctor, clean]) {
     program.addCommand(command(io).exitOverride().copyInheritedSettings(program))
   }
   return program
@@ -40,6 +42,7 @@ function build(io: CommandIo): Command {
     .argument('[appliance]', 'folder under kickstarts/', defaultAppliance)
     .description('build an appliance and export, boot and verify it for each target')
     .option('--until <stage>', `stop after a stage: ${stageNames.join(', ')}`)
+    .option('--dry-run', 'print the commands instead of running them')
     .option('--no-wait', 'refuse at once when another build uses the store')
     .action(async (appliance: string, options: BuildOptions) => {
       await (await import('./build.js')).runBuild(appliance, options, io)
@@ -56,11 +59,10 @@ function plan(io: CommandIo): Command {
 }
 
 function render(io: CommandIo): Command {
-  return addPlaces(new Command('render'))
+  return addSet(addPlaces(new Command('render')))
     .argument('[appliance]', 'folder under kickstarts/', defaultAppliance)
     .description('write the rendered kickstart, install script, Packer JSON and first-boot files to a folder')
     .requiredOption('-o, --output <folder>', 'new or empty folder to write to')
-    .option('--set <key=value>', 'override a value of appliance.yaml; may be repeated', (value: string, all: string[]) => [...all, value], [])
     .action(async (appliance: string, options: RenderOptions) => {
       await (await import('./render.js')).runRender(appliance, options, io)
     })
@@ -72,6 +74,25 @@ function check(io: CommandIo): Command {
     .description('check spec, kickstart and templates; changes nothing')
     .action(async (appliances: string[], options: PlaceOptions) => {
       await (await import('./check.js')).runCheck(appliances, options, io)
+    })
+}
+
+function verify(io: CommandIo): Command {
+  return addJson(addSet(addAcceleration(addPlaces(new Command('verify')))))
+    .argument('<release>', 'folder that build printed')
+    .description('check a finished release: digests, structure, boots')
+    .action(async (release: string, options: VerifyOptions) => {
+      await (await import('./verify.js')).runVerify(release, options, io)
+    })
+}
+
+function clean(io: CommandIo): Command {
+  return addJson(addPlaces(new Command('clean')))
+    .description('remove old stage results; the newest of each stage stays')
+    .option('--all', 'remove the newest, too')
+    .option('--releases', 'remove old releases, too; the newest of each appliance stays unless --all')
+    .action(async (options: CleanOptions) => {
+      await (await import('./clean.js')).runClean(options, io)
     })
 }
 

@@ -15,7 +15,7 @@ import { exportedTargets } from '../stages/export.js'
 import { isVerified } from '../stages/verify-release.js'
 import { freeBytes } from '../tools/free-space.js'
 import { probeAcceleration } from '../tools/probe.js'
-import type { AccelerationKind } from '../tools/acceleration.js'
+import type { Acceleration, AccelerationKind } from '../tools/acceleration.js'
 import type { CommandIo } from './io.js'
 import { defaultAppliance } from './options.js'
 import type { BuildOptions } from './options.js'
@@ -87,10 +87,14 @@ export function requireSpace({ plan }: Session, state: string): void {
 }
 
 /** One probe for a build, and one line that says why it goes on in emulation. */
-function probeOnce(options: BuildOptions, host: Host, io: CommandIo): BuildHost['acceleration'] {
-  let probed: ReturnType<typeof probeAcceleration> | undefined
+export function probeOnce(
+  options: Pick<BuildOptions, 'accel'>,
+  host: Host,
+  io: CommandIo
+): (kernel: string | undefined) => Promise<Acceleration> {
+  let probed: Promise<Acceleration> | undefined
   return kernel => {
-    probed ??= probeAcceleration({ run: host.run, requested: options.accel, kernel }).then(found => {
+    probed ??= probeAcceleration({ run: host.run, requested: options.accel, ...(kernel ? { kernel } : {}) }).then(found => {
       if (found.kind === 'tcg') io.stderr.write(`No hardware acceleration: ${found.reason}. Going on in emulation.\n`)
       return found
     })

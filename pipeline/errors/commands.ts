@@ -29,6 +29,18 @@ export function notARelease(directory: string): PipelineError {
   })
 }
 
+/** @param changes `<path>: missing` or `<path>: changed` */
+export function releaseChanged(directory: string, changes: readonly string[]): PipelineError {
+  const what = changes.length === 1 ? '1 file is' : `${changes.length} files are`
+  return new PipelineError({
+    code: 'release-changed',
+    message: `${what} not as written when the release was made: ${directory}.`,
+    hint: 'copy the release again from where it was built, or build it again',
+    exitCode: exitCodes.verification,
+    details: changes,
+  })
+}
+
 /** Both numbers, in GiB with one decimal. */
 export function diskTooSmall(needed: string, free: string, directory: string): PipelineError {
   return new PipelineError({

@@ -1,5 +1,5 @@
 /** Runs a prepared build: each stage from the store or for real, in order; each takes what the one before it gave. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Acceleration } from '../tools/acceleration.js'
 import type { Run, RunPiped } from '../tools/command.js'
@@ -13,14 +13,13 @@ import { media, mediaResult } from '../stages/media.js'
 import type { MediaResult } from '../stages/media.js'
 import { provision } from '../stages/provision.js'
 import type { ProvisionResult } from '../stages/provision.js'
-import { readManifest, writeSums } from '../stages/release-folder.js'
 import type { Manifest } from '../stages/release-folder.js'
-import { verify } from '../stages/verify.js'
-import { requirePassed, writeReport } from '../stages/verify-report.js'
-import type { VerificationReport } from '../stages/verify-report.js'
+import { isVerified, verifyRelease } from '../stages/verify-release.js'
+import { requirePassed } from '../stages/verify-report.js'
 import type { TargetDeps } from '../targets/types.js'
 import type { StageContext, VmContext } from '../stages/types.js'
 import type { PreparedBuild } from './prepare.js'
+import type { Progress } from './progress.js'
 import type { Store } from './store.js'
 
 /** What stages need of the host, made once per build. */
@@ -44,11 +43,12 @@ export interface BuildStages {
   provision(from: DiskResult, kernel: string, progress: Progress): Promise<ProvisionResult>
   audit(from: ProvisionResult, progress: Progress): Promise<GoldenDisk>
   export(from: GoldenDisk, release: string, progress: Progress): Promise<Manifest>
-  /** Writes the report into the release; errors: `verification-failed` (exit 5). */
-  verify(from: GoldenDisk, kernel: string, release: string, progress: Progress): Promise<VerificationReport>
+  /**
+   * Writes the report into the release; nothing runs when these very files have passed before.
+   * Errors: `verification-failed` (exit 5).
+   */
+  verify(from: GoldenDisk, kernel: string, release: string, progress: Progress): Promise<void>
 }
-
-export type Progress = (line: string) => void
 
 /** A disk that passed the audit; only this is exported. */
 export interface GoldenDisk {
@@ -127,19 +127,10 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
       return exportTargets(request, deps, context(progress))
     },
     async verify(from, kernel, release, progress) {
+      if (await isVerified(release, build.targets.map(({ name }) => name))) return
       const goldenDisk = { path: from.disk, format: 'raw' } as const
       const request = { spec, version: build.version, release, targets: build.targets, goldenDisk }
-      const directory = await mkdtemp(join(host.logDirectory, 'verify-'))
-      try {
-        const report = await verify(request, deps, await vmContext(kernel, progress), directory)
-        await writeReport(release, report)
-        const manifest = await readManifest(release)
-        if (manifest) await writeSums(release, manifest)
-        requirePassed(release, report)
-        return report
-      } finally {
-        await rm(directory, { recursive: true, force: true })
-      }
+      requirePassed(release, await verifyRelease(request, deps, await vmContext(kernel, progress)))
     },
   }
 }

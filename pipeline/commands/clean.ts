@@ -1,0 +1,60 @@
+/** `pipeline clean`: removes old results from the stage store, and old releases. */
+import { readdir, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { gib } from '../plan/format.js'
+import { cleanStore, diskUsage } from '../run/clean.js'
+import type { Cleaned } from '../run/clean.js'
+import { acquireLock } from '../run/lock.js'
+import { manifestName, readManifest } from '../stages/release-folder.js'
+import { printJson, printLine } from './io.js'
+import type { CommandIo } from './io.js'
+import type { PlaceOptions } from './options.js'
+import { placesOf } from './places.js'
+
+export interface CleanOptions extends PlaceOptions {
+  readonly all?: boolean
+  readonly releases?: boolean
+  readonly json?: boolean
+}
+
+/** Prints what is gone. Errors: `store-locked` (exit 3) while a build runs; nothing is removed then. */
+export async function runClean(options: CleanOptions, io: CommandIo): Promise<void> {
+  const { state, artifacts } = placesOf(options)
+  const [store, locks] = [join(state, 'store'), join(state, 'locks')]
+  const cleaned = [await cleanStore(store, locks, { keep: options.all ? 'none' : 'newest' })]
+  if (options.releases) {
+    const unlock = await acquireLock(locks, { store, purpose: 'clean', wait: false })
+    try {
+      cleaned.push(await cleanReleases(artifacts, options.all ?? false))
+    } finally {
+      unlock()
+    }
+  }
+  const removed = cleaned.flatMap(part => part.removed)
+  const freedBytes = cleaned.reduce((sum, part) => sum + part.freedBytes, 0)
+  if (options.json) return printJson(io, { removed, freedBytes })
+  for (const name of removed) printLine(io, `removed ${name}`)
+  printLine(io, `freed ${gib(freedBytes)}`)
+}
+
+/** Folders without a manifest are none of ours and stay. Of each appliance the newest release stays, unless `all`. */
+async function cleanReleases(artifacts: string, all: boolean): Promise<Cleaned> {
+  const names = await readdir(artifacts).catch(() => [])
+  const found = await Promise.all(names.map(name => describe(artifacts, name)))
+  const releases = found.flatMap(release => release ?? []).sort((a, b) => b.writtenMs - a.writtenMs)
+  const newest = (name: string, appliance: string) => releases.find(other => other.appliance === appliance)?.name === name
+  const doomed = releases.filter(({ name, appliance }) => all || !newest(name, appliance)).map(({ name }) => name).sort()
+  let freedBytes = 0
+  for (const name of doomed) {
+    freedBytes += await diskUsage(join(artifacts, name))
+    await rm(join(artifacts, name), { recursive: true, force: true })
+  }
+  return { removed: doomed, freedBytes }
+}
+
+async function describe(artifacts: string, name: string) {
+  const release = join(artifacts, name)
+  const manifest = await readManifest(release)
+  if (!manifest) return undefined
+  return { name, appliance: manifest.appliance, writtenMs: (await stat(join(release, manifestName))).mtimeMs }
+}

@@ -1,0 +1,84 @@
+/** `pipeline verify`: checks a finished release: its digests, then its structure and its boots. */
+import { mkdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { notARelease, releaseChanged } from '../errors/commands.js'
+import { openHost } from '../run/host.js'
+import { goldenDiskOf, storedKernel } from '../run/golden.js'
+import { stageKey } from '../run/key.js'
+import { acquireLock } from '../run/lock.js'
+import { openStore } from '../run/store.js'
+import { renderFile } from '../render/engine.js'
+import { loadAppliance } from '../spec/load.js'
+import { requireWritable } from '../stages/export.js'
+import { findChanges } from '../stages/release-digests.js'
+import { readManifest } from '../stages/release-folder.js'
+import { verifyRelease } from '../stages/verify-release.js'
+import { reportNames, requirePassed } from '../stages/verify-report.js'
+import { loadTargets, selectTargets } from '../targets/index.js'
+import type { Json } from '../tools/json.js'
+import { printJson, printLine } from './io.js'
+import type { CommandIo } from './io.js'
+import type { BuildOptions, PlaceOptions } from './options.js'
+import { placesOf } from './places.js'
+import { probeOnce } from './session.js'
+
+export interface VerifyOptions extends PlaceOptions {
+  readonly accel: BuildOptions['accel']
+  readonly set: readonly string[]
+  readonly json?: boolean
+}
+
+/**
+ * Prints the report's path, or the report, passed or not.
+ * Errors: `not-a-release` (exit 2), `release-changed`, `verification-failed` (exit 5), those of the spec (2).
+ */
+export async function runVerify(folder: string, options: VerifyOptions, io: CommandIo): Promise<void> {
+  const release = resolve(folder)
+  const manifest = await readManifest(release)
+  if (!manifest) throw notARelease(release)
+  const { root, state, templates } = placesOf(options)
+  const allTargets = await loadTargets()
+  const targets = selectTargets(allTargets, Object.keys(manifest.targets))
+  const knownTargets = allTargets.map(target => target.name)
+  const { spec } = await loadAppliance({ root, name: manifest.appliance, set: options.set, knownTargets })
+  const host = openHost(io, state)
+  try {
+    const changes = await findChanges(release, manifest, host.signal)
+    if (changes.length > 0) throw releaseChanged(release, changes)
+    await requireWritable(release)
+    if (stageKey(JSON.parse(JSON.stringify(spec)) as Json) !== manifest.specHash) {
+      io.stderr.write(`warning: The description of ${spec.name} is not the one this release was built from.\n`)
+    }
+    const logDirectory = join(state, 'logs')
+    await mkdir(logDirectory, { recursive: true })
+    const storeFolder = join(state, 'store')
+    // The golden disk must not be cleaned away while it is compared.
+    const unlock = await acquireLock(join(state, 'locks'), {
+      store: storeFolder, purpose: `verify ${manifest.appliance}`, wait: true, signal: host.signal,
+      onWait: holder => io.stderr.write(`Waiting for process ${holder.pid}, which uses this store too (${holder.purpose}).\n`),
+    })
+    try {
+      const store = openStore(storeFolder, line => io.stderr.write(`warning: ${line}\n`))
+      const golden = await goldenDiskOf(store, manifest.goldenKey)
+      const request = { spec, version: manifest.version, release, targets, ...(golden ? { goldenDisk: golden } : {}) }
+      const deps = { run: host.run, render: (file: string, data: object) => renderFile({ root: templates, file, data }) }
+      const report = await verifyRelease(request, deps, {
+        run: host.run,
+        runPiped: host.runPiped,
+        signal: host.signal,
+        progress: line => io.stderr.write(`verify: ${line}\n`),
+        logDirectory,
+        acceleration: await probeOnce(options, host, io)(await storedKernel(store, state)),
+        qemuBinary: host.qemuBinary,
+        guardEnvironment: host.guardEnvironment,
+      })
+      if (options.json) printJson(io, report)
+      else printLine(io, join(release, reportNames.text))
+      requirePassed(release, report)
+    } finally {
+      unlock()
+    }
+  } finally {
+    host.close()
+  }
+}
