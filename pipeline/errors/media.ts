@@ -22,6 +22,16 @@ export function mirrorWithoutSuite(url: string, suite: string, status: number): 
   })
 }
 
+export function sourcesUnknown(release: string, lines: readonly string[]): PipelineError {
+  return new PipelineError({
+    code: 'sources-unknown',
+    message: `mmdebstrap does not tell its package sources for "${release}".`,
+    hint: 'see its words below; without root it needs newuidmap and lines for this user in /etc/subuid and /etc/subgid',
+    exitCode: exitCodes.stage,
+    details: lines,
+  })
+}
+
 export function offlineWithoutPackages(appliance: string): PipelineError {
   return new PipelineError({
     code: 'offline-without-packages',

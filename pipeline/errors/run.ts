@@ -34,16 +34,6 @@ export function storeNotWritable(store: string, problem: string): PipelineError 
   })
 }
 
-export function storeFull(stage: string, store: string, freeMib: number, detail: readonly string[] = []): PipelineError {
-  return new PipelineError({
-    code: 'store-full',
-    message: `No space left for ${stage} on the disk of the stage store ${store} (${freeMib} MiB free).`,
-    hint: 'pipeline plan shows what a build needs; free some space (pipeline clean --store removes old results), then run the same command again: finished stages are kept',
-    exitCode: exitCodes.stage,
-    details: detail,
-  })
-}
-
 export function guardNotStarted(problem: string): PipelineError {
   return new PipelineError({
     code: 'guard-not-started',

@@ -40,6 +40,17 @@ function vmDetails(failure: VmFailure): string[] {
   return [`command: ${failure.command}`, 'last lines of its serial console:', ...lines]
 }
 
+/** `lines` is what debugfs said. */
+export function kickstartDiskFailed(lines: readonly string[]): PipelineError {
+  return new PipelineError({
+    code: 'kickstart-disk-failed',
+    message: `debugfs could not fill the kickstart disk: ${lines[0] ?? 'without a reason'}.`,
+    hint: 'see install/ of the appliance: every file of it must be readable, and the disk of the store needs room',
+    exitCode: exitCodes.stage,
+    details: lines,
+  })
+}
+
 export function artifactsNotWritable(directory: string, reason: string): PipelineError {
   return new PipelineError({
     code: 'artifacts-not-writable',
@@ -49,11 +60,24 @@ export function artifactsNotWritable(directory: string, reason: string): Pipelin
   })
 }
 
-export function diskFull(what: string, directory: string, freeMib: number): PipelineError {
+export interface DiskFull {
+  /** What was being written, as in `No space left for ${what}`. */
+  readonly what: string
+  /** The folder, as in `on the disk of ${place}`. */
+  readonly place: string
+  readonly freeBytes: number
+  /** What the tool said. */
+  readonly details?: readonly string[]
+}
+
+export function diskFull({ what, place, freeBytes, details = [] }: DiskFull): PipelineError {
   return new PipelineError({
     code: 'disk-full',
-    message: `No space left on the disk of ${directory} while ${what} (${freeMib} MiB free).`,
-    hint: 'free some space (pipeline clean --store removes old stage results), then run the same command again: finished stages are kept',
+    message: `No space left for ${what} on the disk of ${place} (${Math.floor(freeBytes / bytesPerMib)} MiB free).`,
+    hint: 'pipeline plan shows what a build needs; free some space (pipeline clean --store removes old results), then run the same command again: finished stages are kept',
     exitCode: exitCodes.stage,
+    details,
   })
 }
+
+const bytesPerMib = 1024 * 1024

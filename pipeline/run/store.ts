@@ -2,7 +2,8 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PipelineError } from '../errors/pipeline-error.js'
-import { storeFull, storeNotWritable } from '../errors/run.js'
+import { storeNotWritable } from '../errors/run.js'
+import { diskFull } from '../errors/stages.js'
 import { interrupted } from '../errors/tools.js'
 import { freeBytes } from '../tools/free-space.js'
 import { findDamage, readRecord, recordName, syncFile, writeRecord } from './entry.js'
@@ -139,7 +140,7 @@ async function explainFailure(store: string, stage: string, error: unknown): Pro
   if (code !== 'ENOSPC' && !toolSaidFull) return error
   const free = await freeBytes(store)
   if (code !== 'ENOSPC' && free > nearlyFullBytes) return error
-  return storeFull(stage, store, Math.floor(free / 1024 / 1024), details)
+  return diskFull({ what: stage, place: `the stage store ${store}`, freeBytes: free, details })
 }
 
 async function readHistory(store: string, stage: string): Promise<StageRecord[]> {

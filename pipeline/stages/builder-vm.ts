@@ -1,6 +1,7 @@
 /** What the two Packer stages share: the VM's size, its serial log, and the error when it did not end well. */
 import { join } from 'node:path'
 import type { Acceleration } from '../tools/acceleration.js'
+import { escapeOption } from '../tools/qemu.js'
 
 /** File name of the disk in a stage's result: raw and sparse, so that audit and export read it in place. */
 export const diskName = 'disk.raw'
@@ -16,11 +17,6 @@ export function packerSeconds(seconds: number, acceleration: Pick<Acceleration, 
 /** A character device that no one can type into and that is kept as a file. */
 export function serialToFile(path: string): string {
   return `file,id=serial,path=${escapeOption(path)}`
-}
-
-/** QEMU reads a comma inside an option value as a separator unless it is doubled. */
-export function escapeOption(value: string): string {
-  return value.replaceAll(',', ',,')
 }
 
 export function serialLogPath(logDirectory: string, stage: string): string {

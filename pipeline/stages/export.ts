@@ -1,12 +1,15 @@
 /** export: writes each target's files from the golden disk into the release's folder. */
 import { constants } from 'node:fs'
-import { access, mkdir, rename, rm, statfs } from 'node:fs/promises'
+import { access, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { artifactsNotWritable, diskFull } from '../errors/stages.js'
 import { PipelineError } from '../errors/pipeline-error.js'
+import { syncFile, syncTree } from '../tools/atomic-file.js'
+import { freeBytes } from '../tools/free-space.js'
+import { readProcess } from '../tools/process.js'
 import type { Spec } from '../spec/types.js'
 import type { DiskFile, Target, TargetDeps } from '../targets/types.js'
-import { describeFiles, readManifest, targetIsWhole, writeManifest, writeSums } from './release-folder.js'
+import { describeFiles, manifestName, readManifest, targetIsWhole, writeManifest, writeSums } from './release-folder.js'
 import type { Manifest, ReleaseTarget } from './release-folder.js'
 import type { StageContext } from './types.js'
 
@@ -47,6 +50,7 @@ export async function exportTargets(
   context: StageContext
 ): Promise<Manifest> {
   await requireWritable(request.release)
+  await removeStale(request.release)
   const old = await readManifest(request.release)
   const kept = old?.goldenKey === request.manifest.goldenKey ? old.targets : {}
   const targets: Record<string, ReleaseTarget> = { ...kept }
@@ -55,12 +59,27 @@ export async function exportTargets(
     targets[target.name] = { key, files: await exportOne(request, target, deps, context) }
   }
   const manifest: Manifest = { ...request.manifest, targets }
-  await writeManifest(request.release, manifest)
-  await writeSums(request.release, manifest)
+  try {
+    await writeManifest(request.release, manifest)
+    await writeSums(request.release, manifest)
+  } catch (error) {
+    throw await explain(error, manifestName, request.release)
+  }
   return manifest
 }
 
-/** The folder gets its final name when every file is in it and synced by its writer. */
+const temporaryName = /^\..+\.tmp-(?<pid>\d+)$/
+
+/** What a killed run left half-written; another run that is alive keeps its own. */
+async function removeStale(release: string): Promise<void> {
+  for (const name of await readdir(release)) {
+    const pid = temporaryName.exec(name)?.groups?.['pid']
+    if (pid === undefined || (Number(pid) !== process.pid && readProcess(Number(pid)))) continue
+    await rm(join(release, name), { recursive: true, force: true })
+  }
+}
+
+/** The folder gets its final name when every file is in it and on the disk: a power cut leaves no half release. */
 async function exportOne(request: ExportRequest, target: Target, deps: TargetDeps, context: StageContext) {
   const final = join(request.release, target.name)
   const temporary = join(request.release, `.${target.name}.tmp-${process.pid}`)
@@ -69,12 +88,15 @@ async function exportOne(request: ExportRequest, target: Target, deps: TargetDep
     const { spec, version, goldenDisk } = request
     await target.export({ spec, version, goldenDisk, directory: temporary, signal: context.signal }, deps)
     const files = await describeFiles(temporary, target.name, context.signal)
+    await syncTree(temporary)
     await rm(final, { recursive: true, force: true })
     await rename(temporary, final)
+    await syncFile(request.release)
     return files
   } catch (error) {
+    const explained = await explain(error, target.name, request.release)
     await rm(temporary, { recursive: true, force: true })
-    throw await explain(error, target.name, request.release)
+    throw explained
   }
 }
 
@@ -94,12 +116,10 @@ function reason(error: NodeJS.ErrnoException): string {
   return words[error.code ?? ''] ?? error.message
 }
 
-const bytesPerMib = 1024 * 1024
-
-async function explain(error: unknown, target: string, release: string): Promise<unknown> {
-  const text = error instanceof PipelineError ? error.details.join('\n') : String((error as Error).message)
-  const full = /No space left on device|ENOSPC/.test(`${(error as Error).message}\n${text}`)
-  if (!full) return error
-  const { bavail, bsize } = await statfs(dirname(release))
-  return diskFull(`exporting ${target}`, dirname(release), Math.floor((bavail * bsize) / bytesPerMib))
+/** Asked before anything is removed: afterwards the disk is no longer full. */
+async function explain(error: unknown, what: string, release: string): Promise<unknown> {
+  const { code } = error as Partial<NodeJS.ErrnoException>
+  const details = error instanceof PipelineError ? error.details : []
+  if (code !== 'ENOSPC' && !details.some(line => /no space left on device/i.test(line))) return error
+  return diskFull({ what: `the export of ${what}`, place: release, freeBytes: await freeBytes(release), details })
 }

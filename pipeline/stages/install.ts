@@ -1,11 +1,12 @@
 /** install: boots the media in a builder VM, where the compiled kickstart writes the base disk, unattended. */
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { escapeOption } from '../tools/qemu.js'
 import { packerPairs, vmArguments } from '../tools/vm-arguments.js'
 import { renderTemplate } from '../render/engine.js'
 import type { RenderedFile } from '../render/files.js'
 import type { Spec } from '../spec/types.js'
-import { diskName, escapeOption, packerOutput, packerSeconds, serialLogPath, serialToFile } from './builder-vm.js'
+import { diskName, packerOutput, packerSeconds, serialLogPath, serialToFile } from './builder-vm.js'
 import { packExt4, writeTree } from './file-tree.js'
 import type { MediaResult } from './media.js'
 import { runPackerVm } from './packer-vm.js'
@@ -47,8 +48,7 @@ export async function install(
   const image = join(directory, 'kickstart.img')
   await mkdir(tree)
   await writeTree(tree, input.files)
-  const contentBytes = input.files.reduce((sum, file) => sum + file.content.length, 0)
-  await context.run(packExt4(tree, image, contentBytes), { reason: 'pack the kickstart disk' })
+  await packExt4({ directory: tree, files: input.files, image }, context.run)
   const template = renderInstall(templateText, {
     spec: input.spec,
     media: input.media,

@@ -1,6 +1,5 @@
 /** media: bootstraps the package set into what the installer boots: kernel, initrd and a squashfs root. */
-import { copyFile, readFile, rm, writeFile } from 'node:fs/promises'
-import { createWriteStream } from 'node:fs'
+import { copyFile, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bootstrapFailed, excludedPackageNeeded, mirrorMoved } from '../errors/media.js'
 import { PipelineError } from '../errors/pipeline-error.js'
@@ -62,6 +61,7 @@ export function bootstrapCommand(input: MediaInput): Command {
   return [
     'mmdebstrap', '--variant=minbase', '--architectures=amd64', '--format=tar',
     '--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Languages "none"',
+    ...input.packages.aptOptions.map(option => `--aptopt=${option}`),
     `--include=${input.include.join(',')}`,
     `--essential-hook=${join(input.hooks, 'essential-hook')}`,
     `--customize-hook=${join(input.hooks, 'customize-hook')}`,
@@ -74,17 +74,28 @@ export function packCommand(root: string): Command {
   return ['tar2sqfs', '--quiet', '--force', '--compressor', 'lz4', root]
 }
 
-/** Fills `directory`. Errors: `bootstrap-failed`, `mirror-moved` (exit 4), `excluded-package-needed` (2). */
+/** Fills `directory`, or leaves it empty. Errors: `bootstrap-failed`, `mirror-moved` (exit 4), `excluded-package-needed` (2). */
 export async function media(input: MediaInput, context: StageContext, directory: string): Promise<MediaResult> {
+  try {
+    return await fill(input, context, directory)
+  } catch (error) {
+    const names = await readdir(directory)
+    await Promise.all(names.map(name => rm(join(directory, name), { recursive: true, force: true })))
+    throw error
+  }
+}
+
+async function fill(input: MediaInput, context: StageContext, directory: string): Promise<MediaResult> {
   const result = mediaResult(directory)
   const logFile = join(context.logDirectory, 'media.log')
   await copyFile(join(input.hooks, 'start-install'), join(directory, 'start-install'))
   await writeFile(join(directory, 'sources.list'), `${input.packages.imageSources.join('\n')}\n`)
+  const { secrets } = input.packages
   const env = { SOURCE_DATE_EPOCH: String(input.packages.sourceDateEpoch), PIPELINE_MEDIA: directory }
   context.progress(`bootstrapping ${input.packages.packages.length} packages`)
   try {
     await context.runPiped(
-      { command: bootstrapCommand(input), options: { env, logFile, reason: 'bootstrap Debian' } },
+      { command: bootstrapCommand(input), options: { env, logFile, secrets, reason: 'bootstrap Debian' } },
       { command: packCommand(result.root), options: { logFile, reason: 'pack the media' } }
     )
   } catch (error) {
@@ -107,7 +118,6 @@ async function extract(result: MediaResult, context: StageContext, directory: st
 }
 
 async function unpackFile(root: string, path: string, to: string, context: StageContext): Promise<void> {
-  createWriteStream(to).end()
   await context.runPiped(
     { command: ['rdsquashfs', '-c', path, root], options: { reason: 'unpack the kernel' } },
     { command: ['dd', 'status=none', `of=${to}`] }

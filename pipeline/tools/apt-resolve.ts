@@ -10,8 +10,10 @@ import type { DebSource } from './deb-sources.js'
 export interface ResolveRequest {
   readonly sources: readonly DebSource[]
   readonly include: readonly string[]
-  /** A private apt root, made anew. */
+  /** A private apt root, made anew and removed: its sources may hold a password. */
   readonly directory: string
+  /** Masked in errors. */
+  readonly secrets: readonly string[]
 }
 
 /**
@@ -19,25 +21,27 @@ export interface ResolveRequest {
  * This host's proxies and credentials are used, as apt reads them. Errors: `packages-not-resolved` (exit 4).
  */
 export async function resolveWithApt(request: ResolveRequest, run: Run): Promise<readonly string[]> {
-  const { directory } = request
+  const { directory, secrets } = request
   await rm(directory, { recursive: true, force: true })
   for (const folder of ['etc/apt/preferences.d', 'lists/partial', 'cache/archives/partial', 'dpkg']) {
     await mkdir(join(directory, folder), { recursive: true })
   }
   await writeFile(join(directory, 'dpkg/status'), '')
-  await writeFile(join(directory, 'sources.list'), `${request.sources.map(formatSource).join('\n')}\n`)
+  await writeFile(join(directory, 'sources.list'), `${request.sources.map(formatSource).join('\n')}\n`, { mode: 0o600 })
   const options = aptOptions(directory)
   try {
-    await run(['apt-get', ...options, 'update', '--error-on=any'], { reason: 'ask the mirror for its packages' })
+    await run(['apt-get', ...options, 'update', '--error-on=any'], { secrets, reason: 'ask the mirror for its packages' })
     const command: Command = [
       'apt-get', ...options, '--simulate', '--no-install-recommends', 'install',
       '?essential', '?priority(required)', 'apt', ...request.include,
     ]
-    const { stdout } = await run(command, { reason: 'resolve the package set' })
+    const { stdout } = await run(command, { secrets, reason: 'resolve the package set' })
     return parseSimulation(stdout)
   } catch (error) {
     if (!(error instanceof PipelineError) || error.code !== 'tool-failed') throw error
     throw packagesNotResolved(error.details, error)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
   }
 }
 

@@ -1,5 +1,5 @@
 /** A file that bears its final name is whole: written under a temporary name beside it, synced, renamed. */
-import { open, rename, rm } from 'node:fs/promises'
+import { open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 /** Errors: the file system's own (ENOSPC, EACCES); the temporary file is gone then and the old file untouched. */
@@ -18,4 +18,23 @@ export async function writeFileAtomic(path: string, content: string | Uint8Array
     await rm(temporary, { force: true })
     throw error
   }
+}
+
+/** Waits until a file's content, or a folder's list of names, is on the disk. Errors: the file system's own. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** As syncFile, for everything below a folder and the folder itself. */
+export async function syncTree(directory: string): Promise<void> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
+  const paths = entries
+    .filter(entry => entry.isFile() || entry.isDirectory())
+    .map(entry => join(entry.parentPath, entry.name))
+  for (const path of [...paths, directory]) await syncFile(path)
 }

@@ -20,21 +20,31 @@ const archiveKeyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
 /**
  * The mirror in this host's apt configuration, as apt itself reads it (one-line and deb822 files alike);
- * undefined where the host is no Debian or has no apt.
+ * undefined where the host is no Debian, has no apt, or reads its packages from a disk.
  */
 export async function hostMirror(run: Run, codename: string | undefined): Promise<HostMirror | undefined> {
   if (codename === undefined) return undefined
-  const format = '$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)'
+  const format = '$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)\t$(ORIGIN)'
   const result = await run(['apt-get', 'indextargets', '--format', format, 'Identifier: Packages']).catch(error => {
     if (error instanceof PipelineError && error.code !== 'interrupted') return undefined
     throw error
   })
-  const rows = (result?.stdout ?? '').split('\n').map(line => line.split('\t'))
-  const find = (suite: string) => rows.find(([, release, component]) => release === suite && component === 'main')?.[0]
+  const rows = (result?.stdout ?? '').split('\n').map(line => line.split('\t')).filter(isUsable)
+  const known = rows.filter(([, , , origin]) => origin === 'Debian')
+  const find = (suite: string) =>
+    [...known, ...rows].find(([, release, component]) => release === suite && component === 'main')?.[0]
   const main = find(codename)
   const security = find(`${codename}-security`)
   if (main === undefined) return undefined
   return { main: trimSlash(main), ...(security === undefined ? {} : { security: trimSlash(security) }) }
+}
+
+/**
+ * Over HTTP, and no third party's: some name their suite as Debian does. The origin is empty while the host
+ * has no indexes, as in a fresh container.
+ */
+function isUsable([url = '', , , origin = '']: readonly string[]): boolean {
+  return /^https?:\/\//.test(url) && (origin === '' || origin === 'Debian')
 }
 
 /** The codename of this host when it is a Debian; from the text of /etc/os-release. */

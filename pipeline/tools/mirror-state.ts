@@ -6,6 +6,7 @@ import type { DebSource } from './deb-sources.js'
 
 /** What is known of one InRelease file. */
 export interface IndexState {
+  /** Without user and password: this is kept on disk. */
   readonly url: string
   readonly suite: string
   /** Hex digest of the file. */
@@ -28,19 +29,22 @@ export async function askMirror(
   known: readonly IndexState[],
   signal: AbortSignal
 ): Promise<readonly IndexState[]> {
-  return Promise.all(sources.map(source => askIndex(source, known.find(state => state.url === inReleaseUrl(source)), signal)))
+  return Promise.all(sources.map(source => askIndex(source, known.find(state => state.url === withoutCredentials(inReleaseUrl(source))), signal)))
 }
 
 async function askIndex(source: DebSource, known: IndexState | undefined, signal: AbortSignal): Promise<IndexState> {
   const url = inReleaseUrl(source)
   const answer = await request(url, known, signal)
   if (answer.status === 304 && known) return known
-  if (answer.status !== 200) throw mirrorWithoutSuite(withoutCredentials(source.url), source.suite, answer.status)
+  if (answer.status !== 200 && answer.status !== 404) {
+    throw mirrorUnreachable(withoutCredentials(url), `HTTP ${answer.status}`)
+  }
+  if (answer.status === 404) throw mirrorWithoutSuite(withoutCredentials(source.url), source.suite, answer.status)
   const sha256 = createHash('sha256').update(answer.body).digest('hex')
   const etag = answer.headers.get('etag')
   const lastModified = answer.headers.get('last-modified')
   return {
-    url,
+    url: withoutCredentials(url),
     suite: source.suite,
     sha256,
     date: dateOf(answer.body.toString('utf8')),

@@ -11,14 +11,16 @@ export function packerBuild(template: string): Command {
   return ['packer', 'build', '-color=false', '-force', template]
 }
 
+/** Packer otherwise asks its maker's server for news at each start, be it only for its version. */
+export const quietPacker = { CHECKPOINT_DISABLE: '1' } as const
+
 /**
  * Environment of a Packer run.
- * CHECKPOINT_DISABLE: Packer otherwise asks its maker's server for news at each start.
  * PACKER_CONFIG_DIR: keeps the user's own ~/.packer.d plugins and configuration out of the build.
  */
 export function packerEnvironment(directory: string): Readonly<Record<string, string>> {
   return {
-    CHECKPOINT_DISABLE: '1',
+    ...quietPacker,
     PACKER_CONFIG_DIR: directory,
     PACKER_CACHE_DIR: `${directory}/packer-cache`,
     TMPDIR: directory,

@@ -90,7 +90,7 @@ function formatForward({ hostPort, guestPort }: PortForward): string {
   return `hostfwd=tcp:127.0.0.1:${hostPort}-:${guestPort}`
 }
 
-/** QEMU takes a comma for a separator unless it is doubled. */
-function escapeOption(value: string): string {
+/** QEMU takes a comma inside an option's value for a separator unless it is doubled. */
+export function escapeOption(value: string): string {
   return value.replaceAll(',', ',,')
 }

@@ -1,5 +1,6 @@
 /** Asks the tools for their versions: they are inputs of the stages that use them, and go into the manifest. */
 import type { Command, Run } from './command.js'
+import { quietPacker } from './packer.js'
 
 const questions = {
   packer: ['packer', 'version'],
@@ -17,7 +18,7 @@ export type ToolVersions = Readonly<Record<VersionedTool, string>>
 export async function askVersions(run: Run): Promise<ToolVersions> {
   const entries = await Promise.all(
     Object.entries(questions).map(async ([tool, command]) => {
-      const { stdout, stderr } = await run(command, { reason: 'build an appliance' })
+      const { stdout, stderr } = await run(command, { env: quietPacker, reason: 'build an appliance' })
       return [tool, firstVersion(`${stdout}\n${stderr}`)] as const
     })
   )

@@ -128,7 +128,7 @@ t.test('says when the disk is full', async t => {
     error.hint,
     'pipeline plan shows what a build needs; free some space (pipeline clean --store removes old results), then run the same command again: finished stages are kept'
   )
-  t.equal(error.code, 'store-full')
+  t.equal(error.code, 'disk-full')
   t.equal(error.exitCode, 4)
   t.same(readdirSync(path), [])
 })
@@ -145,7 +145,7 @@ t.test('tells a full disk from a tool, on a disk that is really full', { skip: p
       return null
     })
     await t.rejects(building, {
-      code: 'store-full',
+      code: 'disk-full',
       message: `No space left for media on the disk of the stage store ${path} (0 MiB free).`,
     })
     t.same(readdirSync(path), [])

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { cleanSerial, escapeOption, packerSeconds, serialToFile } from '../../pipeline/stages/builder-vm.js'
+import { cleanSerial, packerSeconds, serialToFile } from '../../pipeline/stages/builder-vm.js'
+import { escapeOption } from '../../pipeline/tools/qemu.js'
 
 t.test('reads console output as a person saw it', async t => {
   const raw = '\u001b[0;32m  OK  \u001b[0m Started ssh\r\n\r\nold text\rnew text\r\n\u001b[6nlogin: '
