@@ -55,11 +55,15 @@ read_lease() {
   [ -n "$lease_pid" ] && [ -n "$lease_start" ] && [ -n "$lease_owner" ]
 }
 
+# What the caller's caller left open must not stay open because of a watchdog. dash can close no descriptor above 9.
+close_and_run='for path in /proc/self/fd/*; do [ "${path##*/}" -le 2 ] || eval "exec ${path##*/}>&-"; done; exec "$@"'
+
 # start_watchdog ARGUMENT...: fails unless the watchdog is at work, in a session of its own.
-# Its standard output is the answer's pipe until it has answered. dash can name no descriptor above 9; Node and
-# Packer pass none of theirs on.
+# Its standard output is the answer's pipe until it has answered.
 start_watchdog() {
-  answer=$(setsid sh "$0" "$@" </dev/null 2>/dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &)
+  set -- sh "$0" "$@"
+  if command -v bash >/dev/null; then set -- bash -c "$close_and_run" bash "$@"; fi
+  answer=$(setsid "$@" </dev/null 2>/dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &)
   [ "$answer" = watching ]
 }
 
