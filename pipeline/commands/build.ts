@@ -1,6 +1,8 @@
 /** `pipeline build`: runs the stages in order and prints the release's folder. */
+import { rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stageUnknown } from '../errors/commands.js'
+import { formatDryRun } from '../plan/format.js'
 import { stageNames } from '../plan/plan.js'
 import type { StageName } from '../plan/plan.js'
 import { buildStages } from '../run/build.js'
@@ -8,46 +10,78 @@ import type { BuildStages, GoldenDisk } from '../run/build.js'
 import { removeLeftovers } from '../run/clean.js'
 import { openHost } from '../run/host.js'
 import { reapLeases } from '../run/lease.js'
-import { acquireLock } from '../run/lock.js'
 import { runSteps } from '../run/progress.js'
 import type { Step } from '../run/progress.js'
 import { requireWritable } from '../stages/export.js'
 import type { DiskResult } from '../stages/install.js'
 import type { MediaResult } from '../stages/media.js'
 import type { ProvisionResult } from '../stages/provision.js'
+import type { Target } from '../targets/types.js'
+import { allNeeds, checkTools } from '../tools/need.js'
+import type { ToolNeed } from '../tools/need.js'
 import { printJson, printLine } from './io.js'
 import type { CommandIo } from './io.js'
 import type { BuildOptions } from './options.js'
 import { placesOf } from './places.js'
-import { openSession, requireSpace } from './session.js'
+import { lockStore, openSession, requireSpace } from './session.js'
 import type { Session } from './session.js'
 
+/** Errors: those of every stage; `store-locked`, `disk-too-small`, `tool-missing`, `artifacts-not-writable` (exit 3) before the first. */
 export async function runBuild(appliance: string, options: BuildOptions, io: CommandIo): Promise<void> {
   const until = stageNamed(options.until ?? 'verify')
+  if (options.dryRun) return await printDryRun(appliance, options, io, until)
   const { state } = placesOf(options)
   const host = openHost(io, state)
-  const release = await acquireLock(join(state, 'locks'), {
-    store: join(state, 'store'),
-    purpose: `build ${appliance}`,
-    wait: options.wait,
-    signal: host.signal,
-    onWait: holder => io.stderr.write(`Waiting for process ${holder.pid}, which uses this store too (${holder.purpose}).\n`),
-  })
   try {
-    await reapLeases(join(state, 'leases'), line => io.stderr.write(`${line}\n`))
-    for (const name of await removeLeftovers(join(state, 'store'))) {
-      io.stderr.write(`Removed ${name}, left by a build that was killed.\n`)
+    const unlock = await lockStore(options, host, io, `build ${appliance}`)
+    try {
+      await reapLeases(join(state, 'leases'), line => io.stderr.write(`${line}\n`))
+      for (const name of await removeLeftovers(join(state, 'store'))) {
+        io.stderr.write(`Removed ${name}, left by a build that was killed.\n`)
+      }
+      const session = await openSession(appliance, options, { host, io, until })
+      await runSession(session, state, io)
+      const { build, release } = session
+      if (options.json) printJson(io, { release, version: build.version, targets: build.targets.map(({ name }) => name) })
+      else printLine(io, release)
+    } finally {
+      unlock()
     }
-    const session = await openSession(appliance, options, { host, io, until })
-    const { build, release: folder } = session
-    requireSpace(session, state)
-    await requireWritable(folder)
-    const stages = buildStages(build, session.host)
-    await runSteps(stepsOf(stages, session), io.stderr)
-    if (options.json) printJson(io, { release: folder, version: build.version, targets: build.targets.map(({ name }) => name) })
-    else printLine(io, folder)
   } finally {
-    release()
+    host.close()
+  }
+}
+
+/** What would stop a late stage is looked for before the first one. */
+async function runSession(session: Session, state: string, io: CommandIo): Promise<void> {
+  const { build, plan, release } = session
+  if (plan.stages.some(({ name, cached }) => !cached && name !== 'render')) {
+    await checkTools(needsOf(build.targets), io.env['PATH'] ?? '')
+    requireSpace(session, state)
+    await requireWritable(release)
+  }
+  try {
+    await runSteps(stepsOf(buildStages(build, session.host), session), io.stderr)
+  } finally {
+    // A build that did not come to its export leaves no folder behind; one with files in it is not removed by this.
+    await rmdir(release).catch(() => {})
+  }
+}
+
+function needsOf(targets: readonly Target[]): readonly ToolNeed[] {
+  // Root needs no user namespace to bootstrap in.
+  const own = allNeeds().filter(({ file }) => file !== 'newuidmap' || process.getuid?.() !== 0)
+  const files = new Set(own.map(({ file }) => file))
+  return [...own, ...targets.flatMap(target => target.tools).filter(({ file }) => !files.has(file))]
+}
+
+async function printDryRun(appliance: string, options: BuildOptions, io: CommandIo, until: StageName): Promise<void> {
+  const host = openHost(io)
+  try {
+    const { plan } = await openSession(appliance, options, { host, io, until, commands: true })
+    if (options.json) printJson(io, plan)
+    else printLine(io, formatDryRun(plan))
+  } finally {
     host.close()
   }
 }

@@ -1,5 +1,5 @@
 /** `pipeline plan`: what a build would do. */
-import { formatPlan } from '../plan/format.js'
+import { formatCommands, formatPlan } from '../plan/format.js'
 import { openHost } from '../run/host.js'
 import { printJson, printLine } from './io.js'
 import type { CommandIo } from './io.js'
@@ -9,9 +9,9 @@ import { openSession } from './session.js'
 export async function runPlan(appliance: string, options: BuildOptions, io: CommandIo): Promise<void> {
   const host = openHost(io)
   try {
-    const { plan } = await openSession(appliance, options, { host, io })
+    const { plan } = await openSession(appliance, options, { host, io, commands: true })
     if (options.json) printJson(io, plan)
-    else printLine(io, formatPlan(plan))
+    else printLine(io, `${formatPlan(plan)}\n\n${formatCommands(plan)}`)
   } finally {
     host.close()
   }

@@ -6,8 +6,10 @@ import { assemblePlan, stageNames } from '../plan/plan.js'
 import type { Plan, StageFacts, StageName } from '../plan/plan.js'
 import { gib } from '../plan/format.js'
 import type { BuildHost } from '../run/build.js'
+import { dryRun } from '../run/dry-run.js'
 import { hostKernel } from '../run/host.js'
 import type { Host } from '../run/host.js'
+import { acquireLock } from '../run/lock.js'
 import { prepareBuild } from '../run/prepare.js'
 import type { PreparedBuild } from '../run/prepare.js'
 import { openStore } from '../run/store.js'
@@ -15,7 +17,7 @@ import { exportedTargets } from '../stages/export.js'
 import { isVerified } from '../stages/verify-release.js'
 import { freeBytes } from '../tools/free-space.js'
 import { probeAcceleration } from '../tools/probe.js'
-import type { Acceleration, AccelerationKind } from '../tools/acceleration.js'
+import type { Acceleration } from '../tools/acceleration.js'
 import type { CommandIo } from './io.js'
 import { defaultAppliance } from './options.js'
 import type { BuildOptions } from './options.js'
@@ -33,13 +35,15 @@ export interface SessionContext {
   readonly io: CommandIo
   /** The last stage of the plan. @default verify */
   readonly until?: StageName
+  /** Whether the plan holds the commands: what they read is written into the state folder. @default false */
+  readonly commands?: boolean
 }
 
 /** Errors: those of prepareBuild; `disk-too-small` is left to the caller, who may only want to look. */
 export async function openSession(
   appliance: string = defaultAppliance,
   options: BuildOptions,
-  { host, io, until = 'verify' }: SessionContext
+  { host, io, until = 'verify', commands = false }: SessionContext
 ): Promise<Session> {
   const places = placesOf(options)
   const logDirectory = join(places.state, 'logs')
@@ -77,8 +81,25 @@ export async function openSession(
     guardEnvironment: host.guardEnvironment,
   }
   const release = join(places.artifacts, `${build.spec.name}-${build.version}`)
-  const plan = await planOf(build, buildHost, { release, state: places.state, accel: options.accel, host, until })
+  const plan = await planOf(build, buildHost, { release, state: places.state, accel: options.accel, host, until, commands })
   return { build, host: buildHost, release, plan }
+}
+
+/** Takes the store's lock; the function it returns gives it back. Errors: those of `acquireLock`. */
+export async function lockStore(
+  options: Pick<BuildOptions, 'root' | 'artifacts' | 'store' | 'wait'>,
+  host: Host,
+  io: CommandIo,
+  purpose: string
+): Promise<() => void> {
+  const { state } = placesOf(options)
+  return await acquireLock(join(state, 'locks'), {
+    store: join(state, 'store'),
+    purpose,
+    wait: options.wait,
+    signal: host.signal,
+    onWait: holder => io.stderr.write(`Waiting for process ${holder.pid}, which uses this store too (${holder.purpose}).\n`),
+  })
 }
 
 /** Errors: `disk-too-small` (exit 3) with both numbers. */
@@ -108,40 +129,50 @@ interface PlanContext {
   readonly accel: BuildOptions['accel']
   readonly host: Host
   readonly until: StageName
+  readonly commands: boolean
 }
 
 async function planOf(build: PreparedBuild, host: BuildHost, context: PlanContext): Promise<Plan> {
   const wanted = build.targets.map(({ name }) => ({ name, key: build.exportKeys[name] ?? '' }))
   const held = await exportedTargets(context.release, wanted)
-  const stages: StageFacts[] = [{ name: 'render', key: '', cached: false, why: 'always', commands: [] }]
+  const facts: Omit<StageFacts, 'commands'>[] = [{ name: 'render', key: '', cached: false, why: 'always' }]
+  const stored: Partial<Record<StageName, string>> = {}
   for (const name of ['media', 'install', 'provision', 'audit'] as const) {
     const { key, inputs } = build.stages[name]
-    const cached = (await host.store.lookup(name, inputs)) !== undefined
+    const found = await host.store.lookup(name, inputs)
+    if (found) stored[name] = found.directory
     const [last] = await host.store.history(name)
-    const why = cached ? '' : await host.store.explain(name, inputs)
-    stages.push({ name, key, cached, why, commands: [], ...(last ? { lastSeconds: last.seconds } : {}) })
+    const why = found ? '' : await host.store.explain(name, inputs)
+    facts.push({ name, key, cached: found !== undefined, why, ...(last ? { lastSeconds: last.seconds } : {}) })
   }
   const exported = held.length === wanted.length
-  stages.push({ name: 'export', key: build.stages.audit.key, cached: exported, commands: [] })
+  if (exported) stored.export = context.release
+  facts.push({ name: 'export', key: build.stages.audit.key, cached: exported })
   const verified = exported && (await isVerified(context.release, wanted.map(({ name }) => name)))
-  stages.push({ name: 'verify', key: build.stages.audit.key, cached: verified, commands: [] })
-  const planned = stages.slice(0, stageNames.indexOf(context.until) + 1)
-  const kind = await accelerationOf(planned, context)
+  facts.push({ name: 'verify', key: build.stages.audit.key, cached: verified })
+  const planned = facts.slice(0, stageNames.indexOf(context.until) + 1)
+  const acceleration = await accelerationOf(planned, context)
+  const directory = join(context.state, 'dry-run', build.spec.name)
+  const { release, host: { signal } } = context
+  const lines = context.commands && acceleration
+    ? await dryRun({ build, directory, templates: host.templates, acceleration, signal, release, stored })
+    : {}
+  const stages = planned.map(stage => ({ ...stage, commands: stage.cached ? [] : (lines[stage.name] ?? []) }))
   return assemblePlan({
     appliance: build.spec.name,
     version: build.version,
     targets: build.targets.map(target => target.name),
     release: context.release,
-    stages: planned,
-    acceleration: kind,
+    stages,
+    acceleration: acceleration?.kind ?? 'kvm',
     freeBytes: await freeBytes(context.state),
   })
 }
 
 /** How VMs would run; asked only when one would, for the answer takes seconds. */
-async function accelerationOf(stages: readonly StageFacts[], context: PlanContext): Promise<AccelerationKind> {
-  if (stages.every(({ name, cached }) => cached || name === 'render')) return 'kvm'
+async function accelerationOf(stages: readonly Pick<StageFacts, 'name' | 'cached'>[], context: PlanContext): Promise<Acceleration | undefined> {
+  if (stages.every(({ name, cached }) => cached || name === 'render')) return undefined
   const kernel = await hostKernel(context.state)
   const { run } = context.host
-  return (await probeAcceleration({ run, requested: context.accel, ...(kernel ? { kernel } : {}) })).kind
+  return await probeAcceleration({ run, requested: context.accel, ...(kernel ? { kernel } : {}) })
 }

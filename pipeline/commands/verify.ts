@@ -5,7 +5,6 @@ import { notARelease, releaseChanged } from '../errors/commands.js'
 import { openHost } from '../run/host.js'
 import { goldenDiskOf, storedKernel } from '../run/golden.js'
 import { stageKey } from '../run/key.js'
-import { acquireLock } from '../run/lock.js'
 import { openStore } from '../run/store.js'
 import { renderFile } from '../render/engine.js'
 import { loadAppliance } from '../spec/load.js'
@@ -20,7 +19,7 @@ import { printJson, printLine } from './io.js'
 import type { CommandIo } from './io.js'
 import type { BuildOptions, PlaceOptions } from './options.js'
 import { placesOf } from './places.js'
-import { probeOnce } from './session.js'
+import { lockStore, probeOnce } from './session.js'
 
 export interface VerifyOptions extends PlaceOptions {
   readonly accel: BuildOptions['accel']
@@ -51,14 +50,10 @@ export async function runVerify(folder: string, options: VerifyOptions, io: Comm
     }
     const logDirectory = join(state, 'logs')
     await mkdir(logDirectory, { recursive: true })
-    const storeFolder = join(state, 'store')
     // The golden disk must not be cleaned away while it is compared.
-    const unlock = await acquireLock(join(state, 'locks'), {
-      store: storeFolder, purpose: `verify ${manifest.appliance}`, wait: true, signal: host.signal,
-      onWait: holder => io.stderr.write(`Waiting for process ${holder.pid}, which uses this store too (${holder.purpose}).\n`),
-    })
+    const unlock = await lockStore({ ...options, wait: true }, host, io, `verify ${manifest.appliance}`)
     try {
-      const store = openStore(storeFolder, line => io.stderr.write(`warning: ${line}\n`))
+      const store = openStore(join(state, 'store'), line => io.stderr.write(`warning: ${line}\n`))
       const golden = await goldenDiskOf(store, manifest.goldenKey)
       const request = { spec, version: manifest.version, release, targets, ...(golden ? { goldenDisk: golden } : {}) }
       const deps = { run: host.run, render: (file: string, data: object) => renderFile({ root: templates, file, data }) }

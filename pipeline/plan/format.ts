@@ -17,6 +17,12 @@ export function formatPlan(plan: Plan): string {
   ].join('\n')
 }
 
+/** The plan as comments and the commands of the stages that would run: a shell script. */
+export function formatDryRun(plan: Plan): string {
+  const comments = formatPlan(plan).split('\n').map(line => `# ${line}`.trimEnd())
+  return `${comments.join('\n')}\n\n${formatCommands(plan)}`
+}
+
 /** The commands of the stages that would run, as a shell script. */
 export function formatCommands(plan: Plan): string {
   const parts = plan.stages

@@ -74,11 +74,15 @@ export function scriptNames(files: readonly Pick<RenderedFile, 'path'>[]): strin
     .sort()
 }
 
+/** Writes the key pair `path` and `path`.pub, which must not be there yet. */
+export function buildKeyCommand(path: string): Command {
+  return ['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'appliance-build', '-f', path]
+}
+
 /** A key pair for this run alone; it reaches the VM through its SMBIOS tables and never touches the base disk. */
 async function makeBuildKey(directory: string, context: VmContext) {
   const path = join(directory, 'build-key')
-  const command: Command = ['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'appliance-build', '-f', path]
-  await context.run(command, { reason: 'make the build key' })
+  await context.run(buildKeyCommand(path), { reason: 'make the build key' })
   const [privateText, publicKey] = await Promise.all([readFile(path, 'utf8'), readFile(`${path}.pub`, 'utf8')])
   const body = privateText.split('\n').filter(line => line !== '' && !line.startsWith('-----'))
   const secrets = [

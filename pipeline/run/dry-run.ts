@@ -1,0 +1,160 @@
+/** The commands of a build, ready to paste: what they read is rendered into a folder, and nothing is run. */
+import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { StageName } from '../plan/plan.js'
+import { renderFile } from '../render/engine.js'
+import { diskName, packerOutput, serialLogPath } from '../stages/builder-vm.js'
+import { packExt4, packTar, writeTree } from '../stages/file-tree.js'
+import { renderInstall } from '../stages/install.js'
+import { bootstrapCommand, mediaResult, packCommand } from '../stages/media.js'
+import { buildKeyCommand, renderProvision, scriptNames } from '../stages/provision.js'
+import type { Acceleration } from '../tools/acceleration.js'
+import { formatCommand } from '../tools/command.js'
+import type { Run } from '../tools/command.js'
+import { createMasker } from '../tools/mask.js'
+import { packerBuild, packerEnvironment, packerValidate } from '../tools/packer.js'
+import type { PreparedBuild } from './prepare.js'
+
+export interface DryRunRequest {
+  readonly build: PreparedBuild
+  /** Emptied, then filled: one folder for each stage. */
+  readonly directory: string
+  readonly templates: string
+  readonly acceleration: Acceleration
+  readonly signal: AbortSignal
+  /** Where the release lies, or will lie. */
+  readonly release: string
+  /** Folders of the stages whose results are stored; the commands of the others read them. */
+  readonly stored: Readonly<Partial<Record<StageName, string>>>
+}
+
+/** Lines for a POSIX shell, by stage; the mirror's secrets are masked in them. Errors: those of the template engine. */
+export async function dryRun(request: DryRunRequest): Promise<Readonly<Partial<Record<StageName, readonly string[]>>>> {
+  const { build, directory, stored } = request
+  await rm(directory, { recursive: true, force: true })
+  const folder = (stage: StageName) => stored[stage] ?? join(directory, stage)
+  for (const stage of ['media', 'install', 'provision', 'export'] as const) {
+    if (!stored[stage]) await mkdir(join(directory, stage), { recursive: true })
+  }
+  const places = { media: folder('media'), install: folder('install'), provision: folder('provision') }
+  const mask = createMasker(build.packages.secrets)
+  const check = formatCommand(['pipeline', 'verify', request.release])
+  return {
+    ...(stored.media ? {} : { media: (await mediaLines(request, places)).map(mask) }),
+    ...(stored.install ? {} : { install: await installLines(request, places) }),
+    ...(stored.provision ? {} : { provision: await provisionLines(request, places) }),
+    audit: ['# This program reads the disk itself; no command stands for that.'],
+    ...(stored.export ? {} : { export: await exportLines(request, places) }),
+    verify: [stored.export ? check : `# When the release is there: ${check}`],
+  }
+}
+
+type Places = Readonly<Record<'media' | 'install' | 'provision', string>>
+
+async function mediaLines({ build, templates }: DryRunRequest, { media }: Places): Promise<string[]> {
+  const { spec, packages, rendered } = build
+  const { include, exclude } = rendered.compiled.packages
+  const hooks = join(templates, 'media')
+  await copyFile(join(hooks, 'start-install'), join(media, 'start-install'))
+  await writeFile(join(media, 'sources.list'), `${packages.imageSources.join('\n')}\n`)
+  const env = { SOURCE_DATE_EPOCH: String(packages.sourceDateEpoch), PIPELINE_MEDIA: media }
+  const { root, kernel, initrd } = mediaResult(media)
+  const list = formatCommand(['rdsquashfs', '-l', '/boot', root])
+  const unpack = (start: string, to: string) =>
+    `rdsquashfs -c "/boot/$(${list} | grep -o '${start}-[^ ]*' | head -n 1)" ${quote(root)} >${quote(to)}`
+  const bootstrap = bootstrapCommand({ spec, packages, include, exclude, hooks })
+  return [
+    `${assignments(env)} ${formatCommand(bootstrap)} | ${formatCommand(packCommand(root))}`,
+    unpack('vmlinuz', kernel),
+    unpack('initrd\\.img', initrd),
+  ]
+}
+
+async function installLines({ build, acceleration }: DryRunRequest, { media, install }: Places): Promise<string[]> {
+  const files = build.rendered.installFiles
+  const [tree, image] = [join(install, 'kickstart'), join(install, 'kickstart.img')]
+  await writeTree(tree, files)
+  const recorder = record()
+  await packExt4({ directory: tree, files, image }, recorder.run)
+  const template = join(install, 'install.json')
+  const input = { spec: build.spec, media: mediaResult(media), kickstartImage: image, directory: install, ...vmOf('install', install) }
+  await writeFile(template, renderInstall(build.templates.install, { ...input, acceleration }))
+  return [...recorder.lines, ...packerLines(install, template)]
+}
+
+/** Stands in the rendered JSON for the public key, which ssh-keygen makes only when the commands are run. */
+const keyPlaceholder = 'build-key'
+
+async function provisionLines({ build, acceleration }: DryRunRequest, places: Places): Promise<string[]> {
+  const { provision } = places
+  const files = build.rendered.provisionFiles
+  const inFolder = (name: string) => join(provision, name)
+  const [tree, payload, key, template] = ['payload', 'payload.tar', 'build-key', 'provision.json'].map(inFolder) as [string, string, string, string]
+  await writeTree(tree, files)
+  const input = {
+    spec: build.spec, base: join(places.install, diskName), payload, privateKey: key, publicKey: keyPlaceholder,
+    scripts: scriptNames(files), directory: provision, acceleration, ...vmOf('provision', provision),
+  }
+  await writeFile(`${template}.in`, renderProvision(build.templates.provision, input))
+  const placeholder = Buffer.from(`${keyPlaceholder}\n`).toString('base64')
+  return [
+    formatCommand(['rm', '-f', key, `${key}.pub`]),
+    formatCommand(buildKeyCommand(key)),
+    formatCommand(packTar(tree, payload, build.packages.sourceDateEpoch)),
+    `sed "s|${placeholder}|$(base64 -w 0 ${quote(`${key}.pub`)})|" ${quote(`${template}.in`)} >${quote(template)}`,
+    ...packerLines(provision, template),
+  ]
+}
+
+/** Without the guard: who pastes the commands ends them, too. */
+function vmOf(stage: string, directory: string) {
+  return { qemuBinary: 'qemu-system-x86_64', serialLog: serialLogPath(directory, stage) }
+}
+
+function packerLines(directory: string, template: string): string[] {
+  const env = assignments(packerEnvironment(directory))
+  return [
+    `${env} ${formatCommand(packerValidate(template))}`,
+    `${env} ${formatCommand(packerBuild(template))}`,
+    formatCommand(['mv', join(directory, packerOutput, diskName), join(directory, diskName)]),
+  ]
+}
+
+/** Each target exports for real but for its commands, which are written down. */
+async function exportLines({ build, directory, templates, signal }: DryRunRequest, { provision }: Places): Promise<string[]> {
+  const recorder = record()
+  const render = (file: string, data: object) => renderFile({ root: templates, file, data })
+  for (const target of build.targets) {
+    const into = join(directory, 'export', target.name)
+    await mkdir(into, { recursive: true })
+    const goldenDisk = { path: join(provision, diskName), format: 'raw' } as const
+    const input = { spec: build.spec, version: build.version, goldenDisk, directory: into, signal }
+    await target.export(input, { run: recorder.run, render }).catch((error: NodeJS.ErrnoException) => {
+      // What a command would have written is not there.
+      if (error.code !== 'ENOENT') throw error
+    })
+  }
+  return recorder.lines
+}
+
+/** A Run that answers every command with nothing, and keeps it as a line for a shell. */
+function record(): { readonly run: Run; readonly lines: string[] } {
+  const lines: string[] = []
+  const run: Run = async (command, { env = {}, cwd, input } = {}) => {
+    const line = [assignments(env), formatCommand(command)].filter(part => part !== '').join(' ')
+    const inFolder = cwd === undefined ? line : `cd ${quote(cwd)} && ${line}`
+    const fed = input === undefined ? inFolder : `${inFolder} <<'INPUT'\n${input.replace(/\n?$/, '\n')}INPUT`
+    lines.push(cwd === undefined ? fed : `(${fed}\n)`)
+    return { stdout: '', stderr: '', exitCode: 0 }
+  }
+  return { run, lines }
+}
+
+function assignments(env: Readonly<Record<string, string>>): string {
+  return Object.entries(env).map(([name, value]) => `${name}=${quote(value)}`).join(' ')
+}
+
+/** One word of a shell command. */
+function quote(word: string): string {
+  return formatCommand([word])
+}
