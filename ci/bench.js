@@ -11,6 +11,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { appendFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
@@ -89,12 +90,13 @@ async function pipeline(args) {
   const stageMs = {}
   const begun = {}
   child.stdout.setEncoding('utf8').on('data', text => (stdout += text))
-  child.stderr.setEncoding('utf8').on('data', text => {
-    stderr += text
-    process.stderr.write(text)
+  createInterface({ input: child.stderr }).on('line', line => {
+    stderr += `${line}\n`
+    process.stderr.write(`${line}\n`)
     // The build's own words, with our clock: its text rounds to seconds.
-    for (const [, stage] of text.matchAll(/^([a-z]+): started$/gm)) begun[stage] = performance.now()
-    for (const [, stage] of text.matchAll(/^([a-z]+): completed in /gm)) stageMs[stage] = performance.now() - begun[stage]
+    const [, stage, word] = /^([a-z]+): (started$|completed in )/.exec(line) ?? []
+    if (word === 'started') begun[stage] = performance.now()
+    else if (stage) stageMs[stage] = performance.now() - begun[stage]
   })
   const code = await new Promise(resolve => child.on('close', resolve))
   for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, forward)
@@ -240,7 +242,8 @@ function mkosiBuild({ work, release, options, coldBuildMs }) {
   const args = [
     '--directory', folder, '--distribution', 'debian', '--release', 'trixie', '--format', 'disk', '--bootable', 'yes',
     '--output-dir', join(folder, 'out'), '--cache-dir', join(folder, 'cache'), '--workspace-dir', join(folder, 'workspace'),
-    ...mirror, ...packages.flatMap(each => ['--package', each.split('=')[0]]), '--force', 'build',
+    // Its own boot loader: the release's GRUB is installed by our script, not by a package.
+    ...mirror, ...[...packages, 'systemd-boot'].flatMap(each => ['--package', each.split('=')[0]]), '--force', 'build',
   ]
   process.stderr.write(`bench: mkosi ${version}, ${packages.length} packages\n`)
   const started = performance.now()
