@@ -16,6 +16,8 @@ export const quietPacker = { CHECKPOINT_DISABLE: '1' } as const
 
 /**
  * Environment of a Packer run.
+ * TMPDIR: Packer talks to its plugins by sockets there, whose paths the kernel keeps below 108 characters; so the
+ * folder is named from Packer's own working folder, which must be `directory`.
  * PACKER_CONFIG_DIR: keeps the user's own ~/.packer.d plugins and configuration out of the build.
  */
 export function packerEnvironment(directory: string): Readonly<Record<string, string>> {
@@ -23,6 +25,6 @@ export function packerEnvironment(directory: string): Readonly<Record<string, st
     ...quietPacker,
     PACKER_CONFIG_DIR: directory,
     PACKER_CACHE_DIR: `${directory}/packer-cache`,
-    TMPDIR: directory,
+    TMPDIR: '.',
   }
 }
