@@ -1,6 +1,6 @@
 /** export: writes each target's files from the golden disk into the release's folder. */
 import { constants } from 'node:fs'
-import { access, mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { access, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { artifactsNotWritable, diskFull } from '../errors/stages.js'
 import { PipelineError } from '../errors/pipeline-error.js'
@@ -102,11 +102,20 @@ async function exportOne(request: ExportRequest, target: Target, deps: TargetDep
 
 /** Errors: `artifacts-not-writable`. Asked before the build starts, too: nobody waits ten minutes for this answer. */
 export async function requireWritable(release: string): Promise<void> {
-  const made = await mkdir(release, { recursive: true }).catch((error: NodeJS.ErrnoException) => error)
-  if (made instanceof Error) throw artifactsNotWritable(dirname(release), reason(made))
-  await access(release, constants.W_OK).catch((error: NodeJS.ErrnoException) => {
-    throw artifactsNotWritable(release, reason(error))
-  })
+  await access(await nearest(release), constants.W_OK).catch(refuse(release))
+  await mkdir(release, { recursive: true }).catch(refuse(release))
+}
+
+/** The path itself or the first folder above it that is there: mkdir says only "not found" of a read-only disk. */
+async function nearest(path: string): Promise<string> {
+  const found = await stat(path).then(() => true, (error: NodeJS.ErrnoException) => error.code !== 'ENOENT')
+  return found || dirname(path) === path ? path : nearest(dirname(path))
+}
+
+function refuse(release: string): (error: NodeJS.ErrnoException) => never {
+  return error => {
+    throw artifactsNotWritable(error.path ?? release, reason(error))
+  }
 }
 
 function reason(error: NodeJS.ErrnoException): string {

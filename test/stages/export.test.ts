@@ -1,0 +1,216 @@
+/** export: what is kept, and that a release never holds half a target, whatever stops it. */
+import t from 'tap'
+import { spawnSync } from 'node:child_process'
+import * as fsPromises from 'node:fs/promises'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { relative, join } from 'node:path'
+import { formatError } from '../../pipeline/errors/pipeline-error.js'
+import { toolFailed } from '../../pipeline/errors/tools.js'
+import { exportTargets, exportedTargets, requireWritable } from '../../pipeline/stages/export.js'
+import type { ExportRequest } from '../../pipeline/stages/export.js'
+import { createRun } from '../../pipeline/tools/exec.js'
+import type { ExportInput, Target } from '../../pipeline/targets/types.js'
+import { failureOf } from '../fixtures/failure.js'
+import { fakeRun } from '../fixtures/fake-run.js'
+import { fakeContext } from '../fixtures/stage-context.js'
+import { spec, version } from '../fixtures/target-contract.js'
+
+const deps = { run: fakeRun().run, render: async () => '' }
+const run = createRun({ signal: new AbortController().signal, parentEnv: process.env })
+
+/** A target that writes one file of this content, or does something else. */
+function target(name: string, write: (input: ExportInput) => void = ({ directory }) => writeFileSync(join(directory, 'disk'), name)): Target {
+  return {
+    name,
+    summary: 'a target for tests',
+    from: 'disk',
+    tools: [],
+    guest: { packages: { debian: [], el: [] }, drivers: [], modules: [], kernelArguments: [] },
+    plan: () => [],
+    export: async input => {
+      write(input)
+      return []
+    },
+    verify: async () => [],
+  }
+}
+
+function requestFor(release: string, targets: readonly Target[], golden = 'golden-1', key = 'key-1'): ExportRequest {
+  return {
+    spec,
+    version,
+    release,
+    goldenDisk: { path: '/golden/disk.raw', format: 'raw' },
+    targets: targets.map(target => ({ target, key })),
+    manifest: {
+      formatVersion: 1,
+      appliance: spec.name,
+      title: spec.title,
+      version,
+      architecture: spec.architecture,
+      date: '2025-11-15T10:00:00.000Z',
+      goldenKey: golden,
+      specHash: 'hash',
+      tools: { packer: '1', qemu: '2', 'qemu-img': '3', mmdebstrap: '4', tar2sqfs: '5', e2fsprogs: '6' },
+      packageSources: [],
+      packages: [],
+    },
+  }
+}
+
+const exportTo = (request: ExportRequest, context = fakeContext(deps.run, '/nowhere')) => exportTargets(request, deps, context)
+
+t.test('writes each target with its digests, and sums that sha256sum checks', async t => {
+  const release = join(t.testdir({}), 'artifacts', 'ciab-1')
+  const context = fakeContext(deps.run, '/nowhere')
+  const manifest = await exportTo(requestFor(release, [target('one'), target('two')]), context)
+  t.same(context.said, ['one', 'two'])
+  t.same(manifest.targets['one'], {
+    key: 'key-1',
+    files: [{ path: 'one/disk', sizeBytes: 3, sha256: '7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed' }],
+  })
+  t.same(readdirSync(release).sort(), ['SHA256SUMS', 'manifest.json', 'one', 'two'])
+  t.same(JSON.parse(readFileSync(join(release, 'manifest.json'), 'utf8')), manifest)
+  await run(['sha256sum', '--check', '--strict', 'SHA256SUMS'], { cwd: release })
+})
+
+t.test('keeps other targets of the same golden disk, and none of another', async t => {
+  const release = join(t.testdir({}), 'release')
+  await exportTo(requestFor(release, [target('one')]))
+  const wanted = [{ name: 'one', key: 'key-1' }, { name: 'two', key: 'key-1' }]
+  t.same(await exportedTargets(release, wanted), ['one'])
+  const second = await exportTo(requestFor(release, [target('two')]))
+  t.same(Object.keys(second.targets), ['one', 'two'])
+  t.same(await exportedTargets(release, wanted), ['one', 'two'])
+  t.same(await exportedTargets(release, [{ name: 'one', key: 'other' }]), [], 'of another key')
+  rmSync(join(release, 'one', 'disk'))
+  t.same(await exportedTargets(release, wanted), ['two'], 'of which a file is gone')
+  const third = await exportTo(requestFor(release, [target('two')], 'golden-2'))
+  t.same(Object.keys(third.targets), ['two'])
+  t.same(await exportedTargets(join(release, 'none'), wanted), [], 'of no release')
+})
+
+t.test('an export that fails leaves the old files of its target, and nothing half-written', async t => {
+  const release = join(t.testdir({}), 'release')
+  await exportTo(requestFor(release, [target('one')]))
+  const error = new Error('broken')
+  const broken = target('one', ({ directory }) => {
+    writeFileSync(join(directory, 'disk'), 'half')
+    throw error
+  })
+  await t.rejects(exportTo(requestFor(release, [broken], 'golden-1', 'key-2')), error)
+  t.same(readdirSync(release).sort(), ['SHA256SUMS', 'manifest.json', 'one'])
+  t.equal(readFileSync(join(release, 'one', 'disk'), 'utf8'), 'one')
+  t.same(await exportedTargets(release, [{ name: 'one', key: 'key-1' }]), ['one'])
+})
+
+t.test('removes what dead runs left, and leaves alone what a living one is writing', async t => {
+  const release = join(t.testdir({}), 'release')
+  const dead = spawnSync('true').pid
+  const names = [`.one.tmp-${dead}`, `.manifest.json.tmp-${dead}`, `.one.tmp-${process.ppid}`, '.keep']
+  for (const name of names) mkdirSync(join(release, name), { recursive: true })
+  writeFileSync(join(release, names[0] ?? '', 'disk'), 'half')
+  await exportTo(requestFor(release, [target('two')]))
+  t.same(readdirSync(release).sort(), ['.keep', `.one.tmp-${process.ppid}`, 'SHA256SUMS', 'manifest.json', 'two'])
+})
+
+t.test('every exported file is on the disk before its folder gets its name', async t => {
+  const release = join(t.testdir({}), 'release')
+  const done: string[] = []
+  const shown = (path: string) => relative(release, path).replace(String(process.pid), 'PID')
+  const recording = {
+    ...fsPromises,
+    open: async (...given: Parameters<typeof fsPromises.open>) => {
+      const file = await fsPromises.open(...given)
+      const sync = file.sync.bind(file)
+      file.sync = async () => {
+        done.push(`sync ${shown(String(given[0]))}`)
+        await sync()
+      }
+      return file
+    },
+    rename: async (from: string, to: string) => {
+      done.push(`rename ${shown(to)}`)
+      await fsPromises.rename(from, to)
+    },
+  }
+  const disk = { 'node:fs/promises': recording }
+  const atomicFile = await t.mockImport<object>('../../pipeline/tools/atomic-file.js', disk)
+  const { exportTargets } = await t.mockImport<typeof import('../../pipeline/stages/export.js')>(
+    '../../pipeline/stages/export.js',
+    { ...disk, '../../pipeline/tools/atomic-file.js': atomicFile }
+  )
+  const deep = target('one', ({ directory }) => {
+    mkdirSync(join(directory, 'deep'))
+    writeFileSync(join(directory, 'deep', 'disk'), 'x')
+  })
+  await exportTargets(requestFor(release, [deep]), deps, fakeContext(deps.run, '/nowhere'))
+  const until = done.indexOf('rename one')
+  t.same(done.slice(0, until).sort(), ['sync .one.tmp-PID', 'sync .one.tmp-PID/deep', 'sync .one.tmp-PID/deep/disk'])
+  t.same(done.slice(until, until + 2), ['rename one', 'sync '], "and the release's folder after it")
+})
+
+const mayMount = process.getuid?.() === 0 && spawnSync('unshare', ['--mount', 'true']).status === 0
+const skip = mayMount ? false : 'mounting a small disk needs root'
+const hint =
+  '(pipeline plan shows what a build needs; free some space (pipeline clean --store removes old results), then run the same command again: finished stages are kept)'
+
+t.test('a full disk is told as such, and nothing is left on it', { skip }, async t => {
+  const directory = t.testdir({})
+  await run(['mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', directory])
+  try {
+    const release = join(directory, 'release')
+    const large = target('large', ({ directory }) => writeFileSync(join(directory, 'disk'), Buffer.alloc(4 * 1024 * 1024)))
+    const error = await failureOf(exportTo(requestFor(release, [large])))
+    t.equal(
+      formatError(error),
+      `error: No space left for the export of large on the disk of ${release} (0 MiB free). ${hint}`
+    )
+    t.same([error.code, error.exitCode], ['disk-full', 4])
+    t.same(readdirSync(release), [])
+
+    const lastLines = ['qemu-img: error while writing: No space left on device']
+    const told = toolFailed({ file: 'qemu-img', command: 'qemu-img convert', lastLines }, 1)
+    const byTool = target('tool', ({ directory }) => {
+      writeFileSync(join(directory, 'disk'), Buffer.alloc(700 * 1024))
+      throw told
+    })
+    const second = await failureOf(exportTo(requestFor(release, [byTool])))
+    t.equal(second.message, `No space left for the export of tool on the disk of ${release} (0 MiB free).`)
+    t.ok(second.details.some(line => line.includes(lastLines[0] ?? '')), "with the tool's words")
+    t.same(readdirSync(release), [])
+  } finally {
+    await run(['umount', directory])
+  }
+})
+
+const other = '(give a folder you may write to with --artifacts DIR)'
+
+t.test('a folder that cannot be made is told with the reason', async t => {
+  const directory = t.testdir({ file: '' })
+  const message = async (release: string) => formatError(await failureOf(requireWritable(release)))
+  t.equal(await message(join(directory, 'file')), `error: Cannot write to ${directory}/file: it is a file. ${other}`)
+  t.equal(
+    await message(join(directory, 'file', 'release')),
+    `error: Cannot write to ${directory}/file/release: part of the path is a file. ${other}`
+  )
+  await requireWritable(join(directory, 'made', 'release'))
+  t.ok(existsSync(join(directory, 'made', 'release')))
+})
+
+t.test('a disk that is read-only is told', { skip }, async t => {
+  const directory = t.testdir({})
+  await run(['mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', directory])
+  try {
+    const release = join(directory, 'release')
+    mkdirSync(release)
+    await run(['mount', '-o', 'remount,ro', directory])
+    const there = await failureOf(exportTo(requestFor(release, [target('one')])))
+    t.equal(formatError(there), `error: Cannot write to ${release}: the file system is read-only. ${other}`)
+    t.equal(there.exitCode, 3)
+    const absent = await failureOf(requireWritable(join(directory, 'other')))
+    t.equal(formatError(absent), `error: Cannot write to ${directory}: the file system is read-only. ${other}`)
+  } finally {
+    await run(['umount', directory])
+  }
+})
