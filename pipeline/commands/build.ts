@@ -17,6 +17,7 @@ import type { DiskResult } from '../stages/install.js'
 import type { MediaResult } from '../stages/media.js'
 import type { ProvisionResult } from '../stages/provision.js'
 import type { Target } from '../targets/types.js'
+import { childPath } from '../tools/child-env.js'
 import { allNeeds, checkTools } from '../tools/need.js'
 import type { ToolNeed } from '../tools/need.js'
 import { printJson, printLine } from './io.js'
@@ -56,7 +57,7 @@ export async function runBuild(appliance: string, options: BuildOptions, io: Com
 async function runSession(session: Session, state: string, io: CommandIo): Promise<void> {
   const { build, plan, release } = session
   if (plan.stages.some(({ name, cached }) => !cached && name !== 'render')) {
-    await checkTools(needsOf(build.targets), io.env['PATH'] ?? '')
+    await checkTools(needsOf(build.targets), childPath(io.env))
     requireSpace(session, state)
     await requireWritable(release)
   }

@@ -3,6 +3,7 @@ import { fieldUnknown } from '../errors/commands.js'
 import { PipelineError } from '../errors/pipeline-error.js'
 import { gib } from '../plan/format.js'
 import { hostKernel, openHost } from '../run/host.js'
+import { childPath } from '../tools/child-env.js'
 import { freeBytes } from '../tools/free-space.js'
 import { allNeeds, findTool } from '../tools/need.js'
 import { probeAcceleration } from '../tools/probe.js'
@@ -34,7 +35,7 @@ export async function runDoctor(options: DoctorOptions, io: CommandIo): Promise<
 async function diagnose(options: DoctorOptions, io: CommandIo): Promise<Diagnosis> {
   const places = placesOf(options)
   const programs = await Promise.all(
-    allNeeds().map(async ({ file, hint }) => ({ file, hint, found: (await findTool(file, io.env['PATH'] ?? '')) !== undefined }))
+    allNeeds().map(async ({ file, hint }) => ({ file, hint, found: (await findTool(file, childPath(io.env))) !== undefined }))
   )
   const host = openHost(io)
   try {

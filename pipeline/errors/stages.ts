@@ -74,7 +74,7 @@ export function diskFull({ what, place, freeBytes, details = [] }: DiskFull): Pi
   return new PipelineError({
     code: 'disk-full',
     message: `No space left for ${what} on the disk of ${place} (${Math.floor(freeBytes / bytesPerMib)} MiB free).`,
-    hint: 'pipeline plan shows what a build needs; free some space (pipeline clean --store removes old results), then run the same command again: finished stages are kept',
+    hint: 'pipeline plan shows what a build needs; free some space (pipeline clean removes old results), then run the same command again: finished stages are kept',
     exitCode: exitCodes.stage,
     details,
   })

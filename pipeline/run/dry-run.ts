@@ -10,7 +10,7 @@ import { bootstrapCommand, mediaResult, packCommand } from '../stages/media.js'
 import { buildKeyCommand, renderProvision, scriptNames } from '../stages/provision.js'
 import type { Acceleration } from '../tools/acceleration.js'
 import { formatCommand } from '../tools/command.js'
-import type { Run } from '../tools/command.js'
+import type { Command, Run, RunOptions } from '../tools/command.js'
 import { createMasker } from '../tools/mask.js'
 import { packerBuild, packerEnvironment, packerValidate } from '../tools/packer.js'
 import type { PreparedBuild } from './prepare.js'
@@ -112,10 +112,10 @@ function vmOf(stage: string, directory: string) {
 }
 
 function packerLines(directory: string, template: string): string[] {
-  const env = assignments(packerEnvironment(directory))
+  const options = { env: packerEnvironment(directory), cwd: directory }
   return [
-    `${env} ${formatCommand(packerValidate(template))}`,
-    `${env} ${formatCommand(packerBuild(template))}`,
+    shellLine(packerValidate(template), options),
+    shellLine(packerBuild(template), options),
     formatCommand(['mv', join(directory, packerOutput, diskName), join(directory, diskName)]),
   ]
 }
@@ -140,14 +140,18 @@ async function exportLines({ build, directory, templates, signal }: DryRunReques
 /** A Run that answers every command with nothing, and keeps it as a line for a shell. */
 function record(): { readonly run: Run; readonly lines: string[] } {
   const lines: string[] = []
-  const run: Run = async (command, { env = {}, cwd, input } = {}) => {
-    const line = [assignments(env), formatCommand(command)].filter(part => part !== '').join(' ')
-    const inFolder = cwd === undefined ? line : `cd ${quote(cwd)} && ${line}`
-    const fed = input === undefined ? inFolder : `${inFolder} <<'INPUT'\n${input.replace(/\n?$/, '\n')}INPUT`
-    lines.push(cwd === undefined ? fed : `(${fed}\n)`)
+  const run: Run = async (command, options = {}) => {
+    lines.push(shellLine(command, options))
     return { stdout: '', stderr: '', exitCode: 0 }
   }
   return { run, lines }
+}
+
+/** What a `Run` would do, for a shell: with its environment, in its folder, fed with its input. */
+function shellLine(command: Command, { env = {}, cwd, input }: RunOptions): string {
+  const line = [assignments(env), formatCommand(command)].filter(part => part !== '').join(' ')
+  const fed = input === undefined ? line : `${line} <<'INPUT'\n${input.replace(/\n?$/, '\n')}INPUT\n`
+  return cwd === undefined ? fed.trimEnd() : `(cd ${quote(cwd)} && ${fed})`
 }
 
 function assignments(env: Readonly<Record<string, string>>): string {

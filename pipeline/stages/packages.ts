@@ -59,7 +59,7 @@ export async function resolvePackages(request: PackageRequest, run: Run, signal:
   const proxies = await askAptProxies(run)
   const wishes = digest({ mirror: mirror.map(formatSource), include: request.include })
   const secrets = passwordsOf([...mirror.map(source => source.url), ...proxies.urls])
-  const file = join(directory, `${request.spec.name}.json`)
+  const file = join(directory, `${request.spec.name}-${wishes.slice(0, 16)}.json`)
   const known = await readKnown(file, wishes)
   if (request.offline && !known) throw offlineWithoutPackages(request.spec.name)
   const current = request.offline && known ? known : await refresh({ mirror, secrets, wishes, known, file, request }, run, signal)

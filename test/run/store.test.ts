@@ -126,7 +126,7 @@ t.test('says when the disk is full', async t => {
   t.match(error.message, /^No space left for media on the disk of the stage store \S+ \(\d+ MiB free\)\.$/)
   t.equal(
     error.hint,
-    'pipeline plan shows what a build needs; free some space (pipeline clean --store removes old results), then run the same command again: finished stages are kept'
+    'pipeline plan shows what a build needs; free some space (pipeline clean removes old results), then run the same command again: finished stages are kept'
   )
   t.equal(error.code, 'disk-full')
   t.equal(error.exitCode, 4)

@@ -153,7 +153,7 @@ t.test('every exported file is on the disk before its folder gets its name', asy
 const mayMount = process.getuid?.() === 0 && spawnSync('unshare', ['--mount', 'true']).status === 0
 const skip = mayMount ? false : 'mounting a small disk needs root'
 const hint =
-  '(pipeline plan shows what a build needs; free some space (pipeline clean --store removes old results), then run the same command again: finished stages are kept)'
+  '(pipeline plan shows what a build needs; free some space (pipeline clean removes old results), then run the same command again: finished stages are kept)'
 
 t.test('a full disk is told as such, and nothing is left on it', { skip }, async t => {
   const directory = t.testdir({})

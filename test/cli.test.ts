@@ -1,0 +1,201 @@
+/** The command line as a whole: what a user types, and every word and exit code that comes back. */
+import t from 'tap'
+import { execFileSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { requireSpace } from '../pipeline/commands/session.js'
+import type { Session } from '../pipeline/commands/session.js'
+import { exitCodeMeanings, exitCodes } from '../pipeline/errors/exit-codes.js'
+import { PipelineError, formatError } from '../pipeline/errors/pipeline-error.js'
+import { offlineOptions, repository, runMain, stubPrograms } from './fixtures/main-run.js'
+import type { MainResult } from './fixtures/main-run.js'
+
+const failed = (code: number, stderr: string): MainResult => ({ code, stdout: '', stderr: `${stderr}\n` })
+
+t.test('--help lists every command and every exit code, on stdout', async t => {
+  const { code, stdout, stderr } = await runMain(['--help'])
+  t.same([code, stderr], [0, ''])
+  for (const [name, number] of Object.entries(exitCodes)) {
+    t.match(stdout, `${String(number).padStart(5)}  ${exitCodeMeanings[name as keyof typeof exitCodes]}\n`)
+  }
+  for (const name of ['build', 'plan', 'render', 'check', 'verify', 'targets', 'doctor', 'clean']) t.match(stdout, new RegExp(`^  ${name} `, 'm'))
+})
+
+t.test('what is mistyped on the command line is named, with what was meant', async t => {
+  const table: readonly (readonly [readonly string[], string])[] = [
+    [['biuld'], "error: unknown command 'biuld'\n(Did you mean build?)"],
+    [['build', '--targt', 'kvm'], "error: unknown option '--targt'\n(Did you mean --target?)"],
+    [['build', 'ciap'], 'error: There is no appliance "ciap". (Did you mean "ciab"?)'],
+    [['plan', 'ciap'], 'error: There is no appliance "ciap". (Did you mean "ciab"?)'],
+    [['build', '--target', 'kvn'], 'error: There is no target "kvn". (Did you mean "kvm"?)'],
+    [
+      ['build', '--until', 'instal'],
+      'error: Unknown stage "instal" for --until. (known stages: render, media, install, provision, audit, export, verify)',
+    ],
+    [
+      ['plan', '--accel', 'xen'],
+      "error: option '--accel <kind>' argument 'xen' is invalid. Allowed choices are auto, kvm, tcg.",
+    ],
+    [['verify'], "error: missing required argument 'release'"],
+    [['doctor', '--field', 'colour'], 'error: Unknown field "colour". (known fields: acceleration)'],
+    [
+      ['build', '--version', '../x'],
+      "error: option '--version <text>' argument '../x' is invalid. Use letters, digits and . + ~ _ - and start with a letter or digit.",
+    ],
+  ]
+  const places = ['--store', join(t.testdir({}), 'state'), '--artifacts', join(t.testdirName, 'artifacts')]
+  for (const [argv, message] of table) {
+    const own = argv[0] === 'build' || argv[0] === 'plan' ? places : []
+    t.same(await runMain([...argv, ...own]), failed(2, message), argv.join(' '))
+  }
+  t.notOk(existsSync(join(t.testdirName, 'artifacts')), 'no release was begun')
+})
+
+/** A copy of the appliance with one file changed, checked. */
+async function checkChanged(root: string, file: string, change: (text: string) => string): Promise<MainResult> {
+  cpSync(join(repository, 'kickstarts'), join(root, 'kickstarts'), { recursive: true })
+  const path = join(root, 'kickstarts/ciab', file)
+  const text = readFileSync(path, 'utf8')
+  const changed = change(text)
+  if (changed === text) throw new Error(`nothing was changed in ${file}`)
+  writeFileSync(path, changed)
+  return await runMain(['check', '--root', root])
+}
+
+t.test('an appliance as it is has no problems, and that is a result', async t => {
+  t.same(await runMain(['check']), { code: 0, stdout: 'ciab: no problems\n', stderr: '' })
+})
+
+t.test('three mistakes in a description are told at once, and no build begins', async t => {
+  const root = t.testdir({})
+  const found = await checkChanged(root, 'appliance.yaml', text =>
+    text.replace('cpus: 2', 'cpus: many').replace('diskGib: 10', 'diskGb: 10').replace('nestedVirt: required', 'nestedVirt: maybe')
+  )
+  t.equal(found.code, 2)
+  t.equal(found.stdout, '')
+  t.equal(found.stderr, [
+    'error: 3 problems:',
+    '  kickstarts/ciab/appliance.yaml:THREE',
+    '',
+  ].join('\n'))
+  const built = await runMain(['build', '--root', root])
+  t.same(built, found, 'build says the same')
+  t.notOk(existsSync(join(root, 'artifacts')))
+})
+
+t.test('mistakes in a kickstart are told with file and line', async t => {
+  const root = t.testdir({})
+  const file = join(root, 'kickstarts/ciab/ciab.ks.hbs')
+  const table: readonly (readonly [string, string, string, string])[] = [
+    ['a section that is not closed', '%end\n\n%post', '\n%post', `${file}:23: %packages has no %end. (Close the section with a line %end.)`],
+    ['an unknown command', 'zerombr', 'zerombrr', `${file}:16: there is no command "zerombrr". (Did you mean "zerombr"?)`],
+    ['an unknown option', 'poweroff', 'poweroff --fast', `${file}:21: poweroff has no option "--fast". (Options: none.)`],
+    [
+      'two root partitions', 'part / --fs', 'part / --fstype=ext4 --size=100\npart / --fs',
+      `${file}:20: this is a second root partition; the first is at ${file}:19. (Keep one part /.)`,
+    ],
+    ['a value that is not there', '{{spec.hostname}}', '{{spec.hostnam}}', `${file}:5: unknown value "spec.hostnam" (Did you mean "hostname"?)`],
+  ]
+  for (const [name, from, to, message] of table) {
+    const found = await checkChanged(root, 'ciab.ks.hbs', text => text.replace(from, to))
+    t.same(found, failed(2, `error: ${message}`), name)
+  }
+})
+
+/** PATH with every program of this host but those named. */
+function pathWithout(directory: string, names: readonly string[]): string {
+  mkdirSync(directory)
+  for (const name of readdirSync('/usr/bin')) if (!names.includes(name)) symlinkSync(`/usr/bin/${name}`, join(directory, name))
+  return directory
+}
+
+t.test('a missing program is named with its reason and its package, before anything is made', async t => {
+  const directory = t.testdir({})
+  const state = join(directory, 'state')
+  const { path } = stubPrograms(join(directory, 'bin'), ['packer'])
+  const rest = pathWithout(join(directory, 'rest'), ['packer'])
+  const artifacts = join(directory, 'artifacts')
+  const found = await runMain(['build', ...(await offlineOptions(state)), '--artifacts', artifacts], `${path}:${rest}`)
+  t.same(found, failed(3, 'error: Could not find "packer", needed to build an appliance. (apt-get install packer)'))
+  t.notOk(existsSync(artifacts))
+  t.notOk(existsSync(join(state, 'store')))
+})
+
+t.test('programs of late stages are missed before the first stage, all at once', async t => {
+  const directory = t.testdir({})
+  const gone = ['virt-xml-validate', 'mdir']
+  const { path } = stubPrograms(join(directory, 'bin'), gone)
+  const rest = pathWithout(join(directory, 'rest'), gone)
+  const options = [...(await offlineOptions(join(directory, 'state'))), '--artifacts', join(directory, 'artifacts')]
+  t.same(await runMain(['build', ...options], `${path}:${rest}`), failed(3, [
+    'error: 2 problems:',
+    '  Could not find "mdir", needed to read the EFI system partition. (apt-get install mtools)',
+    '  Could not find "virt-xml-validate", needed to check libvirt domain XML. (apt-get install libvirt-clients)',
+  ].join('\n')))
+})
+
+t.test('an artifacts folder that is a file is refused before the first stage', async t => {
+  const directory = t.testdir({ file: 'mine' })
+  const { path, calls } = stubPrograms(join(directory, 'bin'))
+  const options = [...(await offlineOptions(join(directory, 'state'))), '--artifacts', join(directory, 'file')]
+  const found = await runMain(['build', ...options], `${path}:/usr/bin:/bin`)
+  t.same(found, failed(3, `error: Cannot write to ${directory}/file: part of the path is a file. (give a folder you may write to with --artifacts DIR)`))
+  t.equal(readFileSync(join(directory, 'file'), 'utf8'), 'mine')
+  t.notOk(calls().some(call => /mmdebstrap .*trixie/.test(call)), 'no bootstrap began')
+})
+
+t.test('a stage that fails leaves no release folder behind', async t => {
+  const directory = t.testdir({})
+  const { path } = stubPrograms(join(directory, 'bin'))
+  const artifacts = join(directory, 'artifacts')
+  const options = [...(await offlineOptions(join(directory, 'state'))), '--artifacts', artifacts, '--accel', 'tcg']
+  const found = await runMain(['build', ...options], `${path}:/usr/bin:/bin`)
+  t.equal(found.code, 4)
+  t.equal(found.stdout, '')
+  t.match(found.stderr, /^media: started\nmedia: bootstrapping 1 packages\nerror: /)
+  t.same(readdirSync(artifacts), [])
+  t.same(readdirSync(join(directory, 'state/store')), [], 'nor a half-made result')
+})
+
+t.test('a disk that is too small is told with both numbers', async t => {
+  const session = { plan: { needBytes: 7.25 * 1024 ** 3, freeBytes: 1024 ** 3 } } as Session
+  try {
+    requireSpace(session, '/state')
+    t.fail('enough')
+  } catch (error) {
+    t.ok(error instanceof PipelineError)
+    t.equal((error as PipelineError).exitCode, 3)
+    t.equal(
+      formatError(error as PipelineError),
+      'error: This build needs 7.3 GiB of disk, and /state has 1.0 GiB free. (free some space (pipeline clean), or put the store elsewhere with --store DIR)'
+    )
+  }
+  t.doesNotThrow(() => requireSpace({ plan: { needBytes: 1, freeBytes: 1 } } as Session, '/state'))
+})
+
+t.test('a dry run prints a script, runs no stage, and the plan has the same commands', async t => {
+  const directory = t.testdir({})
+  const { path, calls } = stubPrograms(join(directory, 'bin'))
+  const state = join(directory, 'state')
+  const options = [...(await offlineOptions(state)), '--artifacts', join(directory, 'artifacts'), '--accel', 'tcg']
+  const { code, stdout, stderr } = await runMain(['build', '--dry-run', ...options], path)
+  t.same([code, stderr], [0, ''])
+  execFileSync('bash', ['-n'], { input: stdout })
+  t.throws(() => execFileSync('bash', ['-n'], { input: `${stdout}\nfi`, stdio: 'pipe' }), 'bash looks at all of it')
+  for (const program of ['mmdebstrap', 'mke2fs', 'ssh-keygen', 'tar', 'packer validate', 'packer build', 'qemu-img convert']) {
+    t.match(stdout, new RegExp(`(^|[ (])${program} `, 'm'), program)
+  }
+  t.notOk(calls().some(call => /packer (build|validate)|qemu-img convert|ssh-keygen|mmdebstrap --variant=minbase/.test(call)), 'none was run')
+  const written = join(state, 'dry-run/ciab')
+  for (const file of ['media/start-install', 'install/install.json', 'install/kickstart/install.sh', 'provision/provision.json.in', 'provision/payload/provision/90-seal.sh', 'export/kvm/start.sh']) {
+    t.ok(existsSync(join(written, file)), file)
+    t.match(stdout, join(written, file.split('/')[0] ?? ''))
+  }
+  t.doesNotThrow(() => JSON.parse(readFileSync(join(written, 'install/install.json'), 'utf8')))
+  t.notOk(existsSync(join(directory, 'artifacts')))
+  const plan = await runMain(['plan', '--json', ...options], path)
+  const { stages } = JSON.parse(plan.stdout) as { stages: { name: string; commands: string[] }[] }
+  for (const { name, commands } of stages.filter(stage => stage.name !== 'render')) {
+    t.match(stdout, `# ${name}\n${commands.join('\n')}`, name)
+  }
+})
