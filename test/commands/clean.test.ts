@@ -1,0 +1,69 @@
+/** clean: what goes, what stays, and that a build in progress is left alone. */
+import t from 'tap'
+import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { acquireLock } from '../../pipeline/run/lock.js'
+import { openStore } from '../../pipeline/run/store.js'
+import { runMain } from '../fixtures/main-run.js'
+
+async function places(directory: string) {
+  const state = join(directory, 'state')
+  const store = openStore(join(state, 'store'), () => {})
+  const { signal } = new AbortController()
+  for (const which of ['old', 'new']) {
+    await store.build({ stage: 'media', inputs: { which }, signal }, async folder => {
+      writeFileSync(join(folder, 'data'), which)
+      return {}
+    })
+    await new Promise(resolve => setTimeout(resolve, 5))
+  }
+  const artifacts = join(directory, 'artifacts')
+  for (const [index, name] of ['ciab-1', 'ciab-2', 'other-1'].entries()) {
+    mkdirSync(join(artifacts, name), { recursive: true })
+    const file = join(artifacts, name, 'manifest.json')
+    writeFileSync(file, JSON.stringify({ formatVersion: 1, appliance: name.split('-')[0] }))
+    utimesSync(file, 1000 + index, 1000 + index)
+  }
+  mkdirSync(join(artifacts, 'mine'))
+  return { state, artifacts, names: () => readdirSync(join(state, 'store')), options: ['--store', state, '--artifacts', artifacts] }
+}
+
+t.test('removes all but the newest result of each stage, and says what', async t => {
+  const { names, artifacts, options } = await places(t.testdir({}))
+  const before = names()
+  const { code, stdout, stderr } = await runMain(['clean', ...options])
+  t.same([code, stderr], [0, ''])
+  const [gone = ''] = before.filter(name => !names().includes(name))
+  t.equal(names().length, 1)
+  t.equal(stdout, `removed ${gone}\nfreed 0.0 GiB\n`)
+  t.same(readdirSync(artifacts), ['ciab-1', 'ciab-2', 'mine', 'other-1'], 'releases stay')
+})
+
+t.test('--all --releases removes everything it has made, and nothing else', async t => {
+  const { names, artifacts, options } = await places(t.testdir({}))
+  const before = names()
+  const { code, stdout } = await runMain(['clean', '--all', '--releases', '--json', ...options])
+  t.equal(code, 0)
+  const result = JSON.parse(stdout) as { removed: string[]; freedBytes: number }
+  t.same(result.removed, [...before, 'ciab-1', 'ciab-2', 'other-1'])
+  t.ok(result.freedBytes > 0)
+  t.same(names(), [])
+  t.same(readdirSync(artifacts), ['mine'])
+})
+
+t.test('--releases keeps the newest of each appliance', async t => {
+  const { artifacts, options } = await places(t.testdir({}))
+  await runMain(['clean', '--releases', ...options])
+  t.same(readdirSync(artifacts), ['ciab-2', 'mine', 'other-1'])
+})
+
+t.test('refuses while a build runs', async t => {
+  const { state, names, artifacts, options } = await places(t.testdir({}))
+  const unlock = await acquireLock(join(state, 'locks'), { store: join(state, 'store'), purpose: 'build ciab', wait: false })
+  const { code, stdout, stderr } = await runMain(['clean', '--all', '--releases', ...options])
+  unlock()
+  t.same([code, stdout], [3, ''])
+  t.match(stderr, new RegExp(`^error: The stage store ${state}/store is in use by build ciab \\(pid ${process.pid}, since .* UTC\\)\\. \\(wait until it has ended, or use another store with --store DIR\\)\n$`))
+  t.equal(names().length, 2)
+  t.ok(existsSync(join(artifacts, 'ciab-1')))
+})
