@@ -198,7 +198,7 @@ const kvm: Target = {
   name: 'kvm',
   summary: 'QEMU/KVM and libvirt: qcow2, domain XML, start script',
   from: 'disk',
-  tools: [needOf('qemu-img', 'export and verify kvm'), needOf('virt-xml-validate', 'verify kvm')],
+  tools: [needOf('qemu-img', 'export and verify kvm'), needOf('virt-xml-validate', 'verify kvm'), needOf('xmllint', 'verify kvm')],
   guest: {
     packages: { debian: ['qemu-guest-agent'], el: ['qemu-guest-agent'] },
     drivers: ['virtio_blk', 'virtio_pci', 'virtio_scsi'],
