@@ -7,7 +7,7 @@ import { diskName, packerOutput, serialLogPath } from '../stages/builder-vm.js'
 import { packExt4, packTar, writeTree } from '../stages/file-tree.js'
 import { renderInstall } from '../stages/install.js'
 import { bootstrapCommand, mediaResult, packCommand } from '../stages/media.js'
-import { buildKeyCommand, renderProvision, scriptNames } from '../stages/provision.js'
+import { baseName, buildKeyCommand, renderProvision, scriptNames } from '../stages/provision.js'
 import type { Acceleration } from '../tools/acceleration.js'
 import { formatCommand } from '../tools/command.js'
 import type { Command, Run, RunOptions } from '../tools/command.js'
@@ -90,9 +90,10 @@ async function provisionLines({ build, acceleration }: DryRunRequest, places: Pl
   const files = build.rendered.provisionFiles
   const inFolder = (name: string) => join(provision, name)
   const [tree, payload, key, template] = ['payload', 'payload.tar', 'build-key', 'provision.json'].map(inFolder) as [string, string, string, string]
+  const base = inFolder(baseName)
   await writeTree(tree, files)
   const input = {
-    spec: build.spec, base: join(places.install, diskName), payload, privateKey: key, publicKey: keyPlaceholder,
+    spec: build.spec, base, payload, privateKey: key, publicKey: keyPlaceholder,
     scripts: scriptNames(files), directory: provision, acceleration, ...vmOf('provision', provision),
   }
   await writeFile(`${template}.in`, renderProvision(build.templates.provision, input))
@@ -101,6 +102,7 @@ async function provisionLines({ build, acceleration }: DryRunRequest, places: Pl
     formatCommand(['rm', '-f', key, `${key}.pub`]),
     formatCommand(buildKeyCommand(key)),
     formatCommand(packTar(tree, payload, build.packages.sourceDateEpoch)),
+    formatCommand(['ln', '-sf', join(places.install, diskName), base]),
     `sed "s|${placeholder}|$(base64 -w 0 ${quote(`${key}.pub`)})|" ${quote(`${template}.in`)} >${quote(template)}`,
     ...packerLines(provision, template),
   ]

@@ -1,5 +1,5 @@
 /** provision: boots the base disk, runs the provision scripts over SSH, lays down first boot, seals, trims, powers off. */
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readFile, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { packerPairs, vmArguments } from '../tools/vm-arguments.js'
 import { renderTemplate } from '../render/engine.js'
@@ -14,6 +14,12 @@ import { runPackerVm } from './packer-vm.js'
 import type { VmContext } from './types.js'
 
 const memoryMib = 2048
+
+/**
+ * Packer copies a disk byte by byte, holes too, when its file ends in the format's name; otherwise by `qemu-img
+ * convert`, which leaves the holes out. So the base disk goes by another name.
+ */
+export const baseName = 'base.img'
 
 /**
  * The last thing that happens to the disk: unused blocks are given back, then systemd ends everything and
@@ -44,9 +50,11 @@ export async function provision(
 ): Promise<ProvisionResult> {
   const key = await makeBuildKey(directory, context)
   const payload = await packPayload(input, directory, context)
+  const base = join(directory, baseName)
+  await symlink(input.base.disk, base)
   const template = renderProvision(templateText, {
     spec: input.spec,
-    base: input.base.disk,
+    base,
     payload,
     privateKey: key.path,
     publicKey: key.publicKey,
@@ -61,7 +69,7 @@ export async function provision(
     { stage: 'provision', template, directory, seconds, announcesEnd: false },
     context
   )
-  await Promise.all([key.path, `${key.path}.pub`, payload].map(path => rm(path)))
+  await Promise.all([key.path, `${key.path}.pub`, payload, base].map(path => rm(path)))
   return { disk, secrets: key.secrets }
 }
 

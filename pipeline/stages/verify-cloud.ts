@@ -7,7 +7,7 @@ const name = 'verification'
 const pollMs = 1000
 const addressMs = 30_000
 /** A VM with 256 MiB needs 2 to 5 s with KVM, and measured 45 s when the outer machine is emulated. */
-const userspaceMs = 30_000
+const userspaceMs = 60_000
 
 interface InstanceState {
   readonly status: string

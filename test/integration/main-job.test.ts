@@ -1,27 +1,18 @@
-// The main job for real, on one built image: every later test uses what the first one built.
+/** The main job for real, from an empty stage store; what it builds is the image that all integration tests share. */
 import t from 'tap'
-import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync, cpSync } from 'node:fs'
-import { request } from 'node:https'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { execFileSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { repository, runCli, startCli } from '../../fixtures/cli-run.js'
-import { startMirrorRelay } from '../../fixtures/mirror-relay.js'
-import { listeners, processesWith, vmsWith, within } from '../../fixtures/processes.js'
+import { artifactOf, sharedPlaces } from '../fixtures/built-image.js'
+import { repository, runCli, startCli } from '../fixtures/cli-run.js'
+import { getAnyCertificate, startForeignVm } from '../fixtures/foreign-vm.js'
+import { startMirrorRelay } from '../fixtures/mirror-relay.js'
+import { listeners, processesWith, vmsWith, within } from '../fixtures/processes.js'
 
-mkdirSync(join(repository, '.pipeline'), { recursive: true })
-const work = mkdtempSync(join(repository, '.pipeline/test-'))
-const store = join(work, 'state')
-const artifacts = join(work, 'artifacts')
-const places = ['--store', store, '--artifacts', artifacts]
+const { work, store, options: places } = sharedPlaces(t)
 const relay = await startMirrorRelay()
+t.teardown(() => relay.close())
 const build = ['build', ...places, '--mirror', relay.url]
-
-t.teardown(() => {
-  relay.close()
-  rmSync(work, { recursive: true, force: true })
-})
 
 interface Report {
   readonly passed: boolean
@@ -57,49 +48,16 @@ t.test('builds, boots and verifies a cloud in a box from an empty store, listeni
   for (const name of required) t.ok(passed.includes(name), `verification passed: ${name}`)
   const sums = execFileSync('sha256sum', ['--check', '--strict', '--quiet', 'SHA256SUMS'], { cwd: built.release, encoding: 'utf8' })
   t.equal(sums, '')
-  const [disk] = readdirSync(join(built.release, 'kvm')).filter(name => name.endsWith('.qcow2'))
-  t.ok(statBytes(join(built.release, 'kvm', disk ?? '')) < 450 * 1024 * 1024, 'the compressed image is below 450 MiB')
+  t.ok(statSync(artifactOf(built.release, 'kvm', '.qcow2')).size < 450 * 1024 * 1024, 'the compressed image is below 450 MiB')
 })
-
-function statBytes(path: string): number {
-  return Number(execFileSync('stat', ['-c', '%s', path], { encoding: 'utf8' }))
-}
 
 t.test('boots that file by a command line that is not ours, and its API answers', async t => {
-  const [name] = readdirSync(join(built.release, 'kvm')).filter(file => file.endsWith('.qcow2'))
-  const port = await freePort()
-  const qemu = spawn('qemu-system-x86_64', [
-    '-m', '4G', '-smp', '2', '-accel', 'tcg,thread=multi', '-cpu', 'EPYC', '-snapshot', '-display', 'none',
-    '-drive', `file=${join(built.release, 'kvm', name ?? '')},if=virtio`, '-nic', `user,model=virtio,hostfwd=tcp:127.0.0.1:${port}-:8443`,
-    '-serial', 'stdio', '-monitor', 'none',
-  ], { stdio: ['ignore', 'pipe', 'inherit'] })
-  t.teardown(() => qemu.kill('SIGKILL'))
-  let serial = ''
-  qemu.stdout.setEncoding('utf8').on('data', (text: string) => (serial += text))
-  t.ok(await within(600_000, () => /EVC \{"state":"(ready|failed)"/.test(serial)), 'said its last state')
-  t.match(serial, /EVC \{"state":"ready"/)
-  const answer = await get(`https://127.0.0.1:${port}/1.0`)
+  const vm = await startForeignVm(t, { disk: artifactOf(built.release, 'kvm', '.qcow2'), directory: work })
+  t.ok(await vm.lastState(), 'said its last state')
+  t.match(vm.serial(), /EVC \{"state":"ready"/)
+  const answer = await getAnyCertificate(vm.apiPort, '/1.0')
   t.equal((JSON.parse(answer) as { status: string }).status, 'Success')
 })
-
-function get(url: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const call = request(url, { rejectUnauthorized: false }, response => {
-      let body = ''
-      response.setEncoding('utf8').on('data', (text: string) => (body += text)).on('end', () => resolve(body))
-    })
-    call.on('error', reject).end()
-  })
-}
-
-function freePort(): Promise<number> {
-  return new Promise(resolve => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
-}
 
 t.test('runs nothing again when nothing changed, and the mirror says so itself', async t => {
   const before = relay.notModified()

@@ -1,0 +1,39 @@
+/** Boots of the shared image that the quick tier has no time for. */
+import t from 'tap'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { artifactOf, builtImage, sharedPlaces } from '../../fixtures/built-image.js'
+import { repository, runCli } from '../../fixtures/cli-run.js'
+import { getAnyCertificate, startForeignVm } from '../../fixtures/foreign-vm.js'
+
+const places = sharedPlaces(t)
+const { release } = await builtImage(places)
+const disk = artifactOf(release, 'kvm', '.qcow2')
+
+t.test('boots by UEFI with a command line that is not ours, and its API answers', async t => {
+  const vm = await startForeignVm(t, { disk, firmware: 'uefi', directory: places.work })
+  t.ok(await vm.lastState(), 'said its last state')
+  t.match(vm.serial(), /EVC \{"state":"ready"/)
+  const answer = await getAnyCertificate(vm.apiPort, '/1.0')
+  t.equal((JSON.parse(answer) as { status: string }).status, 'Success')
+})
+
+t.test('a first boot that cannot go on names its step and the reason, on the serial port', async t => {
+  const vm = await startForeignVm(t, { disk, network: false, directory: places.work })
+  t.ok(await vm.lastState(), 'said its last state')
+  t.match(vm.serial(), /EVC \{"state":"failed",[^\n]*"step":"network","reason":"there is no network card: add one to this machine and start it again"/)
+})
+
+t.test('a build whose first boot fails at a step is refused with the step and its reason', async t => {
+  const root = join(places.work, 'failing-step')
+  cpSync(join(repository, 'kickstarts'), join(root, 'kickstarts'), { recursive: true })
+  const step = join(root, 'kickstarts/ciab/first-boot/usr/lib/evc/steps/40-cloud')
+  const text = readFileSync(step, 'utf8')
+  const changed = text.replace('\nwait_for_daemon\n', "\nfail 'this cloud was broken by a test'\n")
+  t.not(changed, text)
+  writeFileSync(step, changed)
+  const { code, stdout, stderr } = await runCli(['build', ...places.options, '--root', root])
+  t.equal(code, 5)
+  t.equal(stdout, '')
+  t.match(stderr, /^ {2}kvm bios: ready: .*cloud.*this cloud was broken by a test/m)
+})
