@@ -198,7 +198,7 @@ t.test('a dry run prints a script, runs no stage, and the plan has the same comm
   }
   t.doesNotThrow(() => JSON.parse(readFileSync(join(written, 'install/install.json'), 'utf8')))
   t.notOk(existsSync(join(directory, 'artifacts')))
-  const plan = await runMain(['plan', '--json', ...options], path)
+  const plan = await runMain(['plan', '--json', ...options], `${path}:/usr/bin:/bin`)
   const { stages } = JSON.parse(plan.stdout) as { stages: { name: string; commands: string[] }[] }
   for (const { name, commands } of stages.filter(stage => stage.name !== 'render')) {
     t.match(stdout, `# ${name}\n${commands.join('\n')}`, name)

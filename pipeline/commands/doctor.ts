@@ -37,7 +37,7 @@ async function diagnose(options: DoctorOptions, io: CommandIo): Promise<Diagnosi
   const programs = await Promise.all(
     allNeeds().map(async ({ file, hint }) => ({ file, hint, found: (await findTool(file, childPath(io.env))) !== undefined }))
   )
-  const host = openHost(io)
+  const host = openHost(io, places.state)
   try {
     const kernel = await hostKernel(places.state)
     const { kind, reason } = await probeAcceleration({ run: host.run, requested: 'auto', ...(kernel ? { kernel } : {}) })

@@ -28,10 +28,12 @@ export interface BuildHost {
   readonly runPiped: RunPiped
   readonly signal: AbortSignal
   readonly logDirectory: string
+  /** For what is of no use after its stage; see `removeLeftovers`. */
+  readonly scratch: string
   readonly templates: string
   readonly store: Store
-  /** Probed once, at the first stage that starts a VM, with a kernel that is known to be whole. */
-  readonly acceleration: (kernel: string) => Promise<Acceleration>
+  /** Probed once for a plan and its build; again when at first there was no kernel to try. */
+  readonly acceleration: (kernel: string | undefined) => Promise<Acceleration>
   readonly qemuBinary: string
   readonly guardEnvironment: (label: string) => Readonly<Record<string, string>>
 }
@@ -74,7 +76,7 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
     const { inputs } = stages[stage]
     const found = await host.store.lookup(stage, inputs)
     if (found) return found.directory
-    const made = await host.store.build({ stage, inputs, signal: host.signal }, async directory => {
+    const made = await host.store.build({ stage, appliance: spec.name, inputs, signal: host.signal }, async directory => {
       await fill(directory)
       return {}
     })
@@ -130,7 +132,8 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
       if (await isVerified(release, build.targets.map(({ name }) => name))) return
       const goldenDisk = { path: from.disk, format: 'raw' } as const
       const request = { spec, version: build.version, release, targets: build.targets, goldenDisk }
-      requirePassed(release, await verifyRelease(request, deps, await vmContext(kernel, progress)))
+      const report = await verifyRelease(request, deps, await vmContext(kernel, progress), host.scratch)
+      requirePassed(release, report, host.logDirectory)
     },
   }
 }

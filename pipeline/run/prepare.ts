@@ -84,11 +84,17 @@ export async function prepareBuild(request: PrepareRequest, run: Run, signal: Ab
   const mediaHooks = treeDigest(await readFolder(join(request.templates, 'media')))
   const facts = { spec, rendered, templates, tools, packages, allTargets, mediaHooks }
   const stages = stageInputs(facts)
+  const described = stageKey({ golden: stages.audit.key, spec: describedIn(spec) })
   const version =
     request.version ??
-    buildVersion({ specVersion: spec.version, sourceDateEpoch: packages.sourceDateEpoch, key: stages.audit.key })
-  const exportKeys = await keysOfExports(request.templates, targets, { golden: stages.audit.key, version, tools })
+    buildVersion({ specVersion: spec.version, sourceDateEpoch: packages.sourceDateEpoch, key: described })
+  const exportKeys = await keysOfExports(request.templates, targets, { described, version, tools })
   return { ...facts, targets, stages, exportKeys, version, specHash: stageKey(JSON.parse(JSON.stringify(spec)) as Json) }
+}
+
+/** What descriptors and instructions may name of the spec: memory and title are in them and in no stage before. */
+function describedIn({ timeouts: _, ...spec }: Spec): Json {
+  return JSON.parse(JSON.stringify(spec)) as Json
 }
 
 type KeyFacts = Pick<PreparedBuild, 'spec' | 'rendered' | 'templates' | 'tools' | 'packages' | 'allTargets' | 'mediaHooks'>
@@ -106,7 +112,8 @@ function stageInputs(facts: KeyFacts): PreparedBuild['stages'] {
     qemuBinary: 'qemu',
     acceleration: { kind: 'kvm', reason: '', qemuVersion: tools.qemu, timeoutFactor: 1 },
   } as const
-  const media = withKey(mediaInputs({ spec, packages: facts.packages, hooks: facts.mediaHooks, tools }))
+  const { include } = rendered.compiled.packages
+  const media = withKey(mediaInputs({ spec, packages: facts.packages, include, hooks: facts.mediaHooks, tools }))
   const install = withKey({
     media: media.key,
     packer: renderInstall(templates.install, {
@@ -133,6 +140,7 @@ function stageInputs(facts: KeyFacts): PreparedBuild['stages'] {
   const audit = withKey({
     provision: provision.key,
     drivers: [...new Set(facts.allTargets.flatMap(target => target.guest.drivers))].sort(),
+    modules: [...new Set(facts.allTargets.flatMap(target => target.guest.modules))].sort(),
     forbidden: facts.packages.forbidden.map(needle => needle.name),
   })
   return { media, install, provision, audit }
@@ -145,13 +153,13 @@ function withKey(inputs: Json): StageInputs {
 async function keysOfExports(
   templates: string,
   targets: readonly Target[],
-  facts: { readonly golden: string; readonly version: string; readonly tools: ToolVersions }
+  facts: { readonly described: string; readonly version: string; readonly tools: ToolVersions }
 ): Promise<Record<string, string>> {
   const entries = await Promise.all(
     targets.map(async ({ name }) => {
       const files = treeDigest(await readFolder(join(templates, name)))
       const qemuImg = facts.tools['qemu-img']
-      return [name, stageKey({ golden: facts.golden, version: facts.version, target: name, files, qemuImg })] as const
+      return [name, stageKey({ described: facts.described, version: facts.version, target: name, files, qemuImg })] as const
     })
   )
   return Object.fromEntries(entries)

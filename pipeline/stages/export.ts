@@ -9,8 +9,9 @@ import { freeBytes } from '../tools/free-space.js'
 import { readProcess } from '../tools/process.js'
 import type { Spec } from '../spec/types.js'
 import type { DiskFile, Target, TargetDeps } from '../targets/types.js'
-import { describeFiles, manifestName, readManifest, targetIsWhole, writeManifest, writeSums } from './release-folder.js'
+import { describeFiles, manifestName, readManifest, removeUnlisted, targetIsWhole, writeManifest, writeSums } from './release-folder.js'
 import type { Manifest, ReleaseTarget } from './release-folder.js'
+import { removeReport } from './verify-report.js'
 import type { StageContext } from './types.js'
 
 export interface ExportRequest {
@@ -52,7 +53,8 @@ export async function exportTargets(
   await requireWritable(request.release)
   await removeStale(request.release)
   const old = await readManifest(request.release)
-  const kept = old?.goldenKey === request.manifest.goldenKey ? old.targets : {}
+  const { goldenKey, specHash } = request.manifest
+  const kept = old?.goldenKey === goldenKey && old.specHash === specHash ? old.targets : {}
   const targets: Record<string, ReleaseTarget> = { ...kept }
   for (const { target, key } of request.targets) {
     context.progress(target.name)
@@ -61,6 +63,7 @@ export async function exportTargets(
   const manifest: Manifest = { ...request.manifest, targets }
   try {
     await writeManifest(request.release, manifest)
+    await removeUnlisted(request.release, Object.keys(targets))
     await writeSums(request.release, manifest)
   } catch (error) {
     throw await explain(error, manifestName, request.release)
@@ -89,6 +92,8 @@ async function exportOne(request: ExportRequest, target: Target, deps: TargetDep
     await target.export({ spec, version, goldenDisk, directory: temporary, signal: context.signal }, deps)
     const files = await describeFiles(temporary, target.name, context.signal)
     await syncTree(temporary)
+    // A report speaks of the files it was made of; beside the first new one it would be a lie.
+    await removeReport(request.release)
     await rm(final, { recursive: true, force: true })
     await rename(temporary, final)
     await syncFile(request.release)

@@ -10,6 +10,7 @@ import { startVm } from '../tools/vm.js'
 import type { RunningVm } from '../tools/vm.js'
 import type { Identity } from './verify-copies.js'
 import { createRecorder } from './verify-record.js'
+import { bootLabel, bootLogs } from './verify-report.js'
 import type { ReportedCheck } from './verify-report.js'
 import { guestPorts, visit } from './verify-visit.js'
 import type { VmContext } from './types.js'
@@ -40,9 +41,10 @@ export async function bootAndCheck(request: BootRequest, context: VmContext): Pr
   const { target, plan, directory, spec, thorough } = request
   const secrets: string[] = []
   const recorder = createRecorder({ target, boot: plan.name, signal: context.signal, progress: context.progress, secrets })
-  const serialLog = join(context.logDirectory, `${labelOf(request)}.serial.log`)
+  const logs = bootLogs(context.logDirectory, bootLabel(target, plan.name))
+  const serialLog = logs.serial
   await mkdir(directory, { recursive: true })
-  await rm(serialLog, { force: true })
+  await Promise.all(Object.values(logs).map(log => rm(log, { force: true })))
   try {
     const vm = await recorder.check('start', async () => {
       const value = await start(request, context, serialLog)
@@ -61,10 +63,6 @@ export async function bootAndCheck(request: BootRequest, context: VmContext): Pr
   }
 }
 
-function labelOf({ target, plan }: BootRequest): string {
-  return `verify-${target}-${plan.name}`
-}
-
 interface Started {
   readonly running: RunningVm
   readonly imageBytes: number
@@ -80,7 +78,7 @@ async function start(request: BootRequest, context: VmContext, serialLog: string
   if (request.thorough) {
     await run(['qemu-img', 'resize', '-q', '-f', 'qcow2', overlay, String(virtualBytes + growGib * bytesPerGib)], { reason: 'enlarge the disk' })
   }
-  const label = labelOf(request)
+  const label = bootLabel(request.target, plan.name)
   const running = await startVm({
     run,
     vm: {
@@ -96,7 +94,7 @@ async function start(request: BootRequest, context: VmContext, serialLog: string
     guestPorts: Object.values(guestPorts),
     env: context.guardEnvironment(label),
     serialLog,
-    qemuLog: join(context.logDirectory, `${label}.qemu.log`),
+    qemuLog: bootLogs(context.logDirectory, label).qemu,
   })
   return { running, imageBytes: virtualBytes }
 }

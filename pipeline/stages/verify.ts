@@ -6,6 +6,7 @@ import { bootAndCheck } from './verify-boot.js'
 import { compareCopies } from './verify-copies.js'
 import type { Identity } from './verify-copies.js'
 import { createRecorder } from './verify-record.js'
+import { allBoots } from './verify-report.js'
 import type { ReportedCheck, VerificationReport } from './verify-report.js'
 import type { VmContext } from './types.js'
 
@@ -101,7 +102,7 @@ async function checkBoots(target: Target, input: BootsInput): Promise<{ checks: 
 
 async function checkCopies(targets: readonly Target[], copies: readonly Identity[], context: VmContext) {
   const target = targets.map(({ name }) => name).join(', ')
-  const recorder = createRecorder({ target, boot: 'all boots', signal: context.signal, progress: context.progress, secrets: [] })
+  const recorder = createRecorder({ target, boot: allBoots, signal: context.signal, progress: context.progress, secrets: [] })
   const name = 'copies share nothing'
   if (copies.length < 2) recorder.skip([name], `${copies.length} boots came so far, two are needed`)
   else {
