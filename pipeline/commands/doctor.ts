@@ -21,7 +21,7 @@ interface Diagnosis {
 
 const fields = ['acceleration'] as const
 
-/** Prints the diagnosis; lacking programs are an error (exit 3) after it. */
+/** Prints the diagnosis; lacking programs are part of it. */
 export async function runDoctor(options: DoctorOptions, io: CommandIo): Promise<void> {
   if (options.field !== undefined && !fields.some(field => field === options.field)) {
     throw fieldUnknown(options.field, fields)
