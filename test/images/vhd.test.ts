@@ -1,6 +1,6 @@
 /** vhd: the disk as it is, a footer that QEMU and libvhdi read, the size that was asked for. */
 import t from 'tap'
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { vhdFile, vhdFooter } from '../../pipeline/images/vhd.js'
 import { mib, passOver, realRun, requireEqual, shapes, writePhonyDisk } from '../fixtures/phony-disk.js'
