@@ -41,3 +41,13 @@ export function xmlWrong(file: string, problem: string): PipelineError {
     exitCode: exitCodes.verification,
   })
 }
+
+/** The golden disk does not take one empty file more. */
+export function markerRefused(path: string, file: string): PipelineError {
+  return new PipelineError({
+    code: 'marker-refused',
+    message: `The marker ${file} could not be added to a copy of the golden disk ${path}: its folder is missing or the file is there already.`,
+    hint: `Let a provision script make the folder and leave no such file, or leave out the target vagrant.`,
+    exitCode: exitCodes.stage,
+  })
+}

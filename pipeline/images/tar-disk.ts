@@ -6,8 +6,13 @@ import { createHash } from 'node:crypto'
 import { imageTooLarge } from '../errors/images.js'
 import { fileSink } from './byte-sink.js'
 import type { ByteSink } from './byte-sink.js'
-import { mostMemberBytes, tarBlockBytes, tarEnd, tarHeader, tarPadding } from './ustar.js'
-import type { TarMember } from './ustar.js'
+import { tarBlockBytes, tarHeader, tarMemberLimitBytes, tarPadding, tarTrailer } from './ustar.js'
+
+/** A place that is left for a file. */
+export interface TarMember {
+  readonly name: string
+  readonly bytes: number
+}
 
 export interface TarFile {
   readonly name: string
@@ -39,7 +44,7 @@ export function tarDiskSink(options: TarDiskOptions): ByteSink {
   const hash = createHash(digest)
   let front: readonly TarMember[] = []
   let length = 0
-  const header = (member: TarMember) => tarHeader(member, sourceDateEpoch)
+  const header = ({ name, bytes }: TarMember) => tarHeader(name, bytes, { modifiedEpoch: sourceDateEpoch })
   const add = async ({ name, content }: TarFile) => {
     const bytes = Buffer.from(content)
     await file.write([header({ name, bytes: bytes.length }), bytes, tarPadding(bytes.length)])
@@ -60,7 +65,7 @@ export function tarDiskSink(options: TarDiskOptions): ByteSink {
         length += part.length
       }
       // Known here at the earliest, and worth no gigabyte more.
-      if (length > mostMemberBytes) throw imageTooLarge(diskName, 'a file in an OVA or tar', '8 GiB')
+      if (length > tarMemberLimitBytes) throw imageTooLarge(diskName, 'a file in an OVA or tar', '8 GiB')
       await file.write(parts)
     },
     close: async () => {
@@ -75,7 +80,7 @@ export function tarDiskSink(options: TarDiskOptions): ByteSink {
       }
       await file.patch(header({ name: diskName, bytes: length }), at)
       for (const each of made.behind) await add(each)
-      await file.write([tarEnd])
+      await file.write([tarTrailer])
       await file.close()
     },
     abort: () => file.abort(),

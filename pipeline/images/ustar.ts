@@ -1,35 +1,34 @@
 /** Tar files as OVAs are: ustar (POSIX 1003.1-1988), plain files only, one owner and date for all; to write and to list. */
 import { open } from 'node:fs/promises'
-import { imageTooLarge } from '../errors/images.js'
 
 export const tarBlockBytes = 512
 /** Two blocks of zeros. */
-export const tarEnd = Buffer.alloc(2 * tarBlockBytes)
+export const tarTrailer: Buffer = Buffer.alloc(2 * tarBlockBytes)
 /** The size has 11 octal digits; longer ones are an extension that OVA readers need not know. */
-export const mostMemberBytes = 8 ** 11 - 1
+export const tarMemberLimitBytes = 8 ** 11 - 1
 const nameBytes = 100
 
-export interface TarMember {
-  readonly name: string
-  readonly bytes: number
+export interface TarAttributes {
+  /** @default 0o644 */
+  readonly mode?: number
+  /** Seconds since 1970. @default 0 */
+  readonly modifiedEpoch?: number
 }
 
-/** Errors: `image-too-large`. Throws TypeError on a name that does not fit (a fault of ours). */
-export function tarHeader({ name, bytes }: TarMember, modifiedEpoch: number): Buffer {
-  if (bytes > mostMemberBytes) throw imageTooLarge(name, 'a file in an OVA or tar', '8 GiB')
-  if (Buffer.byteLength(name) > nameBytes) throw new TypeError(`"${name}" is too long for a tar header`)
+/** Throws RangeError on a name of more than 100 bytes or a member of 8 GiB: neither fits (a fault of the caller). */
+export function tarHeader(name: string, bytes: number, { mode = 0o644, modifiedEpoch = 0 }: TarAttributes = {}): Buffer {
+  if (Buffer.byteLength(name) > nameBytes) throw new RangeError(`"${name}" is too long for a tar`)
+  if (bytes > tarMemberLimitBytes) throw new RangeError(`"${name}" is too large for a tar`)
   const header = Buffer.alloc(tarBlockBytes)
   const octal = (value: number, at: number, digits: number) => header.write(`${value.toString(8).padStart(digits, '0')}\0`, at, 'latin1')
   header.write(name, 0, 'utf8')
-  octal(0o644, 100, 7)
+  octal(mode, 100, 7)
   octal(0, 108, 7)
   octal(0, 116, 7)
   octal(bytes, 124, 11)
   octal(modifiedEpoch, 136, 11)
   header.write('0', 156, 'latin1')
   header.write('ustar\x0000', 257, 'latin1')
-  header.write('root', 265, 'latin1')
-  header.write('root', 297, 'latin1')
   header.write(`${checksum(header).toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
   return header
 }
@@ -44,7 +43,9 @@ function checksum(header: Buffer): number {
   return header.reduce((sum, byte, at) => sum + (at >= 148 && at < 156 ? 0x20 : byte), 0)
 }
 
-export interface FoundMember extends TarMember {
+export interface FoundMember {
+  readonly name: string
+  readonly bytes: number
   /** Where its content begins in the file. */
   readonly startBytes: number
   /** `0` for a plain file. */

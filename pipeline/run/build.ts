@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Acceleration } from '../tools/acceleration.js'
 import type { Run, RunPiped } from '../tools/command.js'
+import { mergeGuestNeeds } from '../plan/guest-needs.js'
 import { renderFile } from '../render/engine.js'
 import { audit } from '../stages/audit.js'
 import { diskName } from '../stages/builder-vm.js'
@@ -110,9 +111,8 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
     async audit(from, progress) {
       await stored('audit', async directory => {
         const needles = [...from.secrets, ...packages.forbidden]
-        const drivers = build.allTargets.flatMap(target => target.guest.drivers)
-        const modules = build.allTargets.flatMap(target => target.guest.modules)
-        const report = await audit({ disk: from.disk, needles, drivers, modules }, context(progress), directory)
+        const needs = mergeGuestNeeds(build.allTargets, spec)
+        const report = await audit({ disk: from.disk, needles, ...needs }, context(progress), directory)
         await writeFile(join(directory, reportName), `${JSON.stringify(report, null, 2)}\n`)
       })
       return { disk: from.disk, key: stages.audit.key }

@@ -16,6 +16,7 @@ import { treeDigest } from '../stages/file-tree.js'
 import { renderInstall } from '../stages/install.js'
 import { renderProvision, scriptNames } from '../stages/provision.js'
 import { mediaInputs } from '../stages/media.js'
+import { mergeGuestNeeds } from '../plan/guest-needs.js'
 import { resolvePackages } from '../stages/packages.js'
 import type { PackageSet } from '../stages/packages.js'
 import type { Json } from '../tools/json.js'
@@ -134,9 +135,10 @@ function stageInputs(facts: KeyFacts): PreparedBuild['stages'] {
     files: treeDigest(rendered.provisionFiles),
     tools: { packer: tools.packer, qemu: tools.qemu },
   })
+  const needs = mergeGuestNeeds(facts.allTargets, spec)
   const audit = withKey({
     provision: provision.key,
-    drivers: [...new Set(facts.allTargets.flatMap(target => target.guest.drivers))].sort(),
+    needs: { ...needs, devices: needs.devices.map(device => ({ ...device })) },
     forbidden: facts.packages.forbidden.map(needle => needle.name),
   })
   return { media, install, provision, audit }

@@ -8,6 +8,7 @@ import { compareCopies } from './verify-copies.js'
 import type { Identity } from './verify-copies.js'
 import { createRecorder } from './verify-record.js'
 import type { ReportedCheck, VerificationReport } from './verify-report.js'
+import { staticCheck } from './verify-static.js'
 import type { VmContext } from './types.js'
 
 export interface VerifyRequest {
@@ -35,9 +36,10 @@ export async function verify(
   const started = new Date()
   const checks: ReportedCheck[] = []
   const copies: Identity[] = []
+  const checkStatically = staticCheck(request.goldenDisk, context, join(directory, 'golden'))
   for (const target of request.targets) {
     const files = await checkFiles(target, request, deps, context)
-    checks.push(...files)
+    checks.push(...files, ...(await checkStatically(target)))
     const sound = files.every(check => check.status === 'passed')
     const boots = await checkBoots(target, { request, context, directory, sound, thorough: copies.length === 0 })
     checks.push(...boots.checks)

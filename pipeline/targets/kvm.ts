@@ -204,6 +204,7 @@ const kvm: Target = {
     packages: { debian: ['qemu-guest-agent'], el: ['qemu-guest-agent'] },
     drivers: ['virtio_blk', 'virtio_pci', 'virtio_scsi'],
     modules: ['virtio_net', 'virtio_rng', 'virtio_balloon'],
+    devices: [],
     kernelArguments: [],
   },
   plan,

@@ -4,6 +4,7 @@
  */
 import type { ImageWriter } from '../images/types.js'
 import type { Run } from '../tools/command.js'
+import type { DeviceAlias } from '../tools/module-alias.js'
 import type { ToolNeed } from '../tools/need.js'
 import type { Family, Spec } from '../spec/types.js'
 
@@ -17,6 +18,8 @@ export interface GuestNeeds {
   readonly drivers: readonly string[]
   /** Kernel modules loaded later (network, random numbers): they must be on the disk. */
   readonly modules: readonly string[]
+  /** Hardware of the target that no QEMU has, so that no boot here shows its driver: the kernel's own tables must. */
+  readonly devices: readonly DeviceAlias[]
   readonly kernelArguments: readonly string[]
 }
 

@@ -25,7 +25,7 @@ function target(name: string, write: (input: ExportInput) => void = ({ directory
     summary: 'a target for tests',
     from: 'disk',
     tools: [],
-    guest: { packages: { debian: [], el: [] }, drivers: [], modules: [], kernelArguments: [] },
+    guest: { packages: { debian: [], el: [] }, drivers: [], modules: [], devices: [], kernelArguments: [] },
     plan: () => [],
     export: async input => ({
       writers: [],

@@ -20,7 +20,7 @@ const target = (name: string, more: Partial<Target> = {}): Target => ({
   summary: 'x',
   from: 'disk',
   tools: [],
-  guest: { packages: { debian: [], el: [] }, drivers: [], modules: [], kernelArguments: [] },
+  guest: { packages: { debian: [], el: [] }, drivers: [], modules: [], devices: [], kernelArguments: [] },
   plan: () => [],
   export: async () => ({ writers: [], finish: async () => [] }),
   verify: async () => [{ name: 'structure', found: 'sound' }],
