@@ -8,7 +8,7 @@ import { portabilityProblems, readQcow2Header } from '../tools/qcow2-header.js'
 import { convertCommand } from '../tools/qemu-img.js'
 import { checkContent, checkShellScript, checkStructure, runChecks } from './target-checks.js'
 import type { Check, CheckedImage, Verdict } from './target-checks.js'
-import { describeArtifacts } from './target-files.js'
+import { applianceData, describeArtifacts } from './target-files.js'
 import type {
   ArtifactPlan,
   BootPlan,
@@ -51,7 +51,7 @@ async function exportKvm(input: ExportInput, { run, render }: TargetDeps): Promi
   const disk = { path: join(directory, diskName(input)), format: 'qcow2' }
   // compat 1.1 and zlib: every QEMU since 1.7 reads it; zstd would need 5.1 built with it.
   const options = { compat: '1.1', compression_type: 'zlib', cluster_size: clusterBytes }
-  const data = descriptorData(input)
+  const data = { ...applianceData(input), disk: diskName(input) }
   for (const { name } of descriptors)
     await writeFileAtomic(join(directory, name), await render(`kvm/${name}.hbs`, data))
   await chmod(join(directory, 'start.sh'), 0o755)
@@ -61,20 +61,6 @@ async function exportKvm(input: ExportInput, { run, render }: TargetDeps): Promi
       await run(convertCommand({ from: goldenDisk, to: disk, compress: true, options }), { reason: 'export kvm' })
     },
     finish: () => describeArtifacts(directory, plan({ ...input, usedBytes: 0 })),
-  }
-}
-
-function descriptorData({ spec, version }: { spec: Spec; version: string }): object {
-  return {
-    name: spec.name,
-    title: spec.title,
-    version,
-    fullName: `${spec.name}-${version}`,
-    disk: diskName({ spec, version }),
-    hardware: spec.hardware,
-    nested: spec.nestedVirt === 'required',
-    fallbackAddress: spec.network.fallbackAddress,
-    fallbackGateway: spec.network.fallbackGateway,
   }
 }
 
