@@ -16,7 +16,7 @@ import type { VmContext } from './types.js'
  * Errors: those of `verify` and of the file system.
  */
 export async function verifyRelease(
-  request: VerifyRequest,
+  request: Omit<VerifyRequest, 'options'>,
   deps: TargetDeps,
   context: VmContext,
   scratch: string
@@ -25,7 +25,9 @@ export async function verifyRelease(
   const directory = await mkdtemp(join(scratch, 'verify-'))
   try {
     const manifest = await readManifest(request.release)
-    const found = await verify(request, deps, context, directory)
+    const targets = Object.entries(manifest?.targets ?? {})
+    const options = Object.fromEntries(targets.map(([name, target]) => [name, target.options]))
+    const found = await verify({ ...request, options }, deps, context, directory)
     const names = request.targets.map(target => target.name)
     const report = manifest ? { ...found, verified: digestsOf(manifest, names) } : found
     await writeReport(request.release, report)
