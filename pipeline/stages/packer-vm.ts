@@ -97,11 +97,14 @@ async function requireEnd(ending: Ending): Promise<void> {
   throw builderVmFailed({ ...(await failureOf(ending)), what })
 }
 
+/** Without a communicator Packer waits for the power-off, and at the time limit says only that there was none. */
+const tooLate = /timeout|failed to shutdown/i
+
 async function explain(ending: Ending, error: unknown): Promise<unknown> {
   if (!(error instanceof PipelineError) || !/^tool-(failed|signal)$/.test(error.code)) return error
   const failure = { ...(await failureOf(ending)), cause: error }
   if (ending.said.failed) return builderVmFailed({ ...failure, what: ending.said.failed })
-  if (error.details.some(line => /timeout/i.test(line))) {
+  if (error.details.some(line => tooLate.test(line))) {
     const what = ending.said.last ? `its last step was "${ending.said.last}"` : 'it named no step'
     return builderVmTimeout({ ...failure, seconds: ending.vm.seconds, what })
   }
