@@ -139,7 +139,7 @@ const bytesPerGib = 1024 ** 3
 
 async function passOver(jobs: readonly Job[], { goldenDisk, spec }: ExportRequest, { run, signal, progress }: StageContext) {
   const writers = jobs.flatMap(({ files }) => files.writers)
-  progress(jobs.map(({ target }) => target.name).join(', '))
+  if (jobs.length > 0) progress(jobs.map(({ target }) => target.name).join(', '))
   if (writers.length === 0) return
   await requireSound({ ...goldenDisk, wantedBytes: spec.hardware.diskGib * bytesPerGib })
   const source = await openGolden(goldenDisk.path, run)
