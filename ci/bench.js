@@ -2,6 +2,7 @@
 // Measures what a build costs on this host: JSON to stdout, progress to stderr. A benchmark: it judges nothing.
 //   ci/bench                 everything: cold build with verification, rebuilds, a changed first-boot file, mkosi
 //   ci/bench --quick         only what needs no VM: media from an empty store and again, plus check
+//   --export DISK            only the export of this golden disk, against others' programs (ci/bench-export.js)
 //   --mirror URL             passed on to every build and to mkosi
 // How it measures: every 100 ms /proc is read. The children of the pipeline, and theirs, are followed; time in which
 // none of mmdebstrap, Packer, QEMU and qemu-img lives is the pipeline's own overhead, whatever else it started then.
@@ -14,6 +15,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { exportSection } from './bench-export.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const cli = join(root, 'dist/cli.js')
@@ -186,7 +188,19 @@ async function whole(options) {
     image: { ...image, limitMib: 450 },
     verification: { ...verification, limitReadySeconds: 120 },
     mkosi,
+    export: await exportSection(goldenDisk(store), work),
   }
+}
+
+/** The provisioned disk is the golden one once it has passed the audit. */
+function goldenDisk(store) {
+  const name = readdirSync(join(store, 'store')).find(each => each.startsWith('provision-'))
+  return join(store, 'store', name, 'disk.raw')
+}
+
+async function exportOnly(disk) {
+  const { work } = workFolder()
+  return { export: await exportSection(disk, work) }
 }
 
 /** Builds a copy of the appliances in which one first-boot step has another comment, up to its export. */
@@ -255,15 +269,15 @@ function mkosiBuild({ work, release, options, coldBuildMs }) {
 
 function readArguments() {
   try {
-    const { values } = parseArgs({ options: { quick: { type: 'boolean' }, mirror: { type: 'string' } } })
+    const { values } = parseArgs({ options: { quick: { type: 'boolean' }, export: { type: 'string' }, mirror: { type: 'string' } } })
     return values
   } catch (error) {
-    process.stderr.write(`error: ${error.message} (ci/bench [--quick] [--mirror URL])\n`)
+    process.stderr.write(`error: ${error.message} (ci/bench [--quick] [--export DISK] [--mirror URL])\n`)
     return process.exit(2)
   }
 }
 
-const { quick: isQuick = false, mirror } = readArguments()
+const { quick: isQuick = false, export: exported, mirror } = readArguments()
 if (!existsSync(cli)) {
   process.stderr.write('error: The pipeline is not compiled. (Run ci/bench, which does it, instead of ci/bench.js.)\n')
   process.exit(3)
@@ -271,7 +285,7 @@ if (!existsSync(cli)) {
 try {
   const options = mirror === undefined ? [] : ['--mirror', mirror]
   const host = { cpus: cpus().length, memoryMib: Math.round(totalmem() / mib), node: process.versions.node, qemu: versionOf('qemu-system-x86_64', /\d+\.\d+\.\d+/) }
-  const results = await (isQuick ? quick(options) : whole(options))
+  const results = await (exported ? exportOnly(exported) : isQuick ? quick(options) : whole(options))
   const against = mirror === undefined ? "this host's own mirror, asked with conditional requests" : 'the mirror given by --mirror'
   process.stdout.write(`${JSON.stringify({ formatVersion: 1, quick: isQuick, host, mirror: against, ...results }, null, 2)}\n`)
 } catch (error) {

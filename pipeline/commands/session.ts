@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { diskTooSmall } from '../errors/commands.js'
 import { assemblePlan, stageNames } from '../plan/plan.js'
-import type { Plan, StageFacts, StageName } from '../plan/plan.js'
+import type { Plan, PlannedExport, StageFacts, StageName } from '../plan/plan.js'
 import { gib } from '../plan/format.js'
 import type { BuildHost } from '../run/build.js'
 import { scratchOf } from '../run/clean.js'
@@ -16,7 +16,10 @@ import type { PreparedBuild } from '../run/prepare.js'
 import { openStore } from '../run/store.js'
 import { exportedTargets } from '../stages/export.js'
 import { isVerified } from '../stages/verify-release.js'
-import { freeBytes } from '../tools/free-space.js'
+import { diskName } from '../stages/builder-vm.js'
+import { plannedBytes } from '../targets/index.js'
+import type { Target } from '../targets/types.js'
+import { allocatedBytes, freeBytes } from '../tools/free-space.js'
 import { probeAcceleration } from '../tools/probe.js'
 import type { Acceleration } from '../tools/acceleration.js'
 import type { CommandIo } from './io.js'
@@ -158,6 +161,8 @@ async function planOf(build: PreparedBuild, host: BuildHost, context: PlanContex
   facts.push({ name: 'export', key: build.stages.audit.key, cached: exported })
   const verified = exported && (await isVerified(context.release, wanted.map(({ name }) => name)))
   facts.push({ name: 'verify', key: build.stages.audit.key, cached: verified })
+  const missing = build.targets.filter(({ name }) => !held.includes(name))
+  const exports = await plannedExports(missing, build, stored.provision)
   const planned = facts.slice(0, stageNames.indexOf(context.until) + 1)
   const acceleration = await accelerationOf(planned, host, context.state)
   const directory = join(context.state, 'dry-run', build.spec.name)
@@ -173,9 +178,25 @@ async function planOf(build: PreparedBuild, host: BuildHost, context: PlanContex
     targets: build.targets.map(target => target.name),
     release: context.release,
     stages,
+    exports: planned.some(({ name }) => name === 'export') ? exports : [],
     acceleration: acceleration?.kind ?? 'kvm',
     freeBytes: await freeBytes(context.state),
   })
+}
+
+/** Bytes in use on a golden disk that is not there yet: that of ciab. */
+const assumedUsedBytes = 800 * 1024 ** 2
+
+/** @param provisioned folder of the stored disk */
+async function plannedExports(targets: readonly Target[], build: PreparedBuild, provisioned?: string): Promise<readonly PlannedExport[]> {
+  const usedBytes = provisioned === undefined ? assumedUsedBytes : await allocatedBytes(join(provisioned, diskName))
+  const input = { spec: build.spec, version: build.version, options: build.exportOptions, usedBytes }
+  return targets.map(target => ({
+    target: target.name,
+    files: target.plan(input).map(({ name, estimatedBytes }) => ({ name, bytes: estimatedBytes })),
+    diskBytes: plannedBytes(target, input),
+    ownReads: target.ownReads ?? 0,
+  }))
 }
 
 /** How VMs would run; asked only when one would, for the answer takes seconds. */

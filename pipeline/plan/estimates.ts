@@ -13,13 +13,13 @@ const estimates: Readonly<Record<StageName, StageEstimate>> = {
   install: { seconds: { kvm: 25, tcg: 75 }, mib: 1300 },
   provision: { seconds: { kvm: 25, tcg: 80 }, mib: 1300 },
   audit: { seconds: { kvm: 8, tcg: 8 }, mib: 200 },
-  export: { seconds: { kvm: 20, tcg: 20 }, mib: 900 },
+  export: { seconds: { kvm: 10, tcg: 10 }, mib: 0 },
   verify: { seconds: { kvm: 60, tcg: 360 }, mib: 1500 },
 }
 
 const bytesPerMib = 1024 * 1024
 
-/** Expected seconds and peak disk bytes of one stage; `export` and `verify` count per target. */
+/** Expected seconds and peak disk bytes of one stage; `export` and `verify` count per target, whose sizes the targets plan. */
 export function estimate(
   stage: StageName,
   acceleration: AccelerationKind,

@@ -1,5 +1,5 @@
 /** The plan as a person reads it. */
-import type { Plan, PlannedStage } from './plan.js'
+import type { Plan, PlannedExport, PlannedStage } from './plan.js'
 
 const bytesPerGib = 1024 ** 3
 
@@ -13,8 +13,19 @@ export function formatPlan(plan: Plan): string {
     '',
     ...rows.map(row => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()),
     '',
+    ...formatExports(plan.exports),
     `expected: ${formatSeconds(plan.seconds)}, ${gib(plan.needBytes)} of disk (${gib(plan.freeBytes)} free)`,
   ].join('\n')
+}
+
+/** A line for each target that will be written, and how often the golden disk is read for all of them. */
+function formatExports(exports: readonly PlannedExport[]): string[] {
+  if (exports.length === 0) return []
+  const width = Math.max(...exports.map(({ target }) => target.length))
+  const passes = exports.some(({ ownReads }) => ownReads === 0) ? 1 : 0
+  const reads = exports.reduce((sum, { ownReads }) => sum + ownReads, passes)
+  const lines = exports.map(({ target, files, diskBytes }) => `${target.padEnd(width)}  ${gib(diskBytes)}  ${files.map(({ name }) => name).join(', ')}`)
+  return ['to export:', ...lines.map(line => `  ${line}`), `  the golden disk is read ${reads === 1 ? 'once' : `${reads} times`}`, '']
 }
 
 /** The plan as comments and the commands of the stages that would run: a shell script. */

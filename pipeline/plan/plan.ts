@@ -30,6 +30,15 @@ export interface PlannedStage {
   readonly diskBytes: number
 }
 
+/** What one target's export will write, and read for itself besides the common pass. */
+export interface PlannedExport {
+  readonly target: string
+  readonly files: readonly { readonly name: string; readonly bytes: number }[]
+  /** Files, and room that is needed while they are written. */
+  readonly diskBytes: number
+  readonly ownReads: number
+}
+
 export interface Plan {
   readonly formatVersion: 1
   readonly appliance: string
@@ -38,6 +47,8 @@ export interface Plan {
   /** Where the release will lie. */
   readonly release: string
   readonly stages: readonly PlannedStage[]
+  /** Of the targets that the release does not hold yet. */
+  readonly exports: readonly PlannedExport[]
   readonly seconds: number
   readonly needBytes: number
   readonly freeBytes: number
@@ -49,6 +60,7 @@ export interface PlanInput {
   readonly targets: readonly string[]
   readonly release: string
   readonly stages: readonly StageFacts[]
+  readonly exports: readonly PlannedExport[]
   readonly acceleration: AccelerationKind
   readonly freeBytes: number
 }
@@ -63,6 +75,7 @@ export function assemblePlan(input: PlanInput): Plan {
     targets: input.targets,
     release: input.release,
     stages,
+    exports: input.exports,
     seconds: sum(stages.map(stage => stage.seconds)),
     needBytes: sum(stages.map(stage => stage.diskBytes)),
     freeBytes: input.freeBytes,
@@ -70,7 +83,7 @@ export function assemblePlan(input: PlanInput): Plan {
 }
 
 function plannedStage(facts: StageFacts, input: PlanInput): PlannedStage {
-  const expected = estimate(facts.name, input.acceleration, input.targets.length)
+  const expected = estimate(facts.name, input.acceleration, facts.name === 'export' ? input.exports.length : input.targets.length)
   return {
     name: facts.name,
     key: facts.key,
@@ -78,7 +91,7 @@ function plannedStage(facts: StageFacts, input: PlanInput): PlannedStage {
     why: facts.cached ? '' : (facts.why ?? 'first run'),
     commands: facts.commands,
     seconds: facts.cached ? 0 : Math.round(facts.lastSeconds ?? expected.seconds),
-    diskBytes: facts.cached ? 0 : expected.diskBytes,
+    diskBytes: facts.cached ? 0 : facts.name === 'export' ? sum(input.exports.map(each => each.diskBytes)) : expected.diskBytes,
   }
 }
 

@@ -130,6 +130,7 @@ const kvm: Target = {
     kernelArguments: [],
   },
   plan,
+  ownReads: 1,
   export: exportKvm,
   verify,
   boots,

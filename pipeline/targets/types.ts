@@ -157,6 +157,8 @@ export interface Target {
   plan(input: PlanInput): readonly ArtifactPlan[]
   /** Bytes that the export needs besides its files while it runs. @default 0 */
   scratchBytes?(input: PlanInput): number
+  /** How often programs of its export read the golden disk for themselves, beside the common pass. @default 0 */
+  readonly ownReads?: number
   /** Prepares the export; what needs no golden disk may be written at once. Errors: those of Run. */
   export(input: ExportInput, deps: TargetDeps): Promise<TargetExport>
   /** Opens what export wrote; throws one PipelineError (exit 5) that holds every fault found. */

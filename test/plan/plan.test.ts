@@ -9,7 +9,7 @@ const install: StageFacts = {
 }
 const input = {
   appliance: 'ciab', version: '1.0.0+20260101.abcdef01', targets: ['kvm'], release: 'artifacts/ciab-1.0.0+20260101.abcdef01',
-  stages: [media, install], acceleration: 'tcg' as const, freeBytes: 50 * 1024 ** 3,
+  stages: [media, install], exports: [], acceleration: 'tcg' as const, freeBytes: 50 * 1024 ** 3,
 }
 
 t.test('a stored stage costs neither time nor disk', async t => {
@@ -37,6 +37,26 @@ t.test('prints what is stored, what runs, and why', async t => {
     '',
     'expected: 2 min 10 s, 1.3 GiB of disk (50.0 GiB free)',
   ].join('\n'))
+})
+
+t.test('prints what is exported, its room, and how often the disk is read for it', async t => {
+  const exports = [
+    { target: 'ova', files: [{ name: 'ciab.ova', bytes: 1024 ** 3 }, { name: 'README.txt', bytes: 2000 }], diskBytes: 1024 ** 3, ownReads: 0 },
+    { target: 'hyperv', files: [{ name: 'ciab.vhdx', bytes: 2 * 1024 ** 3 }], diskBytes: 3 * 1024 ** 3, ownReads: 1 },
+  ]
+  const stages: StageFacts[] = [{ name: 'export', key: 'cc', cached: false, commands: [] }]
+  const plan = assemblePlan({ ...input, stages, exports })
+  t.equal(plan.needBytes, 4 * 1024 ** 3)
+  t.same(formatPlan(plan).split('\n').slice(3), [
+    'export  runs  ~20 s, 4.0 GiB  first run',
+    '',
+    'to export:',
+    '  ova     1.0 GiB  ciab.ova, README.txt',
+    '  hyperv  3.0 GiB  ciab.vhdx',
+    '  the golden disk is read 2 times',
+    '',
+    'expected: 20 s, 4.0 GiB of disk (50.0 GiB free)',
+  ])
 })
 
 t.test('prints the commands of the stages that run, and says so when there are none', async t => {
