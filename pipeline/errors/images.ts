@@ -41,3 +41,13 @@ export function markerRefused(path: string, file: string): PipelineError {
     exitCode: exitCodes.stage,
   })
 }
+
+/** @param problem line, column and what is wrong there */
+export function xmlWrong(file: string, problem: string): PipelineError {
+  return new PipelineError({
+    code: 'xml-wrong',
+    message: `${file} is no well-formed XML: ${problem}.`,
+    hint: 'see its template in templates/; values go through the helper xml',
+    exitCode: exitCodes.verification,
+  })
+}

@@ -98,7 +98,8 @@ async function exportAll(request: ExportRequest, deps: TargetDeps, context: Stag
       const temporary = temporaries[at] ?? ''
       await mkdir(temporary, { recursive: true })
       const { spec, version, options, goldenDisk } = request
-      const input = { spec, version, options, goldenDisk, directory: temporary, signal: context.signal }
+      const sourceDateEpoch = Math.floor(Date.parse(request.manifest.date) / 1000)
+      const input = { spec, version, options, sourceDateEpoch, goldenDisk, directory: temporary, signal: context.signal }
       jobs.push({ target, key, temporary, files: await target.export(input, deps) })
     }
     await writeImages(jobs, request, context)

@@ -57,6 +57,8 @@ export interface DiskFile {
 
 export interface ExportInput {
   readonly spec: Spec
+  /** Date of the newest input, seconds since 1970: stands for the clock, so that equal inputs give equal files. */
+  readonly sourceDateEpoch: number
   readonly options: ExportOptions
   readonly version: string
   /** The sealed disk; never written to. */
