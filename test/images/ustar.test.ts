@@ -8,7 +8,7 @@ import { realRun } from '../fixtures/phony-disk.js'
 t.test('writes what tar and bsdtar read', async t => {
   const path = join(t.testdir({}), 'a.tar')
   const text = Buffer.from('#!/bin/sh\n')
-  writeFileSync(path, Buffer.concat([tarHeader('Ref:1/a b', text.length, 0o755), text, tarPadding(text.length), tarHeader('empty', 0), tarTrailer]))
+  writeFileSync(path, Buffer.concat([tarHeader('Ref:1/a b', text.length, { mode: 0o755 }), text, tarPadding(text.length), tarHeader('empty', 0), tarTrailer]))
   const { stdout } = await realRun(['tar', '--utc', '--numeric-owner', '-tvf', path])
   t.equal(stdout, '-rwxr-xr-x 0/0              10 1970-01-01 00:00 Ref:1/a b\n-rw-r--r-- 0/0               0 1970-01-01 00:00 empty\n')
   t.equal((await realRun(['bsdtar', '-tf', path])).stdout, 'Ref:1/a b\nempty\n')
