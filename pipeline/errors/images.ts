@@ -51,3 +51,13 @@ export function markerRefused(path: string, file: string): PipelineError {
     exitCode: exitCodes.stage,
   })
 }
+
+/** @param problem the line and what is wrong there */
+export function vmxWrong(file: string, problem: string): PipelineError {
+  return new PipelineError({
+    code: 'vmx-wrong',
+    message: `${file} is no .vmx file: ${problem}.`,
+    hint: 'see its template in templates/; values go through the helper vmx',
+    exitCode: exitCodes.verification,
+  })
+}

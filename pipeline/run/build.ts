@@ -84,6 +84,7 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
   const deps: TargetDeps = {
     run: host.run,
     render: (file, data) => renderFile({ root: host.templates, file, data }),
+    templates: host.templates,
   }
   return {
     async media(progress) {

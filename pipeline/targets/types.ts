@@ -133,6 +133,8 @@ export interface TargetDeps {
    * handed in.
    */
   readonly render: (file: string, data: object) => Promise<string>
+  /** The folder of the templates, absolute: schemas lie there, too. */
+  readonly templates: string
 }
 
 /** A piece of virtual hardware that no boot here can show; reported with its reason, never passed over. */

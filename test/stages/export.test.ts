@@ -15,7 +15,7 @@ import { fakeRun } from '../fixtures/fake-run.js'
 import { fakeContext } from '../fixtures/stage-context.js'
 import { options, spec, version } from '../fixtures/target-contract.js'
 
-const deps = { run: fakeRun().run, render: async () => '' }
+const deps = { run: fakeRun().run, render: async () => '', templates: '/templates' }
 const run = createRun({ signal: new AbortController().signal, parentEnv: process.env })
 
 /** A target that writes one file of this content, or does something else. */

@@ -30,7 +30,7 @@ const target = (name: string, more: Partial<Target> = {}): Target => ({
 
 async function report(directory: string, targets: readonly Target[], behaviour: Behaviour = {}) {
   const { run } = await playAppliance(directory, behaviour)
-  const deps = { run, render: async () => '' }
+  const deps = { run, render: async () => '', templates: '/templates' }
   const context = {
     run,
     runPiped: async () => { throw new Error('nothing is piped here') },
