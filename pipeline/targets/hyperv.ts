@@ -1,4 +1,5 @@
 /** Target hyperv: a VHDX, a script that makes the machine, and a fixed VHD where it was asked for. */
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { frontedFile } from '../images/fronted.js'
 import { vhdFile } from '../images/vhd.js'
@@ -15,8 +16,6 @@ const bytesPerGib = 1024 ** 3
 const vmbus = (device: string, alias: string, driver: string, place: 'initramfs' | 'disk') => ({ device, alias, driver, place })
 
 const texts: readonly TextPlan[] = [{ name: 'import.ps1', mediaType: 'text/plain', estimatedBytes: 4000 }, readme]
-
-type Named2 = Named & { readonly options: ExportOptions }
 
 const diskName = (input: Named) => `${fullNameOf(input)}.vhdx`
 const fixedName = (input: Named) => `${fullNameOf(input)}.vhd`
@@ -41,7 +40,7 @@ async function exportHyperv(input: ExportInput, deps: TargetDeps): Promise<Targe
   }
 }
 
-function data(input: Named2): object {
+function data(input: Named & { readonly options: ExportOptions }): object {
   return { ...commonData(input), disk: diskName(input), fixedDisk: input.options.hypervVhd ? fixedName(input) : '' }
 }
 
@@ -69,7 +68,7 @@ const fixedChecks: Readonly<Record<string, Check>> = {
 /** A reader that shares no code with QEMU. */
 async function checkVhdInfo({ file, image: { path } }: CheckedImage, [{ spec }, deps]: Parameters<Check>) {
   const sizeBytes = spec.hardware.diskGib * bytesPerGib
-  const verdict = await checkByTool('hyperv', { command: ['vhdiinfo', path], file, found: `vhdiinfo reads it` }, deps)
+  const verdict = await checkByTool('hyperv', { command: ['vhdiinfo', path], file, found: 'read' }, deps)
   if ('problems' in verdict) return verdict
   const { stdout } = await deps.run(['vhdiinfo', path], { reason: 'verify hyperv' })
   const shown = /Media size\s*:.*?(\d+)(?: bytes)?\)?$/m.exec(stdout)?.[1]
@@ -79,7 +78,6 @@ async function checkVhdInfo({ file, image: { path } }: CheckedImage, [{ spec }, 
 
 /** No PowerShell runs here: what can be told is whether Windows' own one will read it, and whether it asks for what it must. */
 async function checkScript({ directory, spec }: VerifyInput) {
-  const { readFile } = await import('node:fs/promises')
   const text = await readFile(join(directory, 'import.ps1'), 'utf8')
   const wanted = spec.nestedVirt === 'required' ? '$Nested = $true' : '$Nested = $false'
   const problems = [
