@@ -2,13 +2,15 @@
 import { constants } from 'node:fs'
 import { access, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { artifactsNotWritable, diskFull } from '../errors/stages.js'
+import { artifactsNotWritable, diskFull, exportTooLarge } from '../errors/stages.js'
 import { PipelineError } from '../errors/pipeline-error.js'
 import { syncFile, syncTree } from '../tools/atomic-file.js'
 import { createDeflatePool } from '../images/deflate-pool.js'
+import { requireSound } from '../images/golden-check.js'
 import { openGolden } from '../images/golden-source.js'
 import { runPass } from '../images/pass.js'
-import { freeBytes } from '../tools/free-space.js'
+import { plannedBytes } from '../targets/index.js'
+import { allocatedBytes, freeBytes } from '../tools/free-space.js'
 import { readProcess } from '../tools/process.js'
 import type { Spec } from '../spec/types.js'
 import type { DiskFile, ExportOptions, Target, TargetDeps, TargetExport } from '../targets/types.js'
@@ -58,6 +60,7 @@ export async function exportTargets(
   await removeStale(request.release)
   const old = await readManifest(request.release)
   const kept = old?.goldenKey === request.manifest.goldenKey ? old.targets : {}
+  await requireRoom(request)
   const made = await exportAll(request, deps, context)
   const manifest: Manifest = { ...request.manifest, targets: { ...kept, ...made } }
   try {
@@ -67,6 +70,16 @@ export async function exportTargets(
     throw await explain(error, manifestName, request.release)
   }
   return manifest
+}
+
+/** What the targets plan for the data that is on this very disk. Errors: `export-too-large` (exit 3). */
+async function requireRoom({ spec, version, options, goldenDisk, targets, release }: ExportRequest): Promise<void> {
+  // Told later, and better, by who opens it.
+  const usedBytes = await allocatedBytes(goldenDisk.path).catch(() => 0)
+  const input = { spec, version, options, usedBytes }
+  const needs = targets.map(({ target }) => ({ name: target.name, bytes: plannedBytes(target, input) }))
+  const free = await freeBytes(release)
+  if (needs.reduce((sum, { bytes }) => sum + bytes, 0) > free) throw exportTooLarge({ needs, freeBytes: free, place: release })
 }
 
 const temporaryName = /^\..+\.tmp-(?<pid>\d+)$/
@@ -118,10 +131,13 @@ async function writeImages(jobs: readonly Job[], request: ExportRequest, context
   if (failed) throw failed.reason
 }
 
-async function passOver(jobs: readonly Job[], { goldenDisk }: ExportRequest, { run, signal, progress }: StageContext) {
+const bytesPerGib = 1024 ** 3
+
+async function passOver(jobs: readonly Job[], { goldenDisk, spec }: ExportRequest, { run, signal, progress }: StageContext) {
   const writers = jobs.flatMap(({ files }) => files.writers)
   progress(jobs.map(({ target }) => target.name).join(', '))
   if (writers.length === 0) return
+  await requireSound({ ...goldenDisk, wantedBytes: spec.hardware.diskGib * bytesPerGib })
   const source = await openGolden(goldenDisk.path, run)
   const pool = createDeflatePool()
   try {
