@@ -1,19 +1,18 @@
 /** Target virtualbox: an OVA of VirtualBox's own kind (AHCI, E1000, BIOS, nested virtualisation) and scripts that import it. */
 import { join } from 'node:path'
-import { derivedUuid } from '../images/guid.js'
 import { lintOva } from '../images/ova-lint.js'
 import { ovaWriter } from '../images/ova.js'
 import type { StreamVmdkFacts } from '../images/stream-vmdk.js'
-import type { Family } from '../spec/types.js'
 import { needOf } from '../tools/need.js'
 import { findAll, parseXml } from '../tools/xml.js'
 import { checkByTool, checkShellScript, checkText, runChecks } from './target-checks.js'
 import type { Check, Verdict } from './target-checks.js'
-import { applianceData, describeArtifacts, fullNameOf } from './target-files.js'
+import { describeArtifacts, fullNameOf } from './target-files.js'
 import type { Release } from './target-files.js'
 import { checkOvaParts } from './target-ova.js'
 import { checkPowerShell, plannedText, readme, writeTexts } from './target-texts.js'
 import type { TextPlan } from './target-texts.js'
+import { ovfSizes, virtualBoxData, vmdkHardwareVersion } from './target-virtualbox.js'
 import type { ArtifactPlan, BootPlan, ExportInput, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
 
 /** As for ova: 745 MiB of Debian with Incus became 345 MiB. */
@@ -24,12 +23,6 @@ const texts: readonly TextPlan[] = [
   { name: 'import.ps1', mediaType: 'text/plain', estimatedBytes: 3000 },
   readme,
 ]
-
-/** VirtualBox's own name, and the number of CIM_OperatingSystem for all other readers. */
-const guests: Readonly<Record<Family, { readonly vboxOsType: string; readonly cimOsId: number }>> = {
-  debian: { vboxOsType: 'Debian_64', cimOsId: 96 },
-  el: { vboxOsType: 'RedHat_64', cimOsId: 80 },
-}
 
 function namesOf(release: Release) {
   const base = fullNameOf(release)
@@ -44,7 +37,7 @@ function plan(input: PlanInput): readonly ArtifactPlan[] {
 async function exportVirtualBox(input: ExportInput, deps: TargetDeps): Promise<TargetExport> {
   const { directory, options, sourceDateEpoch } = input
   const { base, ova, ovf, disk } = namesOf(input)
-  const data = virtualBoxData(input)
+  const data = { ...virtualBoxData(input), ova, disk }
   await writeTexts({ target: 'virtualbox', directory, texts, data }, deps)
   const descriptor = async (facts: StreamVmdkFacts) => {
     const text = await deps.render('virtualbox/machine.ovf.hbs', { ...data, ...ovfSizes(facts) })
@@ -56,29 +49,6 @@ async function exportVirtualBox(input: ExportInput, deps: TargetDeps): Promise<T
     writers: [ovaWriter({ path: join(directory, ova), name: base, disk: names, manifest: options.ovaManifest, sourceDateEpoch, descriptor })],
     finish: () => describeArtifacts(directory, plan({ ...input, usedBytes: 0 })),
   }
-}
-
-/** What VirtualBox writes itself. */
-export const vmdkHardwareVersion = 4
-
-export function virtualBoxData(release: Release) {
-  const { base, ova, disk } = namesOf(release)
-  const [diskUuid, machineUuid] = ['disk', 'machine'].map(what => derivedUuid(`virtualbox ${what}`, base)) as [string, string]
-  return {
-    ...applianceData(release),
-    ...guests[release.spec.family],
-    ova,
-    disk,
-    diskUuid,
-    diskUuidBraced: `{${diskUuid}}`,
-    machineUuidBraced: `{${machineUuid}}`,
-    // VirtualBox chooses one.
-    macAddress: '',
-  }
-}
-
-export function ovfSizes({ capacityBytes, populatedBytes, fileBytes }: StreamVmdkFacts) {
-  return { diskBytes: capacityBytes, populatedBytes, diskFileBytes: fileBytes }
 }
 
 const checks: Readonly<Record<string, Check>> = {
