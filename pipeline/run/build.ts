@@ -123,7 +123,8 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
         .filter(target => !held.includes(target.name))
         .map(target => ({ target, key: build.exportKeys[target.name] ?? '' }))
       const goldenDisk = { path: from.disk, format: 'raw' } as const
-      const request = { spec, version: build.version, release, goldenDisk, targets, manifest: manifestOf(build) }
+      const { version, exportOptions: options } = build
+      const request = { spec, version, options, release, goldenDisk, targets, manifest: manifestOf(build) }
       return exportTargets(request, deps, context(progress))
     },
     async verify(from, kernel, release, progress) {

@@ -10,8 +10,8 @@ import { needOf } from '../tools/need.js'
 import { portabilityProblems, readQcow2Header } from '../tools/qcow2-header.js'
 import { checkCommand, compareCommand, convertCommand, parseCheck } from '../tools/qemu-img.js'
 import type { ImageFile } from '../tools/qemu-img.js'
+import { describeArtifacts } from './target-files.js'
 import type {
-  Artifact,
   ArtifactPlan,
   BootPlan,
   ExportInput,
@@ -19,6 +19,7 @@ import type {
   PlanInput,
   Target,
   TargetDeps,
+  TargetExport,
   VerifyInput,
 } from './types.js'
 
@@ -47,22 +48,22 @@ function plan({ spec, version, usedBytes }: PlanInput): readonly ArtifactPlan[] 
   return [disk, ...descriptors]
 }
 
-async function exportKvm(input: ExportInput, { run, render }: TargetDeps): Promise<readonly Artifact[]> {
+async function exportKvm(input: ExportInput, { run, render }: TargetDeps): Promise<TargetExport> {
   const { goldenDisk, directory } = input
   const disk = { path: join(directory, diskName(input)), format: 'qcow2' }
   // compat 1.1 and zlib: every QEMU since 1.7 reads it; zstd would need 5.1 built with it.
   const options = { compat: '1.1', compression_type: 'zlib', cluster_size: clusterBytes }
-  await run(convertCommand({ from: goldenDisk, to: disk, compress: true, options }), { reason: 'export kvm' })
   const data = descriptorData(input)
   for (const { name } of descriptors)
     await writeFileAtomic(join(directory, name), await render(`kvm/${name}.hbs`, data))
   await chmod(join(directory, 'start.sh'), 0o755)
-  return await Promise.all(
-    plan({ ...input, usedBytes: 0 }).map(async ({ name, mediaType }) => {
-      const { size, mode } = await stat(join(directory, name))
-      return { name, mediaType, bytes: size, executable: (mode & 0o100) !== 0 }
-    })
-  )
+  return {
+    writers: [],
+    beside: async () => {
+      await run(convertCommand({ from: goldenDisk, to: disk, compress: true, options }), { reason: 'export kvm' })
+    },
+    finish: () => describeArtifacts(directory, plan({ ...input, usedBytes: 0 })),
+  }
 }
 
 function descriptorData({ spec, version }: { spec: Spec; version: string }): object {

@@ -22,7 +22,7 @@ const target = (name: string, more: Partial<Target> = {}): Target => ({
   tools: [],
   guest: { packages: { debian: [], el: [] }, drivers: [], modules: [], kernelArguments: [] },
   plan: () => [],
-  export: async () => [],
+  export: async () => ({ writers: [], finish: async () => [] }),
   verify: async () => [{ name: 'structure', found: 'sound' }],
   boots: () => two,
   ...more,

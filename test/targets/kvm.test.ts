@@ -19,7 +19,7 @@ import kvm from '../../pipeline/targets/kvm.js'
 import type { RunResult } from '../../pipeline/tools/command.js'
 import { fakeRun } from '../fixtures/fake-run.js'
 import { matchGolden } from '../fixtures/golden.js'
-import { realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 const disk = `ciab-${version}.qcow2`
 const ciab: Spec = { ...spec, hardware: { ...spec.hardware, diskGib: 10 } }
@@ -32,7 +32,7 @@ async function exportFaked(directory: string, of: Spec = ciab): Promise<readonly
     { on: /^qemu-img convert /, effect: command => writeFileSync(command.at(-1) ?? '', 'disk') },
   ])
   const goldenDisk = { path: '/store/golden.qcow2', format: 'qcow2' } as const
-  await kvm.export({ spec: of, version, goldenDisk, directory, signal }, { ...realDeps, run })
+  await exportTarget(kvm, { spec: of, goldenDisk, directory }, { ...realDeps, run })
   return lines()
 }
 
@@ -248,7 +248,7 @@ t.test(
 
 async function faultsOf(directory: string, goldenDisk?: { path: string; format: 'raw' }): Promise<string> {
   return await kvm
-    .verify({ spec, version, directory, signal, ...(goldenDisk ? { goldenDisk } : {}) }, realDeps)
+    .verify({ spec, version, options, directory, signal, ...(goldenDisk ? { goldenDisk } : {}) }, realDeps)
     .then(
       () => 'none',
       (error: unknown) => {
@@ -263,8 +263,8 @@ const again = '(Export it again: pipeline build --target kvm)'
 t.test('verification says what it found', async t => {
   const directory = t.testdir({})
   const goldenDisk = writeGoldenDisk(t.testdir({}))
-  await kvm.export({ spec, version, goldenDisk, directory, signal }, realDeps)
-  t.same(await kvm.verify({ spec, version, directory, signal, goldenDisk }, realDeps), [
+  await exportTarget(kvm, { goldenDisk, directory })
+  t.same(await kvm.verify({ spec, version, options, directory, signal, goldenDisk }, realDeps), [
     { name: 'all files are there', found: `${disk}, domain.xml, start.sh, README.txt` },
     { name: 'qcow2 header', found: 'version 3, zlib, 64 KiB clusters, 1 GiB, no backing file' },
     { name: 'qcow2 structure', found: 'qemu-img check finds no fault in 18 clusters' },
@@ -272,7 +272,7 @@ t.test('verification says what it found', async t => {
     { name: 'libvirt domain', found: "valid by libvirt's schema" },
     { name: 'start script', found: 'executable, sh reads it' },
   ])
-  t.match(await kvm.verify({ spec, version, directory, signal }, realDeps), [
+  t.match(await kvm.verify({ spec, version, options, directory, signal }, realDeps), [
     {},
     {},
     {},
@@ -286,7 +286,7 @@ t.test('verification names each fault', async t => {
   const directory = t.testdir({})
   const goldens = t.testdir({})
   const goldenDisk = writeGoldenDisk(goldens)
-  await kvm.export({ spec, version, goldenDisk, directory, signal }, realDeps)
+  await exportTarget(kvm, { goldenDisk, directory })
   const path = join(directory, disk)
   const whole = readFileSync(path)
 

@@ -1,0 +1,18 @@
+/** What targets share about the files they wrote: each planned one with its size, as the stage wants them listed. */
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Artifact, ArtifactPlan } from './types.js'
+
+/** The planned files as they lie in the folder. Errors: ENOENT for one that was not written. */
+export async function describeArtifacts(
+  directory: string,
+  planned: readonly ArtifactPlan[]
+): Promise<readonly Artifact[]> {
+  return await Promise.all(
+    planned.map(async ({ name, mediaType, packedIn }) => {
+      const { size, mode } = await stat(join(directory, name))
+      const executable = (mode & 0o100) !== 0
+      return { name, mediaType, bytes: size, executable, ...(packedIn === undefined ? {} : { packedIn }) }
+    })
+  )
+}
