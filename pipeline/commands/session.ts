@@ -13,6 +13,7 @@ import { acquireLock } from '../run/lock.js'
 import { prepareBuild } from '../run/prepare.js'
 import type { PreparedBuild } from '../run/prepare.js'
 import { openStore } from '../run/store.js'
+import { xenHostOf } from '../run/xen-host.js'
 import { exportedTargets } from '../stages/export.js'
 import { isVerified } from '../stages/verify-release.js'
 import { freeBytes } from '../tools/free-space.js'
@@ -80,6 +81,10 @@ export async function openSession(
     acceleration: probeOnce(options, host, io),
     qemuBinary: host.qemuBinary,
     guardEnvironment: host.guardEnvironment,
+    xenHost: xenHostOf({
+      store, templates: places.templates, state: places.state, offline: options.offline ?? false,
+      ...(options.mirror ? { mirror: options.mirror } : {}),
+    }),
   }
   const release = join(places.artifacts, `${build.spec.name}-${build.version}`)
   const plan = await planOf(build, buildHost, { release, state: places.state, accel: options.accel, host, until, commands })
