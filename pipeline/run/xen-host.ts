@@ -1,8 +1,10 @@
 /** The Xen host of verification, out of the stage store or bootstrapped into it. */
 import { join } from 'node:path'
+import { PipelineError } from '../errors/pipeline-error.js'
 import { readFolder } from '../render/files.js'
 import { treeDigest } from '../stages/file-tree.js'
 import { resolvePackages } from '../stages/packages.js'
+import type { PackageSet } from '../stages/packages.js'
 import type { StageContext } from '../stages/types.js'
 import { buildXenHost, xenHostInputs, xenHostPackages, xenHostSpec } from '../stages/verify-xen-host.js'
 import type { XenHost } from '../stages/verify-xen-host.js'
@@ -28,12 +30,12 @@ export function xenHostOf(places: XenHostPlaces): (context: StageContext) => Pro
 }
 
 /** Errors: those of the package set, the media stage and the store. The store's lock must be held. */
-async function storedXenHost({ store, templates, state, mirror, offline }: XenHostPlaces, context: StageContext): Promise<XenHost> {
+async function storedXenHost(places: XenHostPlaces, context: StageContext): Promise<XenHost> {
+  const { store, templates } = places
   const { run, signal } = context
   const hooks = join(templates, 'media')
   const program = join(templates, 'xen-host/start-guest')
-  const request = { spec: xenHostSpec, include: xenHostPackages, stateDirectory: state, offline, ...(mirror ? { mirror } : {}) }
-  const packages = await resolvePackages(request, run, signal)
+  const packages = await packagesOf(places, context)
   const tools = await askVersions(run)
   const inputs = xenHostInputs({ packages, hooks: treeDigest(await readFolder(hooks)), tools })
   const stored = await store.lookup(stage, inputs)
@@ -43,4 +45,17 @@ async function storedXenHost({ store, templates, state, mirror, offline }: XenHo
     return {}
   })
   return { directory: made.directory, program }
+}
+
+/** A release can be verified while the mirror is away, when the host was bootstrapped before. */
+async function packagesOf({ state, mirror, offline }: XenHostPlaces, { run, signal, progress }: StageContext): Promise<PackageSet> {
+  const request = { spec: xenHostSpec, include: xenHostPackages, stateDirectory: state, ...(mirror ? { mirror } : {}) }
+  try {
+    return await resolvePackages({ ...request, offline }, run, signal)
+  } catch (error) {
+    if (!(error instanceof PipelineError) || error.code !== 'mirror-unreachable') throw error
+    const known = await resolvePackages({ ...request, offline: true }, run, signal).catch(() => Promise.reject(error))
+    progress(`${error.message} Taking the Xen host of before.`)
+    return known
+  }
 }

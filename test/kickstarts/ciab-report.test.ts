@@ -1,12 +1,13 @@
 /** report.sh of ciab: the consoles that state lines go to. */
 import t from 'tap'
+import type { Test } from 'tap'
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 const library = fileURLToPath(new URL('../../kickstarts/ciab/first-boot/usr/lib/evc', import.meta.url))
 
 /** @param active what the kernel says, @param devices below /sys/class/tty */
-function consoles(t: { testdir(content: object): string }, active: string, devices: readonly string[] = []): string[] {
+function consoles(t: Pick<Test, 'testdir'>, active: string, devices: readonly string[] = []): string[] {
   const entries = Object.fromEntries(devices.map(name => [name, {}]))
   const sys = t.testdir({ class: { tty: { console: { active }, ...entries } } })
   const text = execFileSync('sh', ['-c', '. "$0/report.sh"; consoles', library], { encoding: 'utf8', env: { EVC_SYS: sys, PATH: process.env['PATH'] } })

@@ -1,5 +1,6 @@
 /** verify-xen: starts a guest on a host that is played by a stand-in, and tells how far it came. */
 import t from 'tap'
+import type { Test } from 'tap'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { applyDefaults } from '../../pipeline/spec/defaults.js'
@@ -17,7 +18,7 @@ const hvm: XenBootPlan = { name: 'hvm', config: 'hvm.cfg', disk: 'd.raw', diskFo
 
 const up = 'XEN host: Xen 4.17.5, Linux 6.1.0-40-amd64, pv hvm\nXEN started: domain 1\n'
 
-function setUp(t: { testdir(content: object): string }, behaviour: HostBehaviour, plan: XenBootPlan = hvm) {
+function setUp(t: Pick<Test, 'testdir'>, behaviour: HostBehaviour, plan: XenBootPlan = hvm) {
   const base = t.testdir({
     host: { 'start-guest': '#!/bin/bash\n' },
     release: { 'hvm.cfg': 'name = "x"\n', 'd.raw': 'content', 'd.qcow2': 'content' },

@@ -90,6 +90,12 @@ t.test('says which target could not be booted here, and why', async t => {
   t.equal(found.checks[2]?.detail, 'QEMU cannot play this target\'s hardware')
 })
 
+t.test('starts what is for Xen on the Xen host, and only that', async t => {
+  const { boots: _, ...xen } = target('xen', { xenBoots: () => [{ name: 'pv', config: 'pv.cfg', disk: 'd.raw', diskFormat: 'raw', reaches: 'ready' }] })
+  t.equal((await report(t.testdir(), [target('kvm')])).passed, true)
+  await t.rejects(report(t.testdir(), [xen]), new Error('no Xen host is wanted here'))
+})
+
 t.test('does not take a missing tool for a bad artifact', async t => {
   const missing = toolMissing({ file: 'qemu-img', reason: 'verify kvm', hint: 'apt-get install qemu-utils' })
   const error = await failureOf(report(t.testdir(), [target('kvm', { verify: async () => { throw missing } })]))
