@@ -51,10 +51,14 @@ sync
 echo 'PIPELINE install done'
 `
 
-/** Debian makes host keys when the package is installed; sshd -t fails without them. */
+/**
+ * Debian makes host keys when the package is installed, or where the machine id is unknown; a copy of this image is
+ * neither, and sshd -t fails without them. A key gets its name when it is whole, for the power may fail at any time.
+ * No RSA key: it takes seconds to make, and only old clients want it.
+ */
 export const hostKeysUnit = `# Host keys are not part of the image: each copy makes its own when ssh first starts.
 [Service]
 ExecStartPre=
-ExecStartPre=/usr/bin/ssh-keygen -A
+ExecStartPre=/bin/sh -c 'for type in ed25519 ecdsa; do key=/etc/ssh/ssh_host_$\${type}_key; test -s $$key || { rm -f $$key.new* && ssh-keygen -q -t $$type -N "" -f $$key.new && mv $$key.new.pub $$key.pub && mv $$key.new $$key; }; done'
 ExecStartPre=/usr/sbin/sshd -t
 `
