@@ -1,10 +1,10 @@
-/** report.sh of ciab: the consoles that state lines go to. */
+/** report.sh of the first boot: the consoles that state lines go to. */
 import t from 'tap'
 import type { Test } from 'tap'
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const library = fileURLToPath(new URL('../../kickstarts/ciab/first-boot/usr/lib/evc', import.meta.url))
+const library = fileURLToPath(new URL('../../kickstarts/shared/first-boot/usr/lib/evc', import.meta.url))
 
 /** @param active what the kernel says, @param devices below /sys/class/tty */
 function consoles(t: Pick<Test, 'testdir'>, active: string, devices: readonly string[] = []): string[] {
