@@ -8,8 +8,6 @@ import type { CommandIo } from './commands/io.js'
 import { exitCodes } from './errors/exit-codes.js'
 import { PipelineError, formatError } from './errors/pipeline-error.js'
 
-
-
 /** Runs the command line; resolves with the exit code and never throws. */
 export async function main(argv: readonly string[], io: CommandIo): Promise<number> {
   try {

@@ -7,6 +7,7 @@ import { requireSpace } from '../pipeline/commands/session.js'
 import type { Session } from '../pipeline/commands/session.js'
 import { exitCodeMeanings, exitCodes } from '../pipeline/errors/exit-codes.js'
 import { PipelineError, formatError } from '../pipeline/errors/pipeline-error.js'
+import { matchGolden } from './fixtures/golden.js'
 import { repository, runMain, startMirror, stubPrograms } from './fixtures/main-run.js'
 import type { MainResult } from './fixtures/main-run.js'
 
@@ -53,6 +54,18 @@ t.test('what is mistyped on the command line is named, with what was meant', asy
   }
   t.notOk(existsSync(join(t.testdirName, 'artifacts')), 'no release was begun')
 })
+
+/** Paths, keys, the version's digits made of them, and free space differ from machine to machine, or with every change. */
+function withoutThisMachine(text: string, directory: string): string {
+  return text
+    .replaceAll(directory, '/build')
+    .replaceAll(new URL(mirror.url).origin, 'http://mirror.example')
+    .replaceAll(repository, '/repository/')
+    .replace(/\b[0-9a-f]{64}\b/g, 'KEY')
+    .replace(/\+\d{8}\.[0-9a-f]{8}/g, '+DATE.KEY')
+    .replace(/\([\d.]+ GiB free\)/, '(N GiB free)')
+    .replace(/"freeBytes": \d+/, '"freeBytes": 0')
+}
 
 /** A copy of the appliance with one file changed, checked. */
 async function checkChanged(root: string, file: string, change: (text: string) => string): Promise<MainResult> {
@@ -198,9 +211,11 @@ t.test('a dry run prints a script, runs no stage, and the plan has the same comm
   }
   t.doesNotThrow(() => JSON.parse(readFileSync(join(written, 'install/install.json'), 'utf8')))
   t.notOk(existsSync(join(directory, 'artifacts')))
-  const plan = await runMain(['plan', '--json', ...options], path)
+  const plan = await runMain(['plan', '--json', ...options], `${path}:/usr/bin:/bin`)
   const { stages } = JSON.parse(plan.stdout) as { stages: { name: string; commands: string[] }[] }
   for (const { name, commands } of stages.filter(stage => stage.name !== 'render')) {
     t.match(stdout, `# ${name}\n${commands.join('\n')}`, name)
   }
+  matchGolden(t, 'plan/dry-run.sh', withoutThisMachine(stdout, directory))
+  matchGolden(t, 'plan/plan.json', withoutThisMachine(plan.stdout, directory))
 })

@@ -1,4 +1,5 @@
 /** `pipeline build`: runs the stages in order and prints the release's folder. */
+import { existsSync } from 'node:fs'
 import { rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stageUnknown } from '../errors/commands.js'
@@ -37,14 +38,15 @@ export async function runBuild(appliance: string, options: BuildOptions, io: Com
     const unlock = await lockStore(options, host, io, `build ${appliance}`)
     try {
       await reapLeases(join(state, 'leases'), line => io.stderr.write(`${line}\n`))
-      for (const name of await removeLeftovers(join(state, 'store'))) {
+      for (const name of await removeLeftovers(state)) {
         io.stderr.write(`Removed ${name}, left by a build that was killed.\n`)
       }
       const session = await openSession(appliance, options, { host, io, until })
       await runSession(session, state, io)
       const { build, release } = session
       if (options.json) printJson(io, { release, version: build.version, targets: build.targets.map(({ name }) => name) })
-      else printLine(io, release)
+      // A build that ends before the export has no release.
+      else if (existsSync(release)) printLine(io, release)
     } finally {
       unlock()
     }

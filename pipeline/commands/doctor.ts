@@ -21,7 +21,7 @@ interface Diagnosis {
 
 const fields = ['acceleration'] as const
 
-/** Prints the diagnosis; lacking programs are an error (exit 3) after it. */
+/** Prints the diagnosis; lacking programs are part of it. */
 export async function runDoctor(options: DoctorOptions, io: CommandIo): Promise<void> {
   if (options.field !== undefined && !fields.some(field => field === options.field)) {
     throw fieldUnknown(options.field, fields)
@@ -37,7 +37,7 @@ async function diagnose(options: DoctorOptions, io: CommandIo): Promise<Diagnosi
   const programs = await Promise.all(
     allNeeds().map(async ({ file, hint }) => ({ file, hint, found: (await findTool(file, childPath(io.env))) !== undefined }))
   )
-  const host = openHost(io)
+  const host = openHost(io, places.state)
   try {
     const kernel = await hostKernel(places.state)
     const { kind, reason } = await probeAcceleration({ run: host.run, requested: 'auto', ...(kernel ? { kernel } : {}) })

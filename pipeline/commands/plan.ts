@@ -4,10 +4,12 @@ import { openHost } from '../run/host.js'
 import { printJson, printLine } from './io.js'
 import type { CommandIo } from './io.js'
 import type { BuildOptions } from './options.js'
+import { placesOf } from './places.js'
 import { openSession } from './session.js'
 
 export async function runPlan(appliance: string, options: BuildOptions, io: CommandIo): Promise<void> {
-  const host = openHost(io)
+  // Even the probe's VM has a guard.
+  const host = openHost(io, placesOf(options).state)
   try {
     const { plan } = await openSession(appliance, options, { host, io, commands: true })
     if (options.json) printJson(io, plan)

@@ -61,7 +61,7 @@ function plan(io: CommandIo): Command {
 function render(io: CommandIo): Command {
   return addSet(addPlaces(new Command('render')))
     .argument('[appliance]', 'folder under kickstarts/', defaultAppliance)
-    .description('write the rendered kickstart, install script, Packer JSON and first-boot files to a folder')
+    .description('write the rendered kickstart, install script and first-boot files to a folder')
     .requiredOption('-o, --output <folder>', 'new or empty folder to write to')
     .action(async (appliance: string, options: RenderOptions) => {
       await (await import('./render.js')).runRender(appliance, options, io)
@@ -88,7 +88,7 @@ function verify(io: CommandIo): Command {
 
 function clean(io: CommandIo): Command {
   return addJson(addPlaces(new Command('clean')))
-    .description('remove old stage results; the newest of each stage stays')
+    .description('remove old stage results; the newest of each stage of each appliance stays')
     .option('--all', 'remove the newest, too')
     .option('--releases', 'remove old releases, too; the newest of each appliance stays unless --all')
     .action(async (options: CleanOptions) => {
@@ -106,7 +106,7 @@ function targets(io: CommandIo): Command {
 
 function doctor(io: CommandIo): Command {
   return addJson(addPlaces(new Command('doctor')))
-    .description('say what this host has and lacks: programs, acceleration, disk, mirror')
+    .description('say what this host has and lacks: programs, acceleration, disk')
     .option('--field <name>', 'print one value only: acceleration')
     .action(async (options: DoctorOptions) => {
       await (await import('./doctor.js')).runDoctor(options, io)

@@ -6,6 +6,7 @@ import { assemblePlan, stageNames } from '../plan/plan.js'
 import type { Plan, StageFacts, StageName } from '../plan/plan.js'
 import { gib } from '../plan/format.js'
 import type { BuildHost } from '../run/build.js'
+import { scratchOf } from '../run/clean.js'
 import { dryRun } from '../run/dry-run.js'
 import { hostKernel } from '../run/host.js'
 import type { Host } from '../run/host.js'
@@ -76,6 +77,7 @@ export async function openSession(
     runPiped: host.runPiped,
     signal: host.signal,
     logDirectory,
+    scratch: scratchOf(places.state),
     templates: places.templates,
     store,
     acceleration: probeOnce(options, host, io),
@@ -87,7 +89,7 @@ export async function openSession(
     }),
   }
   const release = join(places.artifacts, `${build.spec.name}-${build.version}`)
-  const plan = await planOf(build, buildHost, { release, state: places.state, accel: options.accel, host, until, commands })
+  const plan = await planOf(build, buildHost, { release, state: places.state, until, commands })
   return { build, host: buildHost, release, plan }
 }
 
@@ -113,27 +115,32 @@ export function requireSpace({ plan }: Session, state: string): void {
   if (plan.needBytes > plan.freeBytes) throw diskTooSmall(gib(plan.needBytes), gib(plan.freeBytes), state)
 }
 
-/** One probe for a build, and one line that says why it goes on in emulation. */
+/** One probe for a build, before its list is drawn, and one line that says why it goes on in emulation. */
 export function probeOnce(
   options: Pick<BuildOptions, 'accel'>,
   host: Host,
   io: CommandIo
 ): (kernel: string | undefined) => Promise<Acceleration> {
-  let probed: Promise<Acceleration> | undefined
-  return kernel => {
-    probed ??= probeAcceleration({ run: host.run, requested: options.accel, ...(kernel ? { kernel } : {}) }).then(found => {
-      if (found.kind === 'tcg') io.stderr.write(`No hardware acceleration: ${found.reason}. Going on in emulation.\n`)
-      return found
-    })
-    return probed
+  let probed: { readonly withKernel: boolean; readonly found: Promise<Acceleration> } | undefined
+  return async kernel => {
+    // Without a kernel to try, the first answer was a guess.
+    if (!probed || (kernel !== undefined && !probed.withKernel && (await probed.found).kind === 'kvm')) {
+      const found = probeAcceleration({ run: host.run, requested: options.accel, ...(kernel ? { kernel } : {}) })
+      probed = { withKernel: kernel !== undefined, found: found.then(answer => sayLoudly(answer, options, io)) }
+    }
+    return await probed.found
   }
+}
+
+/** Who asked for emulation knows it. */
+function sayLoudly(answer: Acceleration, { accel }: Pick<BuildOptions, 'accel'>, io: CommandIo): Acceleration {
+  if (answer.kind === 'tcg' && accel !== 'tcg') io.stderr.write(`No hardware acceleration: ${answer.reason}. Going on in emulation.\n`)
+  return answer
 }
 
 interface PlanContext {
   readonly release: string
   readonly state: string
-  readonly accel: BuildOptions['accel']
-  readonly host: Host
   readonly until: StageName
   readonly commands: boolean
 }
@@ -157,9 +164,10 @@ async function planOf(build: PreparedBuild, host: BuildHost, context: PlanContex
   const verified = exported && (await isVerified(context.release, wanted.map(({ name }) => name)))
   facts.push({ name: 'verify', key: build.stages.audit.key, cached: verified })
   const planned = facts.slice(0, stageNames.indexOf(context.until) + 1)
-  const acceleration = await accelerationOf(planned, context)
+  const acceleration = await accelerationOf(planned, host, context.state)
   const directory = join(context.state, 'dry-run', build.spec.name)
-  const { release, host: { signal } } = context
+  const { release } = context
+  const { signal } = host
   const lines = context.commands && acceleration
     ? await dryRun({ build, directory, templates: host.templates, acceleration, signal, release, stored })
     : {}
@@ -176,9 +184,7 @@ async function planOf(build: PreparedBuild, host: BuildHost, context: PlanContex
 }
 
 /** How VMs would run; asked only when one would, for the answer takes seconds. */
-async function accelerationOf(stages: readonly Pick<StageFacts, 'name' | 'cached'>[], context: PlanContext): Promise<Acceleration | undefined> {
+async function accelerationOf(stages: readonly Pick<StageFacts, 'name' | 'cached'>[], host: BuildHost, state: string): Promise<Acceleration | undefined> {
   if (stages.every(({ name, cached }) => cached || name === 'render')) return undefined
-  const kernel = await hostKernel(context.state)
-  const { run } = context.host
-  return await probeAcceleration({ run, requested: context.accel, ...(kernel ? { kernel } : {}) })
+  return await host.acceleration(await hostKernel(state))
 }

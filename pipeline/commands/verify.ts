@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { notARelease, releaseChanged } from '../errors/commands.js'
 import { openHost } from '../run/host.js'
+import { scratchOf } from '../run/clean.js'
 import { goldenDiskOf, storedKernel } from '../run/golden.js'
 import { stageKey } from '../run/key.js'
 import { openStore } from '../run/store.js'
@@ -58,7 +59,8 @@ export async function runVerify(folder: string, options: VerifyOptions, io: Comm
       const golden = await goldenDiskOf(store, manifest.goldenKey)
       const xenHost = xenHostOf({ store, templates, state, offline: false })
       const request = { spec, version: manifest.version, release, targets, xenHost, ...(golden ? { goldenDisk: golden } : {}) }
-      const deps = { run: host.run, render: (file: string, data: object) => renderFile({ root: templates, file, data }) }
+      const render = (file: string, data: object) => renderFile({ root: templates, file, data })
+      const deps = { run: host.run, render, templates }
       const report = await verifyRelease(request, deps, {
         run: host.run,
         runPiped: host.runPiped,
@@ -68,10 +70,10 @@ export async function runVerify(folder: string, options: VerifyOptions, io: Comm
         acceleration: await probeOnce(options, host, io)(await storedKernel(store, state)),
         qemuBinary: host.qemuBinary,
         guardEnvironment: host.guardEnvironment,
-      })
+      }, scratchOf(state))
       if (options.json) printJson(io, report)
       else printLine(io, join(release, reportNames.text))
-      requirePassed(release, report)
+      requirePassed(release, report, logDirectory)
     } finally {
       unlock()
     }

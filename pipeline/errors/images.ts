@@ -31,3 +31,33 @@ export function imageTooLarge(file: string, format: string, limit: string): Pipe
     exitCode: exitCodes.stage,
   })
 }
+
+/** @param problem line, column and what is wrong there */
+export function xmlWrong(file: string, problem: string): PipelineError {
+  return new PipelineError({
+    code: 'xml-wrong',
+    message: `${file} is no well-formed XML: ${problem}.`,
+    hint: 'see its template in templates/; values go through the helper xml',
+    exitCode: exitCodes.verification,
+  })
+}
+
+/** The golden disk does not take one empty file more. */
+export function markerRefused(path: string, file: string): PipelineError {
+  return new PipelineError({
+    code: 'marker-refused',
+    message: `The marker ${file} could not be added to a copy of the golden disk ${path}: its folder is missing or the file is there already.`,
+    hint: `Let a provision script make the folder and leave no such file, or leave out the target vagrant.`,
+    exitCode: exitCodes.stage,
+  })
+}
+
+/** @param problem the line and what is wrong there */
+export function vmxWrong(file: string, problem: string): PipelineError {
+  return new PipelineError({
+    code: 'vmx-wrong',
+    message: `${file} is no .vmx file: ${problem}.`,
+    hint: 'see its template in templates/; values go through the helper vmx',
+    exitCode: exitCodes.verification,
+  })
+}

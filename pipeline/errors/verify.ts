@@ -42,13 +42,19 @@ export function apiRefused(request: string, problem: string): PipelineError {
   return verificationError('api-refused', `The cloud's API answered ${request} with: ${problem}.`)
 }
 
-/** @param failures `target boot: check: what was found` */
-export function verificationFailed(release: string, failures: readonly string[]): PipelineError {
+interface FailedVerification {
+  /** `target, boot: check: what was found` */
+  readonly failures: readonly string[]
+  /** Where to read on, one line for each boot that failed. */
+  readonly logs: readonly string[]
+}
+
+export function verificationFailed(release: string, { failures, logs }: FailedVerification): PipelineError {
   const count = failures.length === 1 ? '1 check' : `${failures.length} checks`
   return verificationError(
     'verification-failed',
     `verify failed: ${count} of ${release} did not pass.`,
-    failures,
+    [...failures, ...logs],
     `Read ${release}/verification.md; it must not be published.`,
   )
 }

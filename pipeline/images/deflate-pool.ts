@@ -1,8 +1,8 @@
 /** Worker threads that compress blocks: one for each core, started when the first block comes. */
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import { factsPerGrain } from './deflate-worker.js'
-import type { DeflateDone, DeflateJob } from './deflate-worker.js'
+import { factsPerGrain } from './deflate.js'
+import type { DeflateDone, DeflateJob } from './deflate.js'
 import type { DeflatedGrain } from './types.js'
 
 export interface DeflatePool {

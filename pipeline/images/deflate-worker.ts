@@ -1,25 +1,9 @@
 /** Runs on a worker thread: compresses the grains of one block after the other. */
 import { parentPort } from 'node:worker_threads'
 import { crc32 } from './crc32.js'
-import { adler32, deflateGrain } from './deflate.js'
+import { adler32, deflateGrain, factsPerGrain } from './deflate.js'
+import type { DeflateDone, DeflateJob } from './deflate.js'
 import { grainBytes } from './types.js'
-import type { DeflateKind } from './types.js'
-
-export interface DeflateJob {
-  readonly kind: DeflateKind
-  /** One block; shared, so that nothing is copied. */
-  readonly block: SharedArrayBuffer
-  readonly grains: readonly number[]
-}
-
-export interface DeflateDone {
-  /** The bodies, one behind the other. */
-  readonly bodies: Uint8Array
-  /** Length, Adler-32 and CRC-32 of each grain in turn. */
-  readonly facts: Uint32Array
-}
-
-export const factsPerGrain = 3
 
 parentPort?.on('message', (job: DeflateJob) => {
   const done = deflateBlock(job)

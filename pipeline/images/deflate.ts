@@ -2,6 +2,23 @@
 import zlib from 'node:zlib'
 import type { DeflateKind } from './types.js'
 
+export interface DeflateJob {
+  readonly kind: DeflateKind
+  /** One block; shared, so that nothing is copied. */
+  readonly block: SharedArrayBuffer
+  readonly grains: readonly number[]
+}
+
+export interface DeflateDone {
+  /** The bodies, one behind the other. */
+  readonly bodies: Uint8Array
+  /** Length, Adler-32 and CRC-32 of each grain in turn. */
+  readonly facts: Uint32Array
+}
+
+/** See DeflateDone.facts. */
+export const factsPerGrain = 3
+
 const { Z_FINISH, Z_SYNC_FLUSH } = zlib.constants
 
 /** Level 6 is what qemu-img and zip take; memory level 9 makes it a little faster. */

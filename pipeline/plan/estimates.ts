@@ -1,4 +1,4 @@
-/** What a stage is expected to take on a machine that never ran it: measured for ciab on 2 cores, see DECISIONS.md. */
+/** What a stage is expected to take on a machine that never ran it: measured for ciab on 2 cores without KVM; with KVM guessed. */
 import type { AccelerationKind } from '../tools/acceleration.js'
 import type { StageName } from './plan.js'
 

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Acceleration } from '../tools/acceleration.js'
 import type { Run, RunPiped } from '../tools/command.js'
+import { mergeGuestNeeds } from '../plan/guest-needs.js'
 import { renderFile } from '../render/engine.js'
 import { audit } from '../stages/audit.js'
 import { diskName } from '../stages/builder-vm.js'
@@ -29,10 +30,12 @@ export interface BuildHost {
   readonly runPiped: RunPiped
   readonly signal: AbortSignal
   readonly logDirectory: string
+  /** For what is of no use after its stage; see `removeLeftovers`. */
+  readonly scratch: string
   readonly templates: string
   readonly store: Store
-  /** Probed once, at the first stage that starts a VM, with a kernel that is known to be whole. */
-  readonly acceleration: (kernel: string) => Promise<Acceleration>
+  /** Probed once for a plan and its build; again when at first there was no kernel to try. */
+  readonly acceleration: (kernel: string | undefined) => Promise<Acceleration>
   readonly qemuBinary: string
   readonly guardEnvironment: (label: string) => Readonly<Record<string, string>>
   readonly xenHost: VerifyRequest['xenHost']
@@ -76,7 +79,7 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
     const { inputs } = stages[stage]
     const found = await host.store.lookup(stage, inputs)
     if (found) return found.directory
-    const made = await host.store.build({ stage, inputs, signal: host.signal }, async directory => {
+    const made = await host.store.build({ stage, appliance: spec.name, inputs, signal: host.signal }, async directory => {
       await fill(directory)
       return {}
     })
@@ -85,6 +88,7 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
   const deps: TargetDeps = {
     run: host.run,
     render: (file, data) => renderFile({ root: host.templates, file, data }),
+    templates: host.templates,
   }
   return {
     async media(progress) {
@@ -112,9 +116,8 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
     async audit(from, progress) {
       await stored('audit', async directory => {
         const needles = [...from.secrets, ...packages.forbidden]
-        const drivers = build.allTargets.flatMap(target => target.guest.drivers)
-        const modules = build.allTargets.flatMap(target => target.guest.modules)
-        const report = await audit({ disk: from.disk, needles, drivers, modules }, context(progress), directory)
+        const needs = mergeGuestNeeds(build.allTargets, spec)
+        const report = await audit({ disk: from.disk, needles, ...needs }, context(progress), directory)
         await writeFile(join(directory, reportName), `${JSON.stringify(report, null, 2)}\n`)
       })
       return { disk: from.disk, key: stages.audit.key }
@@ -133,7 +136,8 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
       if (await isVerified(release, build.targets.map(({ name }) => name))) return
       const goldenDisk = { path: from.disk, format: 'raw' } as const
       const request = { spec, version: build.version, release, targets: build.targets, goldenDisk, xenHost: host.xenHost }
-      requirePassed(release, await verifyRelease(request, deps, await vmContext(kernel, progress)))
+      const report = await verifyRelease(request, deps, await vmContext(kernel, progress), host.scratch)
+      requirePassed(release, report, host.logDirectory)
     },
   }
 }

@@ -1,14 +1,13 @@
 /** Cleans the stage store: old results, and what killed builds left half-made. */
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readProcess } from '../tools/process.js'
 import { readRecord } from './entry.js'
 import { acquireLock } from './lock.js'
 import { entryName, temporaryName } from './store.js'
 
 export type CleanChoice =
   | { readonly keep: 'none' }
-  /** The newest result of each stage stays. */
+  /** The newest result of each stage of each appliance stays. */
   | { readonly keep: 'newest' }
   /** Results made at or after this time stay. */
   | { readonly keep: 'since'; readonly since: Date }
@@ -31,14 +30,21 @@ export async function cleanStore(store: string, locks: string, choice: CleanChoi
   }
 }
 
-/** Removes what killed builds left half-made; the store's lock must be held. Returns the folders' names. */
-export async function removeLeftovers(store: string): Promise<readonly string[]> {
+/** Where the boots of a verification keep their overlays and keys, in the state folder. */
+export function scratchOf(state: string): string {
+  return join(state, 'scratch')
+}
+
+/**
+ * Removes what killed builds left half-made. The store's lock must be held: whoever holds it has begun nothing yet, so
+ * whatever is half-made is left over. Returns the folders' names.
+ */
+export async function removeLeftovers(state: string): Promise<readonly string[]> {
+  const store = join(state, 'store')
   const names = await readdir(store).catch(() => [])
-  const dead = names.filter(name => {
-    const pid = Number(temporaryName.exec(name)?.groups?.['pid'] ?? NaN)
-    return Number.isInteger(pid) && pid !== process.pid && readProcess(pid) === undefined
-  })
-  return (await remove(store, dead)).removed
+  const scratch = await remove(scratchOf(state), await readdir(scratchOf(state)).catch(() => []))
+  const halfMade = await remove(store, names.filter(name => temporaryName.test(name)))
+  return [...halfMade.removed, ...scratch.removed]
 }
 
 async function outdated(store: string, names: readonly string[], choice: CleanChoice): Promise<string[]> {
@@ -54,20 +60,22 @@ async function outdated(store: string, names: readonly string[], choice: CleanCh
     return entries.filter(entry => entry.created < since).map(entry => entry.name)
   }
   const isNewest = (entry: Entry) =>
-    entry.created !== '' && !entries.some(other => other.stage === entry.stage && other.created > entry.created)
+    entry.created !== '' &&
+    !entries.some(other => other.stage === entry.stage && other.appliance === entry.appliance && other.created > entry.created)
   return entries.filter(entry => !isNewest(entry)).map(entry => entry.name)
 }
 
 interface Entry {
   readonly name: string
   readonly stage: string
+  readonly appliance: string
   /** ISO 8601; empty for a result without a readable record, which is older than anything. */
   readonly created: string
 }
 
 async function describe(store: string, name: string, stage: string): Promise<Entry> {
   const record = await readRecord(join(store, name))
-  return { name, stage, created: record?.created ?? '' }
+  return { name, stage, appliance: record?.appliance ?? '', created: record?.created ?? '' }
 }
 
 async function remove(store: string, names: readonly string[]): Promise<Cleaned> {

@@ -24,6 +24,8 @@ export interface StageRecord {
   readonly formatVersion: typeof formatVersion
   readonly stage: string
   readonly key: string
+  /** The first that needed this result; another may use it, too. */
+  readonly appliance: string
   /** As data, so that a later run can say what changed. */
   readonly inputs: Json
   /** What the stage returned; paths in it are relative to the folder. */

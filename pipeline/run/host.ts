@@ -1,6 +1,6 @@
 /** What a command needs of this host: child processes that end with it, and the signals that end it. */
-import { readdir } from 'node:fs/promises'
-import { existsSync } from 'node:fs'
+import { access, readdir } from 'node:fs/promises'
+import { constants, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { exitCodes } from '../errors/exit-codes.js'
 import { interrupted } from '../errors/tools.js'
@@ -74,11 +74,13 @@ function catchSignals(): { signal: AbortSignal; close: () => void } {
   return { signal: controller.signal, close: () => endSignals.forEach(name => process.off(name, onSignal)) }
 }
 
-/** A kernel to try KVM with: the one ci/quickstart fetched, or this host's own. Undefined where there is none. */
+/** A kernel to try KVM with: the one ci/quickstart fetched, or this host's own. Undefined where none can be read: on Ubuntu only root may. */
 export async function hostKernel(state: string): Promise<string | undefined> {
   const fetched = join(state, 'probe/vmlinuz')
   if (existsSync(fetched)) return fetched
   const names = await readdir('/boot').catch(() => [])
   const newest = names.filter(name => name.startsWith('vmlinuz-')).sort().at(-1)
-  return newest === undefined ? undefined : join('/boot', newest)
+  if (newest === undefined) return undefined
+  const path = join('/boot', newest)
+  return await access(path, constants.R_OK).then(() => path, () => undefined)
 }

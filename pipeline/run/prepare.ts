@@ -16,6 +16,7 @@ import { treeDigest } from '../stages/file-tree.js'
 import { renderInstall } from '../stages/install.js'
 import { renderProvision, scriptNames } from '../stages/provision.js'
 import { mediaInputs } from '../stages/media.js'
+import { mergeGuestNeeds } from '../plan/guest-needs.js'
 import { resolvePackages } from '../stages/packages.js'
 import type { PackageSet } from '../stages/packages.js'
 import type { Json } from '../tools/json.js'
@@ -86,13 +87,19 @@ export async function prepareBuild(request: PrepareRequest, run: Run, signal: Ab
   const mediaHooks = treeDigest(await readFolder(join(request.templates, 'media')))
   const facts = { spec, rendered, templates, tools, packages, allTargets, mediaHooks }
   const stages = stageInputs(facts)
+  const described = stageKey({ golden: stages.audit.key, spec: describedIn(spec) })
   const version =
     request.version ??
-    buildVersion({ specVersion: spec.version, sourceDateEpoch: packages.sourceDateEpoch, key: stages.audit.key })
+    buildVersion({ specVersion: spec.version, sourceDateEpoch: packages.sourceDateEpoch, key: described })
   const { exportOptions } = request
-  const exportFacts = { golden: stages.audit.key, version, tools, options: exportOptions }
+  const exportFacts = { described, version, tools, options: exportOptions }
   const exportKeys = await keysOfExports(request.templates, targets, exportFacts)
   return { ...facts, targets, stages, exportOptions, exportKeys, version, specHash: stageKey(JSON.parse(JSON.stringify(spec)) as Json) }
+}
+
+/** What descriptors and instructions may name of the spec: memory and title are in them and in no stage before. */
+function describedIn({ timeouts: _, ...spec }: Spec): Json {
+  return JSON.parse(JSON.stringify(spec)) as Json
 }
 
 type KeyFacts = Pick<PreparedBuild, 'spec' | 'rendered' | 'templates' | 'tools' | 'packages' | 'allTargets' | 'mediaHooks'>
@@ -110,7 +117,8 @@ function stageInputs(facts: KeyFacts): PreparedBuild['stages'] {
     qemuBinary: 'qemu',
     acceleration: { kind: 'kvm', reason: '', qemuVersion: tools.qemu, timeoutFactor: 1 },
   } as const
-  const media = withKey(mediaInputs({ spec, packages: facts.packages, hooks: facts.mediaHooks, tools }))
+  const { include } = rendered.compiled.packages
+  const media = withKey(mediaInputs({ spec, packages: facts.packages, include, hooks: facts.mediaHooks, tools }))
   const install = withKey({
     media: media.key,
     packer: renderInstall(templates.install, {
@@ -134,9 +142,10 @@ function stageInputs(facts: KeyFacts): PreparedBuild['stages'] {
     files: treeDigest(rendered.provisionFiles),
     tools: { packer: tools.packer, qemu: tools.qemu },
   })
+  const needs = mergeGuestNeeds(facts.allTargets, spec)
   const audit = withKey({
     provision: provision.key,
-    drivers: [...new Set(facts.allTargets.flatMap(target => target.guest.drivers))].sort(),
+    needs: { ...needs, devices: needs.devices.map(device => ({ ...device })) },
     forbidden: facts.packages.forbidden.map(needle => needle.name),
   })
   return { media, install, provision, audit }
@@ -149,15 +158,15 @@ function withKey(inputs: Json): StageInputs {
 async function keysOfExports(
   templates: string,
   targets: readonly Target[],
-  facts: { readonly golden: string; readonly version: string; readonly tools: ToolVersions; readonly options: ExportOptions }
+  facts: { readonly described: string; readonly version: string; readonly tools: ToolVersions; readonly options: ExportOptions }
 ): Promise<Record<string, string>> {
   const entries = await Promise.all(
     targets.map(async ({ name }) => {
       const files = treeDigest(await readFolder(join(templates, name)))
       const qemuImg = facts.tools['qemu-img']
-      const { golden, version } = facts
+      const { described, version } = facts
       const options = { ...facts.options }
-      return [name, stageKey({ golden, version, options, target: name, files, qemuImg })] as const
+      return [name, stageKey({ described, version, options, target: name, files, qemuImg })] as const
     })
   )
   return Object.fromEntries(entries)

@@ -26,6 +26,7 @@ export interface StoredStage<Meta> {
 
 export interface StageBuild {
   readonly stage: string
+  readonly appliance: string
   /** Everything that goes in; its hash is the key. */
   readonly inputs: Json
   readonly signal: AbortSignal
@@ -80,7 +81,7 @@ async function lookup<Meta extends Json>(
 
 async function buildStage<Meta extends Json>(
   store: string,
-  { stage, inputs, signal }: StageBuild,
+  { stage, appliance, inputs, signal }: StageBuild,
   fill: (directory: string) => Promise<Meta>
 ): Promise<StoredStage<Meta>> {
   const started = Date.now()
@@ -95,7 +96,7 @@ async function buildStage<Meta extends Json>(
     if (signal.aborted) throw signal.reason instanceof PipelineError ? signal.reason : interrupted()
     const seconds = Math.round((Date.now() - started) / 100) / 10
     const created = new Date().toISOString()
-    const record = await writeRecord(temporary, { stage, key, inputs, meta, created, seconds })
+    const record = await writeRecord(temporary, { stage, key, appliance, inputs, meta, created, seconds })
     await moveIntoPlace(temporary, final)
     await syncFile(store)
     return toStored<Meta>(final, record)

@@ -2,18 +2,21 @@
 import { constants } from 'node:fs'
 import { access, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { artifactsNotWritable, diskFull } from '../errors/stages.js'
+import { artifactsNotWritable, diskFull, exportTooLarge } from '../errors/stages.js'
 import { PipelineError } from '../errors/pipeline-error.js'
 import { syncFile, syncTree } from '../tools/atomic-file.js'
 import { createDeflatePool } from '../images/deflate-pool.js'
+import { requireSound } from '../images/golden-check.js'
 import { openGolden } from '../images/golden-source.js'
 import { runPass } from '../images/pass.js'
-import { freeBytes } from '../tools/free-space.js'
+import { plannedBytes } from '../targets/index.js'
+import { allocatedBytes, freeBytes } from '../tools/free-space.js'
 import { readProcess } from '../tools/process.js'
 import type { Spec } from '../spec/types.js'
 import type { DiskFile, ExportOptions, Target, TargetDeps, TargetExport } from '../targets/types.js'
-import { describeFiles, manifestName, readManifest, targetIsWhole, writeManifest, writeSums } from './release-folder.js'
+import { describeFiles, manifestName, readManifest, removeUnlisted, targetIsWhole, writeManifest, writeSums } from './release-folder.js'
 import type { Manifest, ReleaseTarget } from './release-folder.js'
+import { removeReport } from './verify-report.js'
 import type { StageContext } from './types.js'
 
 export interface ExportRequest {
@@ -57,16 +60,30 @@ export async function exportTargets(
   await requireWritable(request.release)
   await removeStale(request.release)
   const old = await readManifest(request.release)
-  const kept = old?.goldenKey === request.manifest.goldenKey ? old.targets : {}
+  const { goldenKey, specHash } = request.manifest
+  const kept = old?.goldenKey === goldenKey && old.specHash === specHash ? old.targets : {}
+  await requireRoom(request)
   const made = await exportAll(request, deps, context)
-  const manifest: Manifest = { ...request.manifest, targets: { ...kept, ...made } }
+  const targets = { ...kept, ...made }
+  const manifest: Manifest = { ...request.manifest, targets }
   try {
     await writeManifest(request.release, manifest)
+    await removeUnlisted(request.release, Object.keys(targets))
     await writeSums(request.release, manifest)
   } catch (error) {
     throw await explain(error, manifestName, request.release)
   }
   return manifest
+}
+
+/** What the targets plan for the data that is on this very disk. Errors: `export-too-large` (exit 3). */
+async function requireRoom({ spec, version, options, goldenDisk, targets, release }: ExportRequest): Promise<void> {
+  // Told later, and better, by who opens it.
+  const usedBytes = await allocatedBytes(goldenDisk.path).catch(() => 0)
+  const input = { spec, version, options, usedBytes }
+  const needs = targets.map(({ target }) => ({ name: target.name, bytes: plannedBytes(target, input) }))
+  const free = await freeBytes(release)
+  if (needs.reduce((sum, { bytes }) => sum + bytes, 0) > free) throw exportTooLarge({ needs, freeBytes: free, place: release })
 }
 
 const temporaryName = /^\..+\.tmp-(?<pid>\d+)$/
@@ -98,7 +115,8 @@ async function exportAll(request: ExportRequest, deps: TargetDeps, context: Stag
       const temporary = temporaries[at] ?? ''
       await mkdir(temporary, { recursive: true })
       const { spec, version, options, goldenDisk } = request
-      const input = { spec, version, options, goldenDisk, directory: temporary, signal: context.signal }
+      const sourceDateEpoch = Math.floor(Date.parse(request.manifest.date) / 1000)
+      const input = { spec, version, options, sourceDateEpoch, goldenDisk, directory: temporary, signal: context.signal }
       jobs.push({ target, key, temporary, files: await target.export(input, deps) })
     }
     await writeImages(jobs, request, context)
@@ -117,10 +135,13 @@ async function writeImages(jobs: readonly Job[], request: ExportRequest, context
   if (failed) throw failed.reason
 }
 
-async function passOver(jobs: readonly Job[], { goldenDisk }: ExportRequest, { run, signal, progress }: StageContext) {
+const bytesPerGib = 1024 ** 3
+
+async function passOver(jobs: readonly Job[], { goldenDisk, spec }: ExportRequest, { run, signal, progress }: StageContext) {
   const writers = jobs.flatMap(({ files }) => files.writers)
-  progress(jobs.map(({ target }) => target.name).join(', '))
+  if (jobs.length > 0) progress(jobs.map(({ target }) => target.name).join(', '))
   if (writers.length === 0) return
+  await requireSound({ ...goldenDisk, wantedBytes: spec.hardware.diskGib * bytesPerGib })
   const source = await openGolden(goldenDisk.path, run)
   const pool = createDeflatePool()
   try {
@@ -139,6 +160,8 @@ async function nameFolders(jobs: readonly Job[], { release, options }: ExportReq
     await syncTree(temporary)
     made[target.name] = { key, options, files: described }
   }
+  // A report speaks of the files it was made of; beside the first new one it would be a lie.
+  if (jobs.length > 0) await removeReport(release)
   for (const { target, temporary } of jobs) {
     const final = join(release, target.name)
     await rm(final, { recursive: true, force: true })

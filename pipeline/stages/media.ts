@@ -40,11 +40,14 @@ export function mediaResult(directory: string): MediaResult {
 export function mediaInputs(input: {
   readonly spec: Pick<Spec, 'release'>
   readonly packages: PackageSet
+  readonly include: readonly string[]
   readonly hooks: Record<string, string>
   readonly tools: Pick<ToolVersions, 'mmdebstrap' | 'tar2sqfs'>
 }): Json {
   return {
     release: input.spec.release,
+    // Asked for by name, apt calls a package installed by hand; the others it may remove some day.
+    wishes: [...input.include],
     packages: [...input.packages.packages],
     sourceDateEpoch: input.packages.sourceDateEpoch,
     imageSources: [...input.packages.imageSources],
@@ -88,6 +91,7 @@ export async function media(input: MediaInput, context: StageContext, directory:
 async function fill(input: MediaInput, context: StageContext, directory: string): Promise<MediaResult> {
   const result = mediaResult(directory)
   const logFile = join(context.logDirectory, 'media.log')
+  await rm(logFile, { force: true })
   await copyFile(join(input.hooks, 'start-install'), join(directory, 'start-install'))
   await writeFile(join(directory, 'sources.list'), `${input.packages.imageSources.join('\n')}\n`)
   const { secrets } = input.packages

@@ -28,13 +28,14 @@ export interface PackerVm {
 export async function runPackerVm(vm: PackerVm, context: VmContext): Promise<string> {
   const template = join(vm.directory, `${vm.stage}.json`)
   const serialLog = serialLogPath(context.logDirectory, vm.stage)
-  await Promise.all([writeFile(template, vm.template), rm(serialLog, { force: true })])
+  const logFile = join(context.logDirectory, `${vm.stage}.packer.log`)
+  await Promise.all([writeFile(template, vm.template), ...[serialLog, logFile].map(log => rm(log, { force: true }))])
   const command = packerBuild(template)
   const env = { ...packerEnvironment(vm.directory), ...context.guardEnvironment(vm.stage) }
   const options = {
     env,
     cwd: vm.directory,
-    logFile: join(context.logDirectory, `${vm.stage}.packer.log`),
+    logFile,
     reason: `run the ${vm.stage} stage`,
     ...(vm.secrets ? { secrets: vm.secrets } : {}),
   }
@@ -96,15 +97,18 @@ async function requireEnd(ending: Ending): Promise<void> {
   throw builderVmFailed({ ...(await failureOf(ending)), what })
 }
 
+/** Without a communicator Packer waits for the power-off, and at the time limit says only that there was none. */
+const tooLate = /timeout|failed to shutdown/i
+
 async function explain(ending: Ending, error: unknown): Promise<unknown> {
-  if (!(error instanceof PipelineError) || error.code !== 'tool-failed') return error
+  if (!(error instanceof PipelineError) || !/^tool-(failed|signal)$/.test(error.code)) return error
   const failure = { ...(await failureOf(ending)), cause: error }
   if (ending.said.failed) return builderVmFailed({ ...failure, what: ending.said.failed })
-  if (error.details.some(line => /timeout/i.test(line))) {
+  if (error.details.some(line => tooLate.test(line))) {
     const what = ending.said.last ? `its last step was "${ending.said.last}"` : 'it named no step'
     return builderVmTimeout({ ...failure, seconds: ending.vm.seconds, what })
   }
-  return builderVmFailed({ ...failure, what: packerSaid(error.details) })
+  return builderVmFailed({ ...failure, what: error.code === 'tool-signal' ? error.message : packerSaid(error.details) })
 }
 
 async function failureOf(ending: Ending) {

@@ -1,7 +1,7 @@
 /** A release's folder: artifacts/<appliance>-<version>/ with one folder per target, manifest.json and SHA256SUMS. */
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
-import { writeFileAtomic } from '../tools/atomic-file.js'
+import { writeFileIfChanged } from '../tools/atomic-file.js'
 import { sha256File } from '../tools/checksum.js'
 import type { ExportOptions } from '../targets/types.js'
 import type { ToolVersions } from '../tools/versions.js'
@@ -65,7 +65,7 @@ export async function readManifest(release: string): Promise<Manifest | undefine
 }
 
 export async function writeManifest(release: string, manifest: Manifest): Promise<void> {
-  await writeFileAtomic(join(release, manifestName), `${JSON.stringify(manifest, null, 2)}\n`)
+  await writeFileIfChanged(join(release, manifestName), `${JSON.stringify(manifest, null, 2)}\n`)
 }
 
 /** Describes every file below `<release>/<target>`; `directory` is where it lies now. */
@@ -99,7 +99,8 @@ export async function targetIsWhole(release: string, target: ReleaseTarget): Pro
 }
 
 /**
- * Writes SHA256SUMS over every file of the release, in name order, in the form `sha256sum --check` reads.
+ * Writes SHA256SUMS over every file of the release, in name order, in the form `sha256sum --check` reads. Every build
+ * comes by here, so one that was killed between a file and its sum is put right by the next.
  * Digests the manifest knows are not computed again.
  */
 export async function writeSums(release: string, manifest: Manifest): Promise<void> {
@@ -112,7 +113,14 @@ export async function writeSums(release: string, manifest: Manifest): Promise<vo
     if (name === sumsName || name.startsWith('.')) continue
     lines.push(`${known.get(name) ?? (await sha256File(path))}  ${name}\n`)
   }
-  await writeFileAtomic(join(release, sumsName), lines.join(''))
+  await writeFileIfChanged(join(release, sumsName), lines.join(''))
+}
+
+/** Takes out what the manifest no longer speaks of: targets of another golden disk, or of another time. */
+export async function removeUnlisted(release: string, listed: readonly string[]): Promise<void> {
+  const entries = await readdir(release, { withFileTypes: true })
+  const doomed = entries.filter(entry => entry.isDirectory() && !entry.name.startsWith('.') && !listed.includes(entry.name))
+  for (const { name } of doomed) await rm(join(release, name), { recursive: true, force: true })
 }
 
 async function filesBelow(directory: string): Promise<string[]> {

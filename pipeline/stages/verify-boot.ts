@@ -8,8 +8,10 @@ import { diskVmCommand, ovmf } from '../tools/qemu.js'
 import type { Firmware } from '../tools/qemu.js'
 import { startVm } from '../tools/vm.js'
 import type { RunningVm } from '../tools/vm.js'
+import { openBootDisk } from './boot-disk.js'
 import type { Identity } from './verify-copies.js'
 import { createRecorder } from './verify-record.js'
+import { bootLabel, bootLogs } from './verify-report.js'
 import type { ReportedCheck } from './verify-report.js'
 import { guestPorts, visit } from './verify-visit.js'
 import type { VmContext } from './types.js'
@@ -40,9 +42,10 @@ export async function bootAndCheck(request: BootRequest, context: VmContext): Pr
   const { target, plan, directory, spec, thorough } = request
   const secrets: string[] = []
   const recorder = createRecorder({ target, boot: plan.name, signal: context.signal, progress: context.progress, secrets })
-  const serialLog = join(context.logDirectory, `${labelOf(request)}.serial.log`)
+  const logs = bootLogs(context.logDirectory, bootLabel(target, plan.name))
+  const serialLog = logs.serial
   await mkdir(directory, { recursive: true })
-  await rm(serialLog, { force: true })
+  await Promise.all(Object.values(logs).map(log => rm(log, { force: true })))
   try {
     const vm = await recorder.check('start', async () => {
       const value = await start(request, context, serialLog)
@@ -61,10 +64,6 @@ export async function bootAndCheck(request: BootRequest, context: VmContext): Pr
   }
 }
 
-function labelOf({ target, plan }: BootRequest): string {
-  return `verify-${target}-${plan.name}`
-}
-
 interface Started {
   readonly running: RunningVm
   readonly imageBytes: number
@@ -72,15 +71,15 @@ interface Started {
 
 async function start(request: BootRequest, context: VmContext, serialLog: string): Promise<Started> {
   const { plan, directory, spec } = request
-  const base = { path: join(request.release, plan.disk), format: plan.diskFormat }
-  const overlay = join(directory, 'overlay.qcow2')
   const { run } = context
+  const base = await openBootDisk({ plan, release: request.release, directory }, run)
+  const overlay = join(directory, 'overlay.qcow2')
   const { virtualBytes } = parseInfo((await run(infoCommand(base), { reason: 'boot an artifact' })).stdout)
   await run(overlayCommand({ base, path: overlay }), { reason: 'boot an artifact' })
   if (request.thorough) {
     await run(['qemu-img', 'resize', '-q', '-f', 'qcow2', overlay, String(virtualBytes + growGib * bytesPerGib)], { reason: 'enlarge the disk' })
   }
-  const label = labelOf(request)
+  const label = bootLabel(request.target, plan.name)
   const vm = {
     qemuBinary: context.qemuBinary,
     acceleration: context.acceleration,
@@ -97,7 +96,7 @@ async function start(request: BootRequest, context: VmContext, serialLog: string
     guestPorts: Object.values(guestPorts),
     env: context.guardEnvironment(label),
     serialLog,
-    qemuLog: join(context.logDirectory, `${label}.qemu.log`),
+    qemuLog: bootLogs(context.logDirectory, label).qemu,
   })
   return { running, imageBytes: virtualBytes }
 }

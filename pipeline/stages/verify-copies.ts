@@ -37,6 +37,8 @@ export async function collectIdentity(shell: GuestShell, credentials: Credential
 /** Names of all values, when each differs in each pair of copies. Errors: `promise-broken` (exit 5) with those that do not. */
 export function compareCopies(copies: readonly Identity[]): string[] {
   const names = [...new Set(copies.flatMap(copy => [...copy.keys()]))]
+  const lacking = names.filter(name => copies.some(copy => !copy.has(name)))
+  if (lacking.length > 0) throw promiseBroken(`Not every copy has: ${lacking.join(', ')}`)
   const shared = names.filter(name => {
     const values = copies.flatMap(copy => copy.get(name) ?? [])
     return new Set(values).size < values.length

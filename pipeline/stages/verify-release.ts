@@ -1,6 +1,6 @@
 /** Verifies a release in place: the checks, their report bound to the very files, and the sums over both. */
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TargetDeps } from '../targets/types.js'
 import { readManifest, writeSums } from './release-folder.js'
@@ -11,13 +11,18 @@ import { readReport, writeReport } from './verify-report.js'
 import type { VerificationReport } from './verify-report.js'
 import type { VmContext } from './types.js'
 
-/** Writes the report into the release, passed or not. Errors: those of `verify` and of the file system. */
+/**
+ * Writes the report into the release, passed or not. What the boots write goes below `scratch`.
+ * Errors: those of `verify` and of the file system.
+ */
 export async function verifyRelease(
   request: Omit<VerifyRequest, 'options'>,
   deps: TargetDeps,
-  context: VmContext
+  context: VmContext,
+  scratch: string
 ): Promise<VerificationReport> {
-  const directory = await mkdtemp(join(context.logDirectory, 'verify-'))
+  await mkdir(scratch, { recursive: true })
+  const directory = await mkdtemp(join(scratch, 'verify-'))
   try {
     const manifest = await readManifest(request.release)
     const targets = Object.entries(manifest?.targets ?? {})

@@ -1,5 +1,5 @@
 /** The verification report: every check with its result and time, as data and as a page for people. */
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Acceleration } from '../tools/acceleration.js'
 import { writeFileAtomic } from '../tools/atomic-file.js'
@@ -38,6 +38,10 @@ export async function writeReport(release: string, report: VerificationReport): 
   await writeFileAtomic(join(release, reportNames.text), formatReport(report))
 }
 
+export async function removeReport(release: string): Promise<void> {
+  await Promise.all(Object.values(reportNames).map(name => rm(join(release, name), { force: true })))
+}
+
 /** The report that lies in the release; undefined when there is none that can be read. */
 export async function readReport(release: string): Promise<VerificationReport | undefined> {
   try {
@@ -48,11 +52,28 @@ export async function readReport(release: string): Promise<VerificationReport | 
   }
 }
 
-/** Errors: `verification-failed` (exit 5) with every failed check. */
-export function requirePassed(release: string, report: VerificationReport): void {
+/** Errors: `verification-failed` (exit 5) with every failed check, and where the logs of its boot are. */
+export function requirePassed(release: string, report: VerificationReport, logDirectory: string): void {
   if (report.passed) return
   const failed = report.checks.filter(check => check.status === 'failed')
-  throw verificationFailed(release, failed.map(check => `${placeOf(check)}: ${check.name}: ${check.detail}`))
+  const boots = failed.flatMap(({ target, boot }) => (boot === undefined || boot === allBoots ? [] : [bootLabel(target, boot)]))
+  const logs = [...new Set(boots)].map(label => bootLogs(logDirectory, label))
+  throw verificationFailed(release, {
+    failures: failed.map(check => `${placeOf(check)}: ${check.name}: ${check.detail}`),
+    logs: logs.map(({ serial, qemu }) => `serial console: ${serial}; QEMU's command: ${qemu}`),
+  })
+}
+
+/** The name of what compares the boots with each other, in place of a boot's. */
+export const allBoots = 'all boots'
+
+export function bootLabel(target: string, boot: string): string {
+  return `verify-${target}-${boot}`
+}
+
+/** Where a boot leaves its words. */
+export function bootLogs(logDirectory: string, label: string): { readonly serial: string; readonly qemu: string } {
+  return { serial: join(logDirectory, `${label}.serial.log`), qemu: join(logDirectory, `${label}.qemu.log`) }
 }
 
 /** Markdown; pure. */

@@ -9,20 +9,20 @@ import type { RunningVm } from '../tools/vm.js'
 import { xenHostCommand } from '../tools/xen-host.js'
 import { packExt4, writeTree } from './file-tree.js'
 import { followLog } from './follow.js'
+import { bootLabel, bootLogs } from './verify-report.js'
 import { guestPorts } from './verify-visit.js'
 import type { XenHost } from './verify-xen-host.js'
 import type { VmContext } from './types.js'
 
 export interface XenStart {
   readonly spec: Spec
+  readonly target: string
   readonly plan: XenBootPlan
   readonly host: XenHost
   /** The target's folder in the release. */
   readonly release: string
   /** Folder for what this boot writes. */
   readonly directory: string
-  /** Names the logs and the lease. */
-  readonly label: string
 }
 
 export interface XenGuest {
@@ -39,9 +39,10 @@ const growthBytes = 16 * 1024 ** 3
 
 /** Errors: `xen-host-failed` (exit 5), those of Run. */
 export async function startXenGuest(start: XenStart, context: VmContext): Promise<XenGuest> {
-  const { label } = start
-  const [hostLog, serialLog] = ['host', 'serial'].map(name => join(context.logDirectory, `${label}.${name}.log`)) as [string, string]
-  await Promise.all([hostLog, serialLog].map(path => rm(path, { force: true })))
+  const label = bootLabel(start.target, start.plan.name)
+  const { serial: serialLog, qemu: qemuLog } = bootLogs(context.logDirectory, label)
+  const hostLog = join(context.logDirectory, `${label}.host.log`)
+  await Promise.all([hostLog, serialLog, qemuLog].map(path => rm(path, { force: true })))
   const job = await makeJobDisk(start, context)
   const exported = await layOverlay(start, context)
   const { qemuBinary, acceleration } = context
@@ -53,7 +54,7 @@ export async function startXenGuest(start: XenStart, context: VmContext): Promis
     guestPorts: Object.values(guestPorts),
     env: context.guardEnvironment(label),
     serialLog,
-    qemuLog: join(context.logDirectory, `${label}.qemu.log`),
+    qemuLog,
   })
   // Without its guest the host is of no more use, and a console that closes is how whoever reads it sees the end.
   const host = listenToHost(hostLog, startMs * acceleration.timeoutFactor, () => void running.stop())

@@ -15,8 +15,7 @@ import type { XenGuest, XenStart } from './verify-xen-guest.js'
 import type { XenHost } from './verify-xen-host.js'
 import type { VmContext } from './types.js'
 
-export interface XenBootRequest extends Omit<XenStart, 'label' | 'host'> {
-  readonly target: string
+export interface XenBootRequest extends Omit<XenStart, 'host'> {
   readonly host: () => Promise<XenHost>
 }
 
@@ -28,14 +27,13 @@ const bytesPerGib = 1024 ** 3
 export async function bootOnXen(request: XenBootRequest, context: VmContext): Promise<BootResult> {
   const { target, plan, directory } = request
   const secrets: string[] = []
-  const recorder = createRecorder({ target, boot: `xen ${plan.name}`, signal: context.signal, progress: context.progress, secrets })
+  const recorder = createRecorder({ target, boot: plan.name, signal: context.signal, progress: context.progress, secrets })
   const slow = slowed(context)
-  const label = `verify-${target}-xen-${plan.name}`
   // A host that cannot be had is no fault of the artifact: its error ends the verification.
   const host = await request.host()
   await mkdir(directory, { recursive: true })
   try {
-    const guest = await recorder.check('start', () => start({ ...request, host, label }, slow))
+    const guest = await recorder.check('start', () => start({ ...request, host }, slow))
     if (!guest) return { checks: recorder.checks }
     try {
       const identity = plan.reaches === 'ready'

@@ -8,7 +8,9 @@ import type { BootResult } from './verify-boot.js'
 import { compareCopies } from './verify-copies.js'
 import type { Identity } from './verify-copies.js'
 import { createRecorder } from './verify-record.js'
+import { allBoots } from './verify-report.js'
 import type { ReportedCheck, VerificationReport } from './verify-report.js'
+import { staticCheck } from './verify-static.js'
 import { bootOnXen } from './verify-xen.js'
 import type { XenHost } from './verify-xen-host.js'
 import type { VmContext } from './types.js'
@@ -40,9 +42,10 @@ export async function verify(
   const started = new Date()
   const checks: ReportedCheck[] = []
   const copies: Identity[] = []
+  const checkStatically = staticCheck(request.goldenDisk, context, join(directory, 'golden'))
   for (const target of request.targets) {
     const files = await checkFiles(target, request, deps, context)
-    checks.push(...files)
+    checks.push(...files, ...(await checkStatically(target)))
     const sound = files.every(check => check.status === 'passed')
     const boots = await checkBoots(target, { request, context, directory, sound, thorough: copies.length === 0 })
     checks.push(...boots.checks)
@@ -111,9 +114,8 @@ async function checkBoots(target: Target, input: BootsInput): Promise<{ checks: 
     results.push(await bootAndCheck({ ...placeOf(plan.name), plan, thorough }, contextOf(plan.name)))
   }
   for (const plan of xenPlans) {
-    const name = `xen ${plan.name}`
-    const host = () => request.xenHost(contextOf(name))
-    results.push(await bootOnXen({ ...placeOf(`xen-${plan.name}`), plan, host }, contextOf(name)))
+    const host = () => request.xenHost(contextOf(plan.name))
+    results.push(await bootOnXen({ ...placeOf(plan.name), plan, host }, contextOf(plan.name)))
   }
   return {
     checks: [...checks, ...results.flatMap(result => result.checks)],
@@ -123,7 +125,7 @@ async function checkBoots(target: Target, input: BootsInput): Promise<{ checks: 
 
 async function checkCopies(targets: readonly Target[], copies: readonly Identity[], context: VmContext) {
   const target = targets.map(({ name }) => name).join(', ')
-  const recorder = createRecorder({ target, boot: 'all boots', signal: context.signal, progress: context.progress, secrets: [] })
+  const recorder = createRecorder({ target, boot: allBoots, signal: context.signal, progress: context.progress, secrets: [] })
   const name = 'copies share nothing'
   if (copies.length < 2) recorder.skip([name], `${copies.length} boots came so far, two are needed`)
   else {

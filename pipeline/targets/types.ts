@@ -4,6 +4,7 @@
  */
 import type { ImageWriter } from '../images/types.js'
 import type { Run } from '../tools/command.js'
+import type { DeviceAlias } from '../tools/module-alias.js'
 import type { ToolNeed } from '../tools/need.js'
 import type { Family, Spec } from '../spec/types.js'
 
@@ -17,6 +18,8 @@ export interface GuestNeeds {
   readonly drivers: readonly string[]
   /** Kernel modules loaded later (network, random numbers): they must be on the disk. */
   readonly modules: readonly string[]
+  /** Hardware of the target that no QEMU has, so that no boot here shows its driver: the kernel's own tables must. */
+  readonly devices: readonly DeviceAlias[]
   readonly kernelArguments: readonly string[]
 }
 
@@ -54,6 +57,8 @@ export interface DiskFile {
 
 export interface ExportInput {
   readonly spec: Spec
+  /** Date of the newest input, seconds since 1970: stands for the clock, so that equal inputs give equal files. */
+  readonly sourceDateEpoch: number
   readonly options: ExportOptions
   readonly version: string
   /** The sealed disk; never written to. */
@@ -128,11 +133,13 @@ export interface TargetDeps {
    * handed in.
    */
   readonly render: (file: string, data: object) => Promise<string>
+  /** The folder of the templates, absolute: schemas lie there, too. */
+  readonly templates: string
 }
 
 /** A start of the exported files on real Xen, which itself runs in QEMU. */
 export interface XenBootPlan {
-  /** Unique within the target: `pv`, `hvm`. */
+  /** Unique among all boots of the target: `pv`, `hvm`. */
   readonly name: string
   /** Artifact with the xl configuration; it is used as it is. */
   readonly config: string

@@ -1,5 +1,5 @@
 /** A file that bears its final name is whole: written under a temporary name beside it, synced, renamed. */
-import { open, readdir, rename, rm } from 'node:fs/promises'
+import { open, readFile, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 /** Errors: the file system's own (ENOSPC, EACCES); the temporary file is gone then and the old file untouched. */
@@ -18,6 +18,12 @@ export async function writeFileAtomic(path: string, content: string | Uint8Array
     await rm(temporary, { force: true })
     throw error
   }
+}
+
+/** As writeFileAtomic, but leaves a file alone that says just that: its time then tells when it last changed. */
+export async function writeFileIfChanged(path: string, content: string): Promise<void> {
+  const found = await readFile(path, 'utf8').catch(() => undefined)
+  if (found !== content) await writeFileAtomic(path, content)
 }
 
 /** Waits until a file's content, or a folder's list of names, is on the disk. Errors: the file system's own. */

@@ -3,6 +3,7 @@ import { createWriteStream } from 'node:fs'
 import type { Socket } from 'node:net'
 import { finished } from 'node:stream/promises'
 import { vmEnded, vmSilent } from '../errors/qemu.js'
+import { logNotWritable } from '../errors/tools.js'
 
 export interface Awaited {
   readonly timeoutMs: number
@@ -13,7 +14,7 @@ export interface Awaited {
 export interface SerialConsole {
   /**
    * Waits for the pattern in what came since the last match; the text up to its end is then used up.
-   * Prompts need no line end. Errors: `vm-silent`, `vm-ended` (exit 4), with the last lines.
+   * Prompts need no line end. Errors: `vm-silent`, `vm-ended` (exit 4), with the last lines; `log-not-writable` (exit 3).
    */
   waitFor(pattern: RegExp, awaited: Awaited): Promise<RegExpExecArray>
   /** Types the text as it is; "\r" is the Enter key. */
@@ -37,6 +38,15 @@ interface Waiter {
   readonly timer: NodeJS.Timeout
 }
 
+interface State {
+  unread: string
+  line: string
+  paused: boolean
+  ended: boolean
+  /** Without its log a failure could not be explained: nothing is waited for any more. */
+  failure?: Error
+}
+
 const lastLineCount = 25
 const pauseNote = '[not kept: credentials were shown here]'
 /** A longer tail without a match is of no use to a pattern of ours. */
@@ -47,8 +57,12 @@ export function attachSerial(socket: Socket, logFile: string): SerialConsole {
   const log = createWriteStream(logFile, { flags: 'a' })
   const listeners: ((line: string) => void)[] = []
   const shown: string[] = []
-  const state = { unread: '', line: '', paused: false, ended: false }
+  const state: State = { unread: '', line: '', paused: false, ended: false }
   let waiter: Waiter | undefined
+  log.on('error', error => {
+    state.failure ??= logNotWritable(logFile, error.message)
+    settle()
+  })
 
   const onLine = (raw: string) => {
     const line = cleanLine(raw)
@@ -61,10 +75,10 @@ export function attachSerial(socket: Socket, logFile: string): SerialConsole {
     if (!waiter) return
     const { pattern, awaited, resolve, reject, timer } = waiter
     const match = pattern.exec(state.unread)
-    if (!match && !state.ended) return
+    if (!match && !state.ended && !state.failure) return
     clearTimeout(timer)
     waiter = undefined
-    if (!match) return reject(vmEnded(awaited.what, shown))
+    if (!match) return reject(state.failure ?? vmEnded(awaited.what, shown))
     state.unread = state.unread.slice(match.index + match[0].length)
     resolve(match)
   }
@@ -80,7 +94,8 @@ export function attachSerial(socket: Socket, logFile: string): SerialConsole {
     state.ended = true
     settle()
     log.end()
-    await finished(log)
+    // A log that could not be written has been told of.
+    await finished(log).catch(() => {})
   })
   return {
     waitFor: (pattern, awaited) =>

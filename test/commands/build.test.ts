@@ -35,7 +35,7 @@ async function built(directory: string) {
   const store = openStore(join(state, 'store'), () => {})
   for (const [stage, names] of Object.entries(contents)) {
     const { inputs } = build.stages[stage as keyof typeof contents]
-    await store.build({ stage, inputs, signal }, async folder => {
+    await store.build({ stage, appliance: 'ciab', inputs, signal }, async folder => {
       for (const name of names) writeFileSync(join(folder, name), '[]')
       return {}
     })
@@ -76,7 +76,7 @@ t.test('when every result is stored, nothing runs and acceleration is not even a
 
 t.test('a plan of it says so', async t => {
   const { path, options } = await built(t.testdir({}))
-  const { code, stdout } = await runMain(['plan', ...options], path)
+  const { code, stdout } = await runMain(['plan', ...options], `${path}:/usr/bin:/bin`)
   t.equal(code, 0)
   t.match(stdout, /^media {6}stored\ninstall {4}stored\nprovision {2}stored\naudit {6}stored\nexport {5}stored\nverify {5}stored\n/m)
   t.match(stdout, /\n# nothing to do: every stage is stored\n$/)
@@ -92,14 +92,14 @@ t.test('a report counts only for the files it was made of, and only when it pass
     writeFileSync(report, text.replace(from, to))
     t.equal(await isVerified(release, ['kvm']), false, to)
   }
-  const { stdout } = await runMain(['plan', ...options, '--accel', 'tcg'], path)
+  const { stdout } = await runMain(['plan', ...options, '--accel', 'tcg'], `${path}:/usr/bin:/bin`)
   t.match(stdout, /^export {5}stored\nverify {5}runs /m, 'the plan sees it, too')
 })
 
 t.test('a shortened file is exported again', async t => {
   const { release, path, options } = await built(t.testdir({}))
   truncateSync(join(release, 'kvm/disk.qcow2'), 1)
-  const { stdout } = await runMain(['plan', ...options, '--accel', 'tcg'], path)
+  const { stdout } = await runMain(['plan', ...options, '--accel', 'tcg'], `${path}:/usr/bin:/bin`)
   t.match(stdout, /^audit {6}stored\nexport {5}runs .*\nverify {5}runs /m)
   t.match(stdout, /^qemu-img convert .* \S*\/state\/store\/provision-\w+\/disk\.raw /m, 'from the stored disk')
   t.notMatch(stdout, /mmdebstrap/, 'and no stored stage has commands')

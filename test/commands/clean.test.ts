@@ -11,7 +11,7 @@ async function places(directory: string) {
   const store = openStore(join(state, 'store'), () => {})
   const { signal } = new AbortController()
   for (const which of ['old', 'new']) {
-    await store.build({ stage: 'media', inputs: { which }, signal }, async folder => {
+    await store.build({ stage: 'media', appliance: 'ciab', inputs: { which }, signal }, async folder => {
       writeFileSync(join(folder, 'data'), which)
       return {}
     })

@@ -7,7 +7,7 @@ import { artifactOf, sharedPlaces } from '../fixtures/built-image.js'
 import { repository, runCli, startCli } from '../fixtures/cli-run.js'
 import { getAnyCertificate, startForeignVm } from '../fixtures/foreign-vm.js'
 import { startMirrorRelay } from '../fixtures/mirror-relay.js'
-import { listeners, processesWith, vmsWith, within } from '../fixtures/processes.js'
+import { listeners, processesWith, vmsWith, watchdogsWith, within } from '../fixtures/processes.js'
 
 const { work, store, options: places } = sharedPlaces(t)
 const relay = await startMirrorRelay()
@@ -121,6 +121,23 @@ for (const [victim, pidOf] of Object.entries(victims)) {
   })
 }
 
+t.test('after kill -9 of the pipeline and of the watchdog, the next build ends what they left and goes on from the last finished stage', async t => {
+  const root = changedRoot('killed-both', 'sleep 20')
+  const running = startCli([...build, '--root', root, '--until', 'install'])
+  await running.until(/^install: run %pre$/m)
+  const [vm] = vmsWith(work)
+  for (const { pid } of watchdogsWith(store)) process.kill(pid, 'SIGKILL')
+  process.kill(running.child.pid ?? 0, 'SIGKILL')
+  await running.ended
+  t.same(vmsWith(work), [vm], 'the virtual machine has outlived both')
+  const { code, stderr } = await runCli([...build, '--root', root, '--until', 'install'])
+  t.equal(code, 0, stderr)
+  t.match(stderr, new RegExp(`^Ended the virtual machine of install \\(pid ${vm?.pid}\\), left by a build that was killed\\.$`, 'm'))
+  t.match(stderr, /^Removed install-\S+\.tmp-\d+, left by a build that was killed\.$/m)
+  t.match(stderr, /^media: stored\ninstall: started\n[^]*^install: completed/m)
+  t.same(vmsWith(work), [])
+})
+
 t.test('Ctrl-C ends every child, leaves no half-named file, and exits with 130', async t => {
   const running = startCli([...build, '--root', changedRoot('interrupted', 'sleep 3600')])
   await running.until(/^install: run %pre$/m)
@@ -143,12 +160,13 @@ t.test('a mirror that breaks off in the middle is named, and nothing half-made s
   t.same(readdirSync(join(store, 'store')).filter(name => name.includes('.tmp-')), [])
 })
 
-t.test('a shortened file in the store is named and its stage runs again', async t => {
-  const [folder] = readdirSync(join(store, 'store')).filter(name => name.startsWith('media-'))
-  truncateSync(join(store, 'store', folder ?? '', 'root.squashfs'), 100)
-  const { code, stdout, stderr } = await runCli(['plan', ...places, '--offline', '--mirror', relay.url, '--json'])
+t.test('a shortened file in the store is named, and its stage alone runs again', async t => {
+  const [folder = ''] = readdirSync(join(store, 'store')).filter(name => name.startsWith('audit-'))
+  truncateSync(join(store, 'store', folder, 'audit.json'), 10)
+  const { code, stdout, stderr } = await runCli(build)
   t.equal(code, 0)
-  t.match(stderr, /^warning: The stored result of media is damaged: root\.squashfs has 100 bytes, .* expected\. Running media again\.$/m)
-  const plan = JSON.parse(stdout) as { stages: { name: string; cached: boolean }[] }
-  t.equal(plan.stages.find(stage => stage.name === 'media')?.cached, false)
+  t.equal(stdout.trim(), built.release)
+  t.match(stderr, /^warning: The stored result of audit is damaged: audit\.json has 10 bytes, .* expected\. Running audit again\.$/m)
+  t.same(stderr.match(/^\w+: (?=stored$|completed)/gm), ['media: ', 'install: ', 'provision: ', 'audit: ', 'export: ', 'verify: '])
+  t.same(stderr.match(/^\w+(?=: completed)/gm), ['audit'])
 })

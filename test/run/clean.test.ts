@@ -1,6 +1,6 @@
 /** Cleaning the stage store. */
 import { mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { cleanStore, diskUsage, removeLeftovers } from '../../pipeline/run/clean.js'
@@ -19,7 +19,7 @@ async function fillStore(directory: string) {
       writeFileSync(join(folder, 'file'), Buffer.alloc(100_000))
       return null
     }
-    made.push(await store.build({ stage, inputs: { number }, signal }, fill))
+    made.push(await store.build({ stage, appliance: 'ciab', inputs: { number }, signal }, fill))
     await sleep(5)
   }
   const [oldMedia, install, newMedia] = made.map(entry => entry.directory.slice(path.length + 1))
@@ -44,6 +44,14 @@ t.test('keeps the newest result of each stage', async t => {
   t.same(readdirSync(path).sort(), [install, newMedia, 'notes.txt'].sort())
 })
 
+t.test('another appliance does not doom the results of this one', async t => {
+  const { path, locks, install, newMedia } = await fillStore(t.testdir())
+  const store = openStore(path, () => {})
+  const other = await store.build({ stage: 'media', appliance: 'other', inputs: { number: 3 }, signal }, async () => null)
+  await cleanStore(path, locks, { keep: 'newest' })
+  t.same(readdirSync(path).sort(), [install, newMedia, basename(other.directory), 'notes.txt'].sort())
+})
+
 t.test('keeps what is new enough', async t => {
   const { path, locks, newMedia, created } = await fillStore(t.testdir())
   await cleanStore(path, locks, { keep: 'since', since: new Date(created) })
@@ -59,14 +67,15 @@ t.test('refuses while a build uses the store', async t => {
   t.same(readdirSync(path), before)
 })
 
-t.test('removes leftovers of dead processes only', async t => {
-  const { path, leftover, oldMedia } = await fillStore(t.testdir())
-  const own = `${oldMedia}.tmp-${process.pid}`
-  const alive = `${oldMedia}.tmp-${process.ppid}`
-  for (const name of [own, alive]) mkdirSync(join(path, name))
-  t.same(await removeLeftovers(path), [leftover])
-  t.ok(readdirSync(path).includes(own))
-  t.ok(readdirSync(path).includes(alive))
+t.test('removes every leftover, whose pid another process may bear by now, and what verifications left', async t => {
+  const state = t.testdir()
+  const { path, leftover, oldMedia, install, newMedia } = await fillStore(state)
+  const reborn = `${oldMedia}.tmp-${process.ppid}`
+  mkdirSync(join(path, reborn))
+  mkdirSync(join(state, 'scratch/verify-abc'), { recursive: true })
+  t.same(await removeLeftovers(state), [leftover, reborn, 'verify-abc'].sort())
+  t.same(readdirSync(path).sort(), [install, newMedia, oldMedia, 'notes.txt'].sort())
+  t.same(readdirSync(join(state, 'scratch')), [])
 })
 
 t.test('does not count holes as used', async t => {

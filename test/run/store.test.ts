@@ -18,7 +18,7 @@ function makeStore(directory: string) {
 }
 
 function media(given: Json = inputs) {
-  return { stage: 'media', inputs: given, signal }
+  return { stage: 'media', appliance: 'ciab', inputs: given, signal }
 }
 
 async function fill(directory: string): Promise<{ root: string }> {
@@ -52,6 +52,7 @@ t.test('says in its record what went in and what came out', async t => {
     formatVersion: 1,
     stage: 'media',
     key: stageKey(inputs),
+    appliance: 'ciab',
     inputs,
     meta: { root: 'root.squashfs' },
     created,

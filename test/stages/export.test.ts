@@ -15,7 +15,7 @@ import { fakeRun } from '../fixtures/fake-run.js'
 import { fakeContext } from '../fixtures/stage-context.js'
 import { options, spec, version } from '../fixtures/target-contract.js'
 
-const deps = { run: fakeRun().run, render: async () => '' }
+const deps = { run: fakeRun().run, render: async () => '', templates: '/templates' }
 const run = createRun({ signal: new AbortController().signal, parentEnv: process.env })
 
 /** A target that writes one file of this content, or does something else. */
@@ -25,7 +25,7 @@ function target(name: string, write: (input: ExportInput) => void = ({ directory
     summary: 'a target for tests',
     from: 'disk',
     tools: [],
-    guest: { packages: { debian: [], el: [] }, drivers: [], modules: [], kernelArguments: [] },
+    guest: { packages: { debian: [], el: [] }, drivers: [], modules: [], devices: [], kernelArguments: [] },
     plan: () => [],
     export: async input => ({
       writers: [],
@@ -92,7 +92,24 @@ t.test('keeps other targets of the same golden disk, and none of another', async
   t.same(await exportedTargets(release, wanted), ['two'], 'of which a file is gone')
   const third = await exportTo(requestFor(release, [target('two')], 'golden-2'))
   t.same(Object.keys(third.targets), ['two'])
+  t.same(readdirSync(release).sort(), ['SHA256SUMS', 'manifest.json', 'two'], 'nor do its files stay')
   t.same(await exportedTargets(join(release, 'none'), wanted), [], 'of no release')
+})
+
+t.test('a report goes with the files it was made of, and stays when none is replaced', async t => {
+  const release = join(t.testdir({}), 'release')
+  await exportTo(requestFor(release, [target('one')]))
+  for (const name of ['verification.json', 'verification.md']) writeFileSync(join(release, name), 'passed')
+  await exportTo(requestFor(release, []))
+  t.ok(existsSync(join(release, 'verification.json')))
+  t.match(readFileSync(join(release, 'SHA256SUMS'), 'utf8'), / verification\.json\n/, 'a sum that was missing is added')
+  const broken = target('one', () => {
+    throw new Error('broken')
+  })
+  await t.rejects(exportTo(requestFor(release, [broken])))
+  t.ok(existsSync(join(release, 'verification.json')), 'an export that fails replaces nothing')
+  await exportTo(requestFor(release, [target('one')]))
+  t.same(readdirSync(release).sort(), ['SHA256SUMS', 'manifest.json', 'one'])
 })
 
 t.test('an export that fails leaves the old files of its target, and nothing half-written', async t => {

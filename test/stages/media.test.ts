@@ -55,9 +55,10 @@ t.test("the hook takes out what mmdebstrap was told of the host's apt", async t 
 
 t.test('its key holds the packages and tools, and neither mirror nor proxy', async t => {
   const tools = { packer: '1', qemu: '2', 'qemu-img': '3', mmdebstrap: '4', tar2sqfs: '5', e2fsprogs: '6' }
-  const inputs = mediaInputs({ spec, packages, hooks: { 'start-install': '644 abc' }, tools })
+  const inputs = mediaInputs({ spec, packages, include: ['jq'], hooks: { 'start-install': '644 abc' }, tools })
   t.same(inputs, {
     release: 'trixie',
+    wishes: ['jq'],
     packages: ['apt=3.0', 'jq=1.7'],
     sourceDateEpoch: 1763200000,
     imageSources: ['deb http://own.example/debian trixie main'],

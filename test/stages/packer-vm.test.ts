@@ -100,7 +100,8 @@ t.test('shows the last 20 lines of its console', async t => {
   t.same([details.length, details[2], details.at(-1)], [22, '| line 11', '| line 30'])
 })
 
-const shutdownTimeout = '==> install: Timeout while waiting for machine to shut down.\nBuild \'install\' errored\n'
+/** What Packer 1.6.6 says without a communicator; with one it names the time-out. */
+const shutdownTimeout = '==> install: Failed to shutdown\nBuild \'install\' errored: Failed to shutdown\n'
 
 t.test('a time-out names the limit in force, the last step, and how to give more time', async t => {
   const { serialLog, command, go } = setUp(t, { serial: steps, exitCode: 1, stderr: shutdownTimeout })

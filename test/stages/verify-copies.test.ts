@@ -27,6 +27,13 @@ t.test('misses what a copy should have', async t => {
   t.equal(keyless.message, 'This copy has no SSH host keys.')
 })
 
+t.test('a value that only one copy has is no difference', async t => {
+  const one = new Map([['machine id', 'a'], ['password', 'p']])
+  const two = new Map([['machine id', 'b']])
+  const error = await failureOf((async () => compareCopies([one, two]))())
+  t.equal(error.message, 'Not every copy has: password.')
+})
+
 t.test('names what two copies share', async t => {
   const one = new Map([['machine id', 'a'], ['password', 'p'], ['api-token', 'x']])
   const two = new Map([['machine id', 'b'], ['password', 'q'], ['api-token', 'y']])

@@ -50,9 +50,9 @@ t.test('keeps both forms in the release', async t => {
 })
 
 t.test('ends with every failed check', async t => {
-  t.doesNotThrow(() => requirePassed('/r', { ...report, passed: true }))
+  t.doesNotThrow(() => requirePassed('/r', { ...report, passed: true }, '/logs'))
   try {
-    requirePassed('/r', report)
+    requirePassed('/r', report, '/logs')
     t.fail('passed')
   } catch (error) {
     t.ok(error instanceof PipelineError)
@@ -61,7 +61,10 @@ t.test('ends with every failed check', async t => {
       message: 'verify failed: 1 check of /r did not pass.',
       hint: 'Read /r/verification.md; it must not be published.',
       exitCode: 5,
-      details: ['kvm, bios: ready: first\nsecond | third'],
+      details: [
+        'kvm, bios: ready: first\nsecond | third',
+        "serial console: /logs/verify-kvm-bios.serial.log; QEMU's command: /logs/verify-kvm-bios.qemu.log",
+      ],
     })
   }
 })

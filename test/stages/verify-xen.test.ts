@@ -40,14 +40,14 @@ t.test('gives a stand-in for the host the configuration as it was exported, and 
   t.equal(identity, undefined)
   t.match(checks, [
     {
-      target: 'xen', boot: 'xen hvm', name: 'start', status: 'passed',
+      target: 'xen', boot: 'hvm', name: 'start', status: 'passed',
       detail: 'hvm.cfg on Xen 4.17.5, Linux 6.1.0-40-amd64, pv hvm; QEMU 10.0.2, CPU qemu64,+svm,+npt',
     },
     { name: 'comes to booting', status: 'passed', detail: /^booting after \d s, ready after \d s; nested: kvm$/ },
   ])
   t.same(played.job(), { 'install.sh': '#!/bin/bash\n', 'guest.cfg': 'name = "x"\n' })
   t.equal(played.options().cwd, join(base, 'host'))
-  t.match(played.options().env, { GUARD_LABEL: 'verify-xen-xen-hvm' })
+  t.match(played.options().env, { GUARD_LABEL: 'verify-xen-hvm' })
   const create = played.lines.find(line => line.startsWith('qemu-img'))
   t.equal(create, `qemu-img create -q -f qcow2 -b ${base}/release/d.raw -F raw -- ${directory}/exported.qcow2 7`)
   t.notOk(existsSync(directory))

@@ -18,8 +18,14 @@ t.test('boots by UEFI with a command line that is not ours, and its API answers'
   t.equal((JSON.parse(answer) as { status: string }).status, 'Success')
 })
 
+t.test('becomes ready at its own address on a machine with two cards where no DHCP server answers', async t => {
+  const vm = await startForeignVm(t, { disk, network: 'silent', directory: places.work })
+  t.ok(await vm.lastState(), 'said its last state')
+  t.match(vm.serial(), /EVC \{"state":"ready",[^\n]*"address":"192\.168\.42\.2"/)
+})
+
 t.test('a first boot that cannot go on names its step and the reason, on the serial port', async t => {
-  const vm = await startForeignVm(t, { disk, network: false, directory: places.work })
+  const vm = await startForeignVm(t, { disk, network: 'none', directory: places.work })
   t.ok(await vm.lastState(), 'said its last state')
   t.match(vm.serial(), /EVC \{"state":"failed",[^\n]*"step":"network","reason":"there is no network card: add one to this machine and start it again"/)
 })

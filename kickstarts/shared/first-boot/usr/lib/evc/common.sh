@@ -22,12 +22,17 @@ fail() {
   exit 1
 }
 
-# once <name> <command...>: runs the command until it has succeeded once in this copy's life.
+# once <name> <command...>: runs the command until it has succeeded once in this copy's life. What it wrote is on the
+# disk before its marker is: after a power cut no marker stands for files that are empty. `again` tells the command that
+# an earlier try was cut short and may have left something half-made.
 once() {
   marker=$EVC_STATE/done/$1
   [ ! -e "$marker" ] || return 0
+  if [ -e "$marker.begun" ]; then again=yes; else again=; fi
+  : >"$marker.begun"
   shift
   "$@" || return 1
+  sync
   : >"$marker"
 }
 
@@ -48,17 +53,24 @@ fact() {
   [ ! -e "$EVC_RUN/facts/$1" ] || cat "$EVC_RUN/facts/$1"
 }
 
-# set_credential <key> <value>: one line of the root-only file.
+# set_credential <key> <value>: one line of the root-only file. On a full disk the file stays as it was: it holds the
+# only copy of the password.
 set_credential() {
+  [ "$(credential "$1")" != "$2" ] || return 0
   (
     umask 077
-    touch "$EVC_CREDENTIALS"
-    {
-      grep -v "^$1: " "$EVC_CREDENTIALS"
-      printf '%s: %s\n' "$1" "$2"
-    } >"$EVC_CREDENTIALS.new"
-    mv "$EVC_CREDENTIALS.new" "$EVC_CREDENTIALS"
-  )
+    { other_credentials "$1" && printf '%s: %s\n' "$1" "$2"; } >"$EVC_CREDENTIALS.new" &&
+      sync "$EVC_CREDENTIALS.new" && mv "$EVC_CREDENTIALS.new" "$EVC_CREDENTIALS"
+  ) && return 0
+  rm -f "$EVC_CREDENTIALS.new"
+  fail "could not write $EVC_CREDENTIALS: is the disk full? (df -h /)"
+}
+
+# other_credentials <key>: every line but that of the key. grep ends with 1 when there is none.
+other_credentials() {
+  [ -e "$EVC_CREDENTIALS" ] || return 0
+  grep -v "^$1: " "$EVC_CREDENTIALS"
+  [ $? -le 1 ]
 }
 
 # credential <key>: its value, or nothing.

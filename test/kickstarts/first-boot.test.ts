@@ -1,0 +1,214 @@
+/** The engine of the first boot and what its steps share, run in an empty folder. */
+import t from 'tap'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { guestFolder } from '../fixtures/guest-folder.js'
+import type { GuestFolder } from '../fixtures/guest-folder.js'
+
+const common = '. "$EVC_LIB/common.sh"\n'
+const network = `${common}. "$EVC_LIB/network.sh"\n`
+
+/** Only these steps, in place of the appliance's own. */
+function withSteps(guest: GuestFolder, steps: Readonly<Record<string, string>>): GuestFolder {
+  rmSync(guest.path('lib/steps'), { recursive: true })
+  for (const [name, text] of Object.entries(steps)) guest.write(`lib/steps/${name}`, `#!/bin/sh\n${text}\n`)
+  for (const device of ['tty1', 'ttyS0']) guest.write(`dev/${device}`, '')
+  guest.stub('agetty')
+  return guest
+}
+
+const states = (text: string) => [...text.matchAll(/^EVC (\{.*\})$/gm)].map(([, json = '']) => JSON.parse(json) as Record<string, string>)
+
+t.test('runs the steps in order and tells each state in state.json, on the log and on every console', async t => {
+  const guest = withSteps(guestFolder(t.testdir({})), { '10-identity': 'true', '20-network': '. "$EVC_LIB/common.sh"; set_fact address 10.0.0.5' })
+  const { code, stdout } = guest.sh('"$EVC_LIB/first-boot"')
+  t.equal(code, 0)
+  t.same(states(stdout).map(({ state }) => state), ['booting', 'identity', 'network', 'ready'])
+  t.same(JSON.parse(guest.read('run/www/state.json')), {
+    state: 'ready', appliance: 'ciab', version: '1', address: '10.0.0.5', uptimeSeconds: 12,
+  })
+  for (const console of ['dev/tty1', 'dev/ttyS0']) t.match(guest.read(console), /^EVC \{"state":"ready"/m, console)
+})
+
+t.test('a step that fails ends the boot with its own word; the next boot begins anew', async t => {
+  const step = '. "$EVC_LIB/common.sh"\n[ -e "$EVC_STATE/second" ] || { : >"$EVC_STATE/second"; fail "no \\"route\\" to 1.2.3.4"; }'
+  const guest = withSteps(guestFolder(t.testdir({})), { '20-network': step, '40-cloud': 'true' })
+  const first = states(guest.sh('"$EVC_LIB/first-boot"').stdout)
+  t.match(first.at(-1), { state: 'failed', step: 'network', reason: 'no "route" to 1.2.3.4' })
+  t.equal(first.some(({ state }) => state === 'cloud'), false)
+  t.equal(states(guest.sh('"$EVC_LIB/first-boot"').stdout).at(-1)?.['state'], 'ready')
+})
+
+t.test('a step without a word of its own is told by its last line, or by its time limit', async t => {
+  const table = {
+    'echo one; echo "two is wrong"; exit 3': 'two is wrong',
+    'exit 3': 'ended with exit code 3',
+    '# limit: 1 s\nsleep 30': 'did not end within 1 s',
+  }
+  for (const [index, [step, reason]] of Object.entries(table).entries()) {
+    const guest = withSteps(guestFolder(t.testdir({ [`case-${index}`]: {} })), { '20-network': step })
+    t.match(states(guest.sh('"$EVC_LIB/first-boot"').stdout).at(-1), { state: 'failed', reason }, reason)
+  }
+})
+
+t.test('whatever a program printed, the state is one line of JSON', async t => {
+  const guest = guestFolder(t.testdir({}))
+  const { stdout } = guest.sh(`${common}. "$EVC_LIB/report.sh"\njson_string "$(printf 'a\\tb "c" \\\\ ü\\033[1m')"`)
+  t.equal(JSON.parse(stdout), 'a b "c" \\ ?? [1m')
+})
+
+t.test('what was done once is not done again; what was cut short is begun again and told so', async t => {
+  const guest = guestFolder(t.testdir({}))
+  const run = (body: string) => guest.sh(`${common}work() { echo "again=$again"; ${body}; }\nonce thing work; echo "code $?"`).stdout
+  t.equal(run('return 1'), 'again=\ncode 1\n')
+  t.equal(run('kill -9 $$'), 'again=yes\n', 'as by a power cut')
+  t.equal(run('true'), 'again=yes\ncode 0\n')
+  t.equal(run('true'), 'code 0\n')
+})
+
+t.test('a marker is made only after what the command wrote is on the disk', async t => {
+  const guest = guestFolder(t.testdir({}))
+  guest.stub('sync', `[ ! -e '${guest.path('state/done/thing')}' ] || echo late >>'${guest.path('late')}'`)
+  guest.sh(`${common}once thing true`)
+  t.same(guest.calls(), ['sync '])
+  t.equal(guest.read('late'), '')
+})
+
+t.test('credentials are root\'s alone, one line a key, the last value counts', async t => {
+  const guest = guestFolder(t.testdir({}))
+  const { stdout } = guest.sh(`${common}set_credential user evc; set_credential api https://a; set_credential api https://b; credential api; stat -c %a "$EVC_CREDENTIALS"`)
+  t.equal(stdout, 'https://b\n600\n')
+  t.equal(guest.read('credentials'), 'user: evc\napi: https://b\n')
+})
+
+t.test('a full disk costs no credentials', { skip: process.getuid?.() === 0 ? false : 'mounting needs root' }, async t => {
+  const guest = guestFolder(t.testdir({}))
+  const folder = mkdtempSync(join(tmpdir(), 'full-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8k', 'tmpfs', folder])
+  const at = `EVC_CREDENTIALS='${folder}/credentials'\n`
+  guest.sh(`${at}${common}set_credential password secret`)
+  guest.sh(`head -c 1000000 /dev/zero >'${folder}/filler' 2>/dev/null`)
+  const { code, stderr } = guest.sh(`${at}${common}set_credential api https://x; exit 0`)
+  t.equal(code, 1)
+  t.match(stderr, /could not write \S+\/credentials: is the disk full\? \(df -h \/\)\n$/)
+  t.equal(readFileSync(join(folder, 'credentials'), 'utf8'), 'password: secret\n')
+  t.same(readdirSync(folder).sort(), ['credentials', 'filler'])
+  execFileSync('umount', [folder])
+})
+
+t.test('a subnet is free when no route of the machine touches it, but its own bridge\'s', async t => {
+  const guest = guestFolder(t.testdir({}))
+  guest.stub('ip', "printf 'default via 10.171.86.254 dev eth0\\n10.171.86.0/24 dev eth0\\n10.171.87.0/24 dev incusbr0\\n'")
+  t.equal(guest.sh(`${network}free_subnet incusbr0 10.171.86.1/24 10.171.87.1/24`).stdout, '10.171.87.1/24\n')
+  t.equal(guest.sh(`${network}free_subnet incusbr0 10.171.86.1/24 || echo none`).stdout, 'none\n')
+  t.equal(guest.sh(`${network}free_subnet other 10.171.87.1/24 10.0.0.1/8 || echo none`).stdout, 'none\n')
+})
+
+/** A machine with this card; `addresses` holds what `ip address` says of it, once it has one. */
+function withCard(guest: GuestFolder): GuestFolder {
+  mkdirSync(guest.path('device'), { recursive: true })
+  mkdirSync(guest.path('sys/class/net/ens3'), { recursive: true })
+  symlinkSync(guest.path('device'), guest.path('sys/class/net/ens3/device'))
+  guest.write('sys/class/net/ens3/type', '1\n')
+  guest.write('sys/class/net/ens3/carrier', '1\n')
+  guest.stub('ip', `case "$*" in *address*) cat '${guest.path('address')}' 2>/dev/null ;; *route*) : ;; esac`)
+  return guest
+}
+
+t.test('an address by DHCP is taken as it is', async t => {
+  const guest = withCard(guestFolder(t.testdir({})))
+  guest.write('address', '2: ens3    inet 10.0.2.15/24 brd 10.0.2.255 scope global ens3\n')
+  t.equal(guest.sh('"$EVC_LIB/steps/20-network"').code, 0)
+  t.equal(guest.read('run/facts/address'), '10.0.2.15')
+  t.equal(guest.read('credentials'), 'api: https://10.0.2.15:8443\n')
+  t.equal(guest.read('networkd/04-evc-fallback.network'), '')
+})
+
+t.test('where no DHCP server answers, the card takes the fallback address by a file that comes before all others', async t => {
+  const guest = withCard(guestFolder(t.testdir({})))
+  guest.stub('networkctl', `echo '2: ens3    inet 192.168.42.2/24 scope global ens3' >'${guest.path('address')}'`)
+  t.equal(guest.sh('"$EVC_LIB/steps/20-network"').code, 0)
+  t.match(guest.read('networkd/04-evc-fallback.network'), /^Name=ens3\n\n\[Network\]\nAddress=192\.168\.42\.2\/24\nGateway=192\.168\.42\.1\n/m)
+  t.ok('04-evc-fallback.network' < '05-evc-uplink.network' && '05-evc-uplink.network' < '10-kickstart.network')
+  t.equal(guest.read('run/facts/address'), '192.168.42.2')
+})
+
+t.test('without a network card it says what to do', async t => {
+  const guest = guestFolder(t.testdir({}))
+  guest.stub('ip')
+  guest.stub('sleep')
+  t.equal(guest.sh('"$EVC_LIB/steps/20-network"').code, 1)
+  t.equal(guest.read('run/reason'), 'there is no network card: add one to this machine and start it again\n')
+})
+
+/** A root file system on partition 3 of a disk with this many sectors behind it. */
+function withRoot(guest: GuestFolder, free: number): GuestFolder {
+  guest.write('sys/block/vda/vda3/partition', '3\n')
+  guest.write('sys/block/vda/vda3/start', '2048\n')
+  guest.write('sys/block/vda/vda3/size', '100000\n')
+  guest.write('sys/block/vda/size', `${102048 + 34 + free}\n`)
+  mkdirSync(guest.path('sys/class/block'), { recursive: true })
+  symlinkSync('../../block/vda', guest.path('sys/class/block/vda'))
+  symlinkSync('../../block/vda/vda3', guest.path('sys/class/block/vda3'))
+  guest.stub('findmnt', 'echo /dev/vda3')
+  for (const name of ['sfdisk', 'partx', 'resize2fs']) guest.stub(name)
+  return guest
+}
+
+t.test('the root grows to the end of a larger disk', async t => {
+  const guest = withRoot(guestFolder(t.testdir({})), 1_000_000)
+  t.equal(guest.sh('"$EVC_LIB/steps/05-storage"').code, 0)
+  t.same(guest.calls().map(call => call.split(' ')[0]), ['findmnt', 'sfdisk', 'sfdisk', 'partx', 'resize2fs'])
+})
+
+t.test('its file system grows also when the power failed after its partition had', async t => {
+  const guest = withRoot(guestFolder(t.testdir({})), 0)
+  t.equal(guest.sh('"$EVC_LIB/steps/05-storage"').code, 0)
+  t.same(guest.calls().slice(1), [`resize2fs ${guest.path('dev/vda3')}`])
+})
+
+/** An Incus that keeps names in files; `interrupt` ends the step at this call, as a power cut would. */
+function withCloud(guest: GuestFolder, interrupt = 'none'): GuestFolder {
+  guest.write('share/demo.tar', 'container')
+  guest.stub('runuser', 'case "$*" in *list*) echo 10.171.86.20 ;; esac')
+  guest.stub('incus', `
+    shift 2
+    [ "$1 $2" != '${interrupt}' ] || { : >'${guest.path('half')}'; kill -9 $PPID; exit 137; }
+    case "$1 $2" in
+      'image import' | 'init demo') [ ! -e '${guest.path('half')}' ] || { echo 'already exists' >&2; exit 1; } ;;
+      'image delete' | 'delete --force') rm -f '${guest.path('half')}' ;;
+    esac`)
+  return guest
+}
+
+for (const call of ['image import', 'init demo', 'start demo']) {
+  t.test(`a power cut at "incus ${call}" is mended by the next boot (a stub of Incus)`, async t => {
+    const guest = withCloud(guestFolder(t.testdir({})), call)
+    t.not(guest.sh('"$EVC_LIB/steps/50-demo"').code, 0)
+    withCloud(guest)
+    const { code, stderr } = guest.sh('"$EVC_LIB/steps/50-demo"')
+    t.equal(code, 0, stderr)
+  })
+}
+
+t.test('without a break nothing is deleted, and a second boot makes nothing anew', async t => {
+  const guest = withCloud(guestFolder(t.testdir({})))
+  t.equal(guest.sh('"$EVC_LIB/steps/50-demo"').code, 0)
+  t.notOk(guest.calls().some(call => / delete /.test(call)))
+  const before = guest.calls().length
+  t.equal(guest.sh('"$EVC_LIB/steps/50-demo"').code, 0)
+  t.notOk(guest.calls().slice(before).some(call => / (import|init|start) /.test(call)))
+})
+
+t.test('the serial console shows credentials only when the set-up has ended and a key was pressed', async t => {
+  const guest = guestFolder(t.testdir({}))
+  guest.write('credentials', 'user: evc\npassword: secret\n')
+  const run = (input: string) => guest.sh(`printf '${input}' | EVC_AGETTY=/bin/true timeout 5 bash "$EVC_LIB/serial-console"`).stdout
+  t.equal(run('\\n'), '', 'before its end Enter leads to the log-in prompt')
+  guest.write('run/final', '')
+  t.notMatch(run(''), 'secret')
+  t.match(run('\\n'), /^\nPress Enter to see this copy's credentials\.\n--- credentials of this copy ---\nuser: evc\npassword: secret\n/)
+})
