@@ -14,6 +14,7 @@ import { acquireLock } from '../run/lock.js'
 import { prepareBuild } from '../run/prepare.js'
 import type { PreparedBuild } from '../run/prepare.js'
 import { openStore } from '../run/store.js'
+import { xenHostOf } from '../run/xen-host.js'
 import { exportedTargets } from '../stages/export.js'
 import { isVerified } from '../stages/verify-release.js'
 import { diskName } from '../stages/builder-vm.js'
@@ -85,6 +86,10 @@ export async function openSession(
     acceleration: probeOnce(options, host, io),
     qemuBinary: host.qemuBinary,
     guardEnvironment: host.guardEnvironment,
+    xenHost: xenHostOf({
+      store, templates: places.templates, state: places.state, offline: options.offline ?? false,
+      ...(options.mirror ? { mirror: options.mirror } : {}),
+    }),
   }
   const release = join(places.artifacts, `${build.spec.name}-${build.version}`)
   const plan = await planOf(build, buildHost, { release, state: places.state, until, commands })

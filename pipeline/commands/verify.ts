@@ -7,6 +7,7 @@ import { scratchOf } from '../run/clean.js'
 import { goldenDiskOf, storedKernel } from '../run/golden.js'
 import { stageKey } from '../run/key.js'
 import { openStore } from '../run/store.js'
+import { xenHostOf } from '../run/xen-host.js'
 import { renderFile } from '../render/engine.js'
 import { loadAppliance } from '../spec/load.js'
 import { requireWritable } from '../stages/export.js'
@@ -56,7 +57,8 @@ export async function runVerify(folder: string, options: VerifyOptions, io: Comm
     try {
       const store = openStore(join(state, 'store'), line => io.stderr.write(`warning: ${line}\n`))
       const golden = await goldenDiskOf(store, manifest.goldenKey)
-      const request = { spec, version: manifest.version, release, targets, ...(golden ? { goldenDisk: golden } : {}) }
+      const xenHost = xenHostOf({ store, templates, state, offline: false })
+      const request = { spec, version: manifest.version, release, targets, xenHost, ...(golden ? { goldenDisk: golden } : {}) }
       const render = (file: string, data: object) => renderFile({ root: templates, file, data })
       const deps = { run: host.run, render, templates }
       const report = await verifyRelease(request, deps, {

@@ -71,6 +71,16 @@ export function mirrorMoved(changed: readonly string[]): PipelineError {
   })
 }
 
+/** The packages of the Xen host brought no /boot/xen-*.gz. */
+export function hypervisorMissing(): PipelineError {
+  return new PipelineError({
+    code: 'hypervisor-missing',
+    message: 'The Xen host was bootstrapped, but its /boot holds no hypervisor.',
+    hint: 'look at the package xen-system-amd64 of the mirror: it must depend on xen-hypervisor-<version>-amd64',
+    exitCode: exitCodes.stage,
+  })
+}
+
 export function bootstrapFailed(lines: readonly string[], log: string, cause: unknown): PipelineError {
   return new PipelineError({
     code: 'bootstrap-failed',

@@ -22,6 +22,16 @@ export function bootStuck(sign: string, lastLines: readonly string[]): PipelineE
   ])
 }
 
+/** The Xen host did not start the guest. @param reason its own words, without a full stop */
+export function xenHostFailed(reason: string, log: string, lastLines: readonly string[]): PipelineError {
+  return verificationError(
+    'xen-host-failed',
+    `The Xen host did not start the guest: ${reason}.`,
+    ['last lines of its own console:', ...lastLines.map(line => `| ${line}`)],
+    `log of the host: ${log}`,
+  )
+}
+
 /** One promise of the appliance that it does not keep. @param problem a sentence without its full stop */
 export function promiseBroken(problem: string, details: readonly string[] = []): PipelineError {
   return verificationError('promise-broken', `${problem}.`, details)

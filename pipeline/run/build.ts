@@ -15,6 +15,7 @@ import type { MediaResult } from '../stages/media.js'
 import { provision } from '../stages/provision.js'
 import type { ProvisionResult } from '../stages/provision.js'
 import type { Manifest } from '../stages/release-folder.js'
+import type { VerifyRequest } from '../stages/verify.js'
 import { isVerified, verifyRelease } from '../stages/verify-release.js'
 import { requirePassed } from '../stages/verify-report.js'
 import type { TargetDeps } from '../targets/types.js'
@@ -37,6 +38,7 @@ export interface BuildHost {
   readonly acceleration: (kernel: string | undefined) => Promise<Acceleration>
   readonly qemuBinary: string
   readonly guardEnvironment: (label: string) => Readonly<Record<string, string>>
+  readonly xenHost: VerifyRequest['xenHost']
 }
 
 /** The stages of one build as functions; `progress` gets lines for the user. */
@@ -133,7 +135,7 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
     async verify(from, kernel, release, progress) {
       if (await isVerified(release, build.targets.map(({ name }) => name))) return
       const goldenDisk = { path: from.disk, format: 'raw' } as const
-      const request = { spec, version: build.version, release, targets: build.targets, goldenDisk }
+      const request = { spec, version: build.version, release, targets: build.targets, goldenDisk, xenHost: host.xenHost }
       const report = await verifyRelease(request, deps, await vmContext(kernel, progress), host.scratch)
       requirePassed(release, report, host.logDirectory)
     },

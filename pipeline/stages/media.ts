@@ -12,7 +12,7 @@ import type { PackageSet } from './packages.js'
 import type { StageContext } from './types.js'
 
 export interface MediaInput {
-  readonly spec: Spec
+  readonly spec: Pick<Spec, 'release'>
   readonly packages: PackageSet
   /** Package names of the compiled kickstart. */
   readonly include: readonly string[]
@@ -38,11 +38,11 @@ export function mediaResult(directory: string): MediaResult {
 
 /** What the stage's key depends on: the packages by version, and neither the mirror nor its indexes' signatures. */
 export function mediaInputs(input: {
-  readonly spec: Spec
+  readonly spec: Pick<Spec, 'release'>
   readonly packages: PackageSet
   readonly include: readonly string[]
   readonly hooks: Record<string, string>
-  readonly tools: ToolVersions
+  readonly tools: Pick<ToolVersions, 'mmdebstrap' | 'tar2sqfs'>
 }): Json {
   return {
     release: input.spec.release,

@@ -34,7 +34,7 @@ export interface PackageSet {
 }
 
 export interface PackageRequest {
-  readonly spec: Spec
+  readonly spec: Pick<Spec, 'name' | 'release' | 'aptSources'>
   readonly include: readonly string[]
   readonly stateDirectory: string
   readonly offline: boolean

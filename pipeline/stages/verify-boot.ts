@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Spec } from '../spec/types.js'
 import type { BootPlan } from '../targets/types.js'
 import { infoCommand, overlayCommand, parseInfo } from '../tools/qemu-img.js'
-import { ovmf } from '../tools/qemu.js'
+import { diskVmCommand, ovmf } from '../tools/qemu.js'
 import type { Firmware } from '../tools/qemu.js'
 import { startVm } from '../tools/vm.js'
 import type { RunningVm } from '../tools/vm.js'
@@ -80,18 +80,19 @@ async function start(request: BootRequest, context: VmContext, serialLog: string
     await run(['qemu-img', 'resize', '-q', '-f', 'qcow2', overlay, String(virtualBytes + growGib * bytesPerGib)], { reason: 'enlarge the disk' })
   }
   const label = bootLabel(request.target, plan.name)
+  const vm = {
+    qemuBinary: context.qemuBinary,
+    acceleration: context.acceleration,
+    cpus: spec.hardware.cpus,
+    memoryMib: spec.hardware.memoryMib,
+    machine: plan.machine,
+    firmware: await prepareFirmware(plan.firmware, directory),
+    disk: { path: overlay, format: 'qcow2', device: plan.diskDevice },
+    networkDevice: plan.networkDevice,
+  }
   const running = await startVm({
     run,
-    vm: {
-      qemuBinary: context.qemuBinary,
-      acceleration: context.acceleration,
-      cpus: spec.hardware.cpus,
-      memoryMib: spec.hardware.memoryMib,
-      machine: plan.machine,
-      firmware: await prepareFirmware(plan.firmware, directory),
-      disk: { path: overlay, format: 'qcow2', device: plan.diskDevice },
-      networkDevice: plan.networkDevice,
-    },
+    command: wires => diskVmCommand({ ...vm, ...wires }),
     guestPorts: Object.values(guestPorts),
     env: context.guardEnvironment(label),
     serialLog,

@@ -4,12 +4,15 @@ import type { Spec } from '../spec/types.js'
 import { defaultExportOptions } from '../targets/index.js'
 import type { DiskFile, ExportOptions, Target, TargetDeps } from '../targets/types.js'
 import { bootAndCheck } from './verify-boot.js'
+import type { BootResult } from './verify-boot.js'
 import { compareCopies } from './verify-copies.js'
 import type { Identity } from './verify-copies.js'
 import { createRecorder } from './verify-record.js'
 import { allBoots } from './verify-report.js'
 import type { ReportedCheck, VerificationReport } from './verify-report.js'
 import { staticCheck } from './verify-static.js'
+import { bootOnXen } from './verify-xen.js'
+import type { XenHost } from './verify-xen-host.js'
 import type { VmContext } from './types.js'
 
 export interface VerifyRequest {
@@ -22,6 +25,8 @@ export interface VerifyRequest {
   readonly options?: Readonly<Record<string, ExportOptions>>
   /** Absent when the golden disk is not on this host. */
   readonly goldenDisk?: DiskFile
+  /** What targets of Xen are started on; bootstrapped at the first call, for it takes a minute. */
+  readonly xenHost: (context: VmContext) => Promise<XenHost>
 }
 
 /**
@@ -92,22 +97,30 @@ interface BootsInput {
 async function checkBoots(target: Target, input: BootsInput): Promise<{ checks: readonly ReportedCheck[]; copies: readonly Identity[] }> {
   const { request, context } = input
   const { spec, version, release } = request
-  const plans = target.boots?.({ spec, version, options: optionsOf(target, request), usedBytes: 0 }) ?? []
+  const planInput = { spec, version, options: optionsOf(target, request), usedBytes: 0 }
+  const plans = target.boots?.(planInput) ?? []
+  const xenPlans = target.xenBoots?.(planInput) ?? []
   const skip = (reason: string, name = 'boot') => ({ target: target.name, name, status: 'skipped', detail: reason, durationMs: 0 }) as const
   const checks: ReportedCheck[] = (target.unshown ?? []).map(({ name, reason }) => skip(`not shown: ${reason}`, `boot: ${name}`))
-  if (plans.length === 0) return { checks: [...checks, skip('QEMU cannot play this target\'s hardware')], copies: [] }
+  if (plans.length + xenPlans.length === 0) return { checks: [...checks, skip('QEMU cannot play this target\'s hardware')], copies: [] }
   if (!input.sound) return { checks: [...checks, skip('its files did not pass')], copies: [] }
-  const copies: Identity[] = []
+  const placeOf = (name: string) => ({
+    spec, target: target.name, release: join(release, target.name), directory: join(input.directory, `${target.name}-${name}`),
+  })
+  const contextOf = (name: string) => ({ ...context, progress: (line: string) => context.progress(`${target.name}, ${name}: ${line}`) })
+  const results: BootResult[] = []
   for (const plan of plans) {
-    const directory = join(input.directory, `${target.name}-${plan.name}`)
     const thorough = input.thorough && plan === plans[0]
-    const progress = (line: string) => context.progress(`${target.name}, ${plan.name}: ${line}`)
-    const boot = { spec, target: target.name, plan, release: join(release, target.name), directory, thorough }
-    const result = await bootAndCheck(boot, { ...context, progress })
-    checks.push(...result.checks)
-    if (result.identity) copies.push(result.identity)
+    results.push(await bootAndCheck({ ...placeOf(plan.name), plan, thorough }, contextOf(plan.name)))
   }
-  return { checks, copies }
+  for (const plan of xenPlans) {
+    const host = () => request.xenHost(contextOf(plan.name))
+    results.push(await bootOnXen({ ...placeOf(plan.name), plan, host }, contextOf(plan.name)))
+  }
+  return {
+    checks: [...checks, ...results.flatMap(result => result.checks)],
+    copies: results.flatMap(({ identity }) => (identity ? [identity] : [])),
+  }
 }
 
 async function checkCopies(targets: readonly Target[], copies: readonly Identity[], context: VmContext) {

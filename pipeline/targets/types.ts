@@ -139,6 +139,23 @@ export interface TargetDeps {
   readonly templates: string
 }
 
+/** A start of the exported files on real Xen, which itself runs in QEMU. */
+export interface XenBootPlan {
+  /** Unique among all boots of the target: `pv`, `hvm`. */
+  readonly name: string
+  /** Artifact with the xl configuration; it is used as it is. */
+  readonly config: string
+  /** Artifact that is the disk the configuration names. */
+  readonly disk: string
+  /** xl's name of that file's format. */
+  readonly diskFormat: 'raw' | 'qcow2'
+  /**
+   * The state that it must come to; how far it came beyond that is reported. An HVM guest on an emulated processor is
+   * so slow that its time may be over before it is ready.
+   */
+  readonly reaches: 'booting' | 'ready'
+}
+
 /** A piece of virtual hardware that no boot here can show; reported with its reason, never passed over. */
 export interface UnshownBoot {
   readonly name: string
@@ -167,6 +184,8 @@ export interface Target {
   verify(input: VerifyInput, deps: TargetDeps): Promise<readonly PassedCheck[]>
   /** Boots that this host can run; absent: the target's hardware cannot be had here. */
   boots?(input: PlanInput): readonly BootPlan[]
+  /** Starts under Xen; absent: the target is no Xen's. */
+  xenBoots?(input: PlanInput): readonly XenBootPlan[]
   /** Hardware of the target that QEMU cannot play. */
   readonly unshown?: readonly UnshownBoot[]
 }

@@ -20,7 +20,15 @@ export interface PortForward {
   readonly guestPort: number
 }
 
-export interface DiskVm {
+/** How a running VM is reached. */
+export interface VmWires {
+  readonly forwards: readonly PortForward[]
+  /** Unix sockets that we listen on; QEMU connects at its start, so nothing is lost. */
+  readonly serialSocket: string
+  readonly monitorSocket: string
+}
+
+export interface DiskVm extends VmWires {
   /** QEMU itself, or a guard that ends it together with us. */
   readonly qemuBinary: string
   readonly acceleration: Acceleration
@@ -31,10 +39,6 @@ export interface DiskVm {
   readonly firmware: Firmware
   readonly disk: { readonly path: string; readonly format: string; readonly device: string }
   readonly networkDevice: string
-  readonly forwards: readonly PortForward[]
-  /** Unix sockets that we listen on; QEMU connects at its start, so nothing is lost. */
-  readonly serialSocket: string
-  readonly monitorSocket: string
 }
 
 /** Pure. Throws TypeError on a disk device it does not know (a fault of a target's file). */
@@ -46,12 +50,23 @@ export function diskVmCommand(vm: DiskVm): Command {
     ...firmwareArguments(vm.firmware),
     '-drive', `file=${escapeOption(vm.disk.path)},if=none,id=disk,format=${vm.disk.format},cache=unsafe,discard=unmap`,
     ...diskArguments(vm.disk.device),
-    '-netdev', ['user,id=net', ...vm.forwards.map(formatForward)].join(','),
-    '-device', `${vm.networkDevice},netdev=net`,
+    ...networkArguments(vm.networkDevice, vm.forwards),
     '-device', 'virtio-rng-pci',
-    '-chardev', `socket,id=serial,path=${escapeOption(vm.serialSocket)}`,
+    ...wireArguments(vm),
+  ]
+}
+
+/** One card, behind QEMU's own network; each port of the guest is on loopback. */
+export function networkArguments(device: string, forwards: readonly PortForward[]): string[] {
+  return ['-netdev', ['user,id=net', ...forwards.map(formatForward)].join(','), '-device', `${device},netdev=net`]
+}
+
+/** The next serial port and the monitor, on the sockets. */
+export function wireArguments({ serialSocket, monitorSocket }: Pick<VmWires, 'serialSocket' | 'monitorSocket'>): string[] {
+  return [
+    '-chardev', `socket,id=serial,path=${escapeOption(serialSocket)}`,
     '-serial', 'chardev:serial',
-    '-chardev', `socket,id=monitor,path=${escapeOption(vm.monitorSocket)}`,
+    '-chardev', `socket,id=monitor,path=${escapeOption(monitorSocket)}`,
     '-mon', 'chardev=monitor,mode=control',
   ]
 }

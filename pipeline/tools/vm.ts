@@ -5,9 +5,8 @@ import type { AddressInfo, Server, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { vmEnded } from '../errors/qemu.js'
-import type { Run, RunOptions } from './command.js'
-import { diskVmCommand } from './qemu.js'
-import type { DiskVm } from './qemu.js'
+import type { Command, Run, RunOptions } from './command.js'
+import type { VmWires } from './qemu.js'
 import { attachMonitor } from './qmp.js'
 import type { Monitor } from './qmp.js'
 import { attachSerial } from './serial.js'
@@ -15,10 +14,12 @@ import type { SerialConsole } from './serial.js'
 
 export interface VmStart {
   readonly run: Run
-  readonly vm: Omit<DiskVm, 'serialSocket' | 'monitorSocket' | 'forwards'>
+  /** The command line of this VM with the wires that lead to it. */
+  readonly command: (wires: VmWires) => Command
   /** Ports of the guest to reach from here. */
   readonly guestPorts: readonly number[]
   readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
   /** Appended to: the serial console without what was shown while it was paused. */
   readonly serialLog: string
   /** QEMU's own words. */
@@ -52,8 +53,9 @@ export async function startVm(start: VmStart): Promise<RunningVm> {
     signal: killer.signal,
     reason: 'boot a disk',
     ...(start.env ? { env: start.env } : {}),
+    ...(start.cwd ? { cwd: start.cwd } : {}),
   }
-  const command = diskVmCommand({ ...start.vm, forwards, serialSocket, monitorSocket })
+  const command = start.command({ forwards, serialSocket, monitorSocket })
   const ended = start.run(command, options).then(() => {})
   const gone = ended.catch(() => {}).finally(async () => {
     for (const { server } of [serial, monitor]) server.close()

@@ -15,6 +15,10 @@ const spec = applyDefaults(written, { name: 'ciab', knownTargets: ['kvm'] })
 const hardware = { firmware: 'bios', disk: 'd.qcow2', diskFormat: 'qcow2', machine: 'q35', diskDevice: 'virtio-blk-pci', networkDevice: 'virtio-net-pci' } as const
 const two: readonly BootPlan[] = [{ name: 'first', ...hardware }, { name: 'second', ...hardware }]
 
+const xenHost = async () => {
+  throw new Error('no Xen host is wanted here')
+}
+
 const target = (name: string, more: Partial<Target> = {}): Target => ({
   name,
   summary: 'x',
@@ -41,7 +45,7 @@ async function report(directory: string, targets: readonly Target[], behaviour: 
     qemuBinary: '/guard',
     guardEnvironment: () => ({}),
   } as const
-  return verify({ spec, version: '1.0.0+1', release: '/release', targets }, deps, context, join(directory, 'boots'))
+  return verify({ spec, version: '1.0.0+1', release: '/release', targets, xenHost }, deps, context, join(directory, 'boots'))
 }
 
 const short = (checks: readonly { target: string; boot?: string; name: string; status: string }[]) =>
@@ -84,6 +88,12 @@ t.test('says which target could not be booted here, and why', async t => {
   t.equal(found.passed, true)
   t.strictSame(short(found.checks), ['hyperv files passed', 'hyperv structure passed', 'hyperv boot skipped', 'hyperv all boots copies share nothing skipped'])
   t.equal(found.checks[2]?.detail, 'QEMU cannot play this target\'s hardware')
+})
+
+t.test('starts what is for Xen on the Xen host, and only that', async t => {
+  const { boots: _, ...xen } = target('xen', { xenBoots: () => [{ name: 'pv', config: 'pv.cfg', disk: 'd.raw', diskFormat: 'raw', reaches: 'ready' }] })
+  t.equal((await report(t.testdir(), [target('kvm')])).passed, true)
+  await t.rejects(report(t.testdir(), [xen]), new Error('no Xen host is wanted here'))
 })
 
 t.test('does not take a missing tool for a bad artifact', async t => {

@@ -6,21 +6,25 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { interrupted, toolFailed } from '../../pipeline/errors/tools.js'
 import type { Command, Run } from '../../pipeline/tools/command.js'
+import { diskVmCommand } from '../../pipeline/tools/qemu.js'
+import type { DiskVm, VmWires } from '../../pipeline/tools/qemu.js'
 import { startVm } from '../../pipeline/tools/vm.js'
 import { failureOf } from '../fixtures/failure.js'
 
+const machine: Omit<DiskVm, keyof VmWires> = {
+  qemuBinary: 'qemu',
+  acceleration: { kind: 'kvm', reason: 'x', qemuVersion: '10.0.2', timeoutFactor: 1 },
+  cpus: 1,
+  memoryMib: 512,
+  machine: 'q35',
+  firmware: { kind: 'bios' },
+  disk: { path: '/d', format: 'raw', device: 'virtio-blk-pci' },
+  networkDevice: 'virtio-net-pci',
+}
+
 const settings = (run: Run, directory: string) => ({
   run,
-  vm: {
-    qemuBinary: 'qemu',
-    acceleration: { kind: 'kvm', reason: 'x', qemuVersion: '10.0.2', timeoutFactor: 1 },
-    cpus: 1,
-    memoryMib: 512,
-    machine: 'q35',
-    firmware: { kind: 'bios' },
-    disk: { path: '/d', format: 'raw', device: 'virtio-blk-pci' },
-    networkDevice: 'virtio-net-pci',
-  },
+  command: (wires: VmWires) => diskVmCommand({ ...machine, ...wires }),
   guestPorts: [22, 8443],
   serialLog: join(directory, 'serial.log'),
   qemuLog: join(directory, 'qemu.log'),

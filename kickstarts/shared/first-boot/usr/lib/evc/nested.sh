@@ -32,8 +32,8 @@ hypervisor_hint() {
       echo "The hypervisor (Hyper-V) hides $2. Power off, then in PowerShell as administrator:" \
         'Set-VMProcessor -VMName NAME -ExposeVirtualizationExtensions $true' ;;
     xen)
-      echo "The hypervisor (Xen) hides $2. Power off, then: nestedhvm=1 in the xl configuration, or on XCP-ng:" \
-        'xe vm-param-set uuid=UUID platform:nested-virt=true' ;;
+      echo "The hypervisor (Xen) hides $2. Power off, then: type=\"hvm\" and nestedhvm=1 in the xl configuration (PV" \
+        'cannot nest), or on XCP-ng: xe vm-param-set uuid=UUID platform:nested-virt=true' ;;
     parallels)
       echo "The hypervisor (Parallels) hides $2. Power off, then: prlctl set NAME --nested-virt on" ;;
     amazon)

@@ -22,12 +22,14 @@ state_json() {
   printf ',"uptimeSeconds":%s}\n' "${uptime%%.*}"
 }
 
-# consoles: every device the kernel writes to, and the first serial port even where nobody named it; tty0 is
-# whichever screen is in front, so the line goes to the first one, where people look.
+# consoles: every device the kernel writes to, and even where nobody named them the first serial port and the console
+# of a hypervisor (Xen's hvc0); tty0 is whichever screen is in front, so the line goes to the first one, where people
+# look.
 consoles() {
   {
     tr ' ' '\n' <"$EVC_SYS/class/tty/console/active" | sed 's/^tty0$/tty1/'
     echo ttyS0
+    [ ! -e "$EVC_SYS/class/tty/hvc0" ] || echo hvc0
   } | awk 'NF && !seen[$0]++'
 }
 
