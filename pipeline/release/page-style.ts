@@ -44,6 +44,7 @@ a:focus-visible, button:focus-visible, summary:focus-visible { outline: 3px soli
 .line { display: flex; align-items: stretch; background: var(--code); border: 1px solid var(--line); border-radius: 8px; margin: .4rem 0; min-width: 0 }
 pre { flex: 1; min-width: 0; margin: 0; padding: .55rem .75rem; overflow-x: auto; font: .84rem/1.5 ui-monospace, 'DejaVu Sans Mono', monospace }
 code { font: .9em ui-monospace, 'DejaVu Sans Mono', monospace }
+.card pre { white-space: pre-wrap; overflow-wrap: anywhere }
 .line button { flex: none; border: 0; border-left: 1px solid var(--line); background: none; color: var(--go); font: inherit; font-size: .82rem; min-width: 4.2rem; cursor: pointer }
 .sum { font: .8rem/1.4 ui-monospace, 'DejaVu Sans Mono', monospace; overflow-wrap: anywhere; margin: 0 }
 dl { margin: .7rem 0 0 }
@@ -54,9 +55,10 @@ details { margin: 1rem 0 0 }
 summary { cursor: pointer; font-weight: 600 }
 .panel { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 1rem 1.2rem; margin: 1rem 0 0 }
 .scroll { overflow-x: auto }
-table { border-collapse: collapse; width: 100%; font-size: .92rem }
+table { border-collapse: collapse; width: 100%; min-width: 40rem; font-size: .92rem }
 th { text-align: left; color: var(--soft); font-weight: 600 }
 th, td { padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
 td:first-child { overflow-wrap: anywhere; min-width: 8rem }
+td:nth-child(2), td:nth-child(3) { white-space: nowrap }
 footer { padding-top: 2rem; padding-bottom: 3rem; color: var(--soft); font-size: .9rem }
 `

@@ -116,7 +116,7 @@ function older({ index, releases }: PageAppliance, shown: readonly string[]): Ht
   const rest = index.releases.filter(({ version }) => !shown.includes(version))
   if (rest.length === 0) return html``
   return html`<h2>Older releases</h2>
-<div class="scroll"><table>
+<div class="scroll" tabindex="0" role="region" aria-label="Older releases"><table>
 <thead><tr><th scope="col">Version</th><th scope="col">Date</th><th scope="col">Size</th><th scope="col">State</th><th scope="col">Files</th></tr></thead>
 <tbody>
 ${rest.map(each => row(index.appliance, each, releases.find(({ version }) => version === each.version)))}
