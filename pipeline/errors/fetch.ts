@@ -89,6 +89,15 @@ export function outputNotWritable(place: string, problem: string): PipelineError
   })
 }
 
+export function outputDiffers(path: string): PipelineError {
+  return new PipelineError({
+    code: 'output-differs',
+    message: `${path} is there already and is not the file of the release; a disk that was started is changed, for example.`,
+    hint: 'it was left alone: move it away, or name another folder with --output',
+    exitCode: exitCodes.missing,
+  })
+}
+
 /** @param paths as they stand in the index */
 export function pathsUnsafe(what: string, paths: readonly string[]): PipelineError {
   return new PipelineError({

@@ -37,6 +37,8 @@ export interface Http {
    * `interrupted` (exit 130).
    */
   readonly range: (range: Range, signal?: AbortSignal) => Promise<Buffer>
+  /** Of all bodies so far. */
+  readonly receivedBytes: () => number
   readonly close: () => void
 }
 
@@ -49,10 +51,11 @@ const longestDelayMs = 5000
 
 export function createHttp(options: HttpOptions): Http {
   const agents = { 'http:': new HttpAgent({ keepAlive: true }), 'https:': new HttpsAgent({ keepAlive: true }) }
-  const client = { ...options, agents, trouble: { told: false } }
+  const client = { ...options, agents, trouble: { told: false }, received: { bytes: 0 } }
   return {
     document: (url, limitBytes) => readDocument(client, url, limitBytes),
     range: (range, signal) => readRange(client, range, signal),
+    receivedBytes: () => client.received.bytes,
     close: () => Object.values(agents).forEach(agent => agent.destroy()),
   }
 }
@@ -60,6 +63,7 @@ export function createHttp(options: HttpOptions): Http {
 interface Client extends HttpOptions {
   readonly agents: { readonly 'http:': HttpAgent; readonly 'https:': HttpsAgent }
   readonly trouble: { told: boolean }
+  readonly received: { bytes: number }
 }
 
 /** Something that may be better the next time. */
@@ -170,14 +174,17 @@ function isRedirect(status = 0): boolean {
 async function receive(client: Client, response: IncomingMessage, take: (part: Buffer) => void): Promise<void> {
   const { stallMs } = client.patience
   const stalled = () => response.destroy(new Passing(`nothing came for ${stallMs / 1000} s`))
-  response.socket.setTimeout(stallMs, stalled)
+  // The answer forgets its socket when it is read to its end.
+  const { socket } = response
+  socket.setTimeout(stallMs, stalled)
   try {
     for await (const part of response) {
       take(part as Buffer)
+      client.received.bytes += (part as Buffer).length
       client.trouble.told = false
     }
   } finally {
-    response.socket.off('timeout', stalled)
+    socket.off('timeout', stalled)
   }
   if (!response.complete) throw new Passing('the connection ended early')
 }
