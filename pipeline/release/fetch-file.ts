@@ -8,6 +8,8 @@ import { chmod, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { downloadDigestWrong, downloadDiskFull, outputDiffers, outputNotWritable } from '../errors/fetch.js'
+import { PipelineError } from '../errors/pipeline-error.js'
+import { interrupted } from '../errors/tools.js'
 import { syncFile } from '../tools/atomic-file.js'
 import { sha256File } from '../tools/checksum.js'
 import { freeBytes } from '../tools/free-space.js'
@@ -63,10 +65,10 @@ export function remotePieces({ url, sizeBytes }: FileRequest, http: Http): Piece
  */
 export async function fetchFile(request: FileRequest, deps: FetchDeps, source?: PieceSource): Promise<FileOutcome> {
   const { path } = request
-  const there = await whatIsThere(request, deps.signal)
-  if (there === 'right') return 'kept'
-  if (there === 'other') throw outputDiffers(path)
   try {
+    const there = await whatIsThere(request, deps.signal)
+    if (there === 'right') return 'kept'
+    if (there === 'other') throw outputDiffers(path)
     await mkdir(dirname(path), { recursive: true })
     const first = await assemble(request, deps, source)
     const last = first.right || !first.mayBeOurs ? first : await again(request, deps)
@@ -76,8 +78,12 @@ export async function fetchFile(request: FileRequest, deps: FetchDeps, source?: 
     await syncFile(dirname(path))
     return 'written'
   } catch (error) {
-    throw await explain(error, request)
+    throw deps.signal.aborted ? abortReason(deps.signal) : await explain(error, request)
   }
+}
+
+function abortReason({ reason }: AbortSignal): unknown {
+  return reason instanceof PipelineError ? reason : interrupted()
 }
 
 export function partPath({ path, sha256 }: Pick<FileRequest, 'path' | 'sha256'>): string {
@@ -92,7 +98,7 @@ async function whatIsThere({ path, sizeBytes, sha256 }: FileRequest, signal: Abo
 }
 
 async function again(request: FileRequest, deps: FetchDeps): Promise<Assembled> {
-  deps.progress(`${basename(request.path)}: what was here already is not right; downloading all of it`)
+  deps.progress(`what was here already is not right; downloading all of it`)
   return await assemble(request, deps)
 }
 
@@ -111,8 +117,8 @@ async function assemble(request: FileRequest, deps: FetchDeps, source?: PieceSou
     const hash = createHash('sha256')
     const doneBytes = await resume(file, request.sizeBytes, hash)
     await requireSpace(request, doneBytes)
-    if (doneBytes > 0) deps.progress(`${basename(request.path)}: going on at ${Math.floor((doneBytes / request.sizeBytes) * 100)} %`)
-    await write(file, hash, piecesFrom((source ?? remotePieces(request, deps.http)).pieces, doneBytes), deps)
+    if (doneBytes > 0) deps.progress(`going on at ${Math.floor((doneBytes / request.sizeBytes) * 100)} %`)
+    await write(request, file, hash, piecesFrom((source ?? remotePieces(request, deps.http)).pieces, doneBytes), deps)
     await file.sync()
     const found = hash.digest('hex')
     const right = found === request.sha256
@@ -153,12 +159,24 @@ function piecesFrom(pieces: readonly Piece[], doneBytes: number): Piece[] {
     })
 }
 
-async function write(file: FileHandle, hash: Hash, pieces: readonly Piece[], deps: FetchDeps): Promise<void> {
-  const take = async (bytes: Buffer) => {
+async function write(request: FileRequest, file: FileHandle, hash: Hash, pieces: readonly Piece[], deps: FetchDeps): Promise<void> {
+  const told = tenths(request.sizeBytes, deps.progress)
+  const take = async (bytes: Buffer, { offsetBytes }: Piece) => {
     hash.update(bytes)
     for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten
+    told(offsetBytes + bytes.length)
   }
   await inOrder(pieces, take, { signal: deps.signal, parallel: deps.connections, memoryBytes })
+}
+
+/** One line for each tenth of a large file. */
+function tenths(sizeBytes: number, progress: (line: string) => void): (doneBytes: number) => void {
+  let last = 0
+  return doneBytes => {
+    const tenth = Math.floor((doneBytes / sizeBytes) * 10)
+    if (tenth > last && sizeBytes > pieceBytes) progress(`${tenth * 10} %`)
+    last = Math.max(last, tenth)
+  }
 }
 
 /** Asked before the first byte: nobody waits an hour for this answer. */
