@@ -4,8 +4,8 @@ import { join, resolve } from 'node:path'
 import { noTrustedKey, sourceMissing, sourceWrong } from '../errors/fetch.js'
 import { fetchOne, filesToFetch, prepareFolder, releaseFolder } from '../release/fetch-release.js'
 import type { ReleaseFetch } from '../release/fetch-release.js'
+import { readTrustedKeys } from '../release/keys.js'
 import { readRelease } from '../release/read-tree.js'
-import { hasKeys, readKeyFolder, readTrustedKeys } from '../release/trusted-keys.js'
 import { openHost } from '../run/host.js'
 import type { Host } from '../run/host.js'
 import { acquireLock } from '../run/lock.js'
@@ -31,6 +31,8 @@ export interface FetchOptions extends PlaceOptions {
   readonly delta: boolean
   readonly deltaFrom: readonly string[]
   readonly connections: number
+  /** Seconds. */
+  readonly patience: number
   readonly json?: boolean
 }
 
@@ -40,7 +42,8 @@ export async function runFetch(appliance: string, options: FetchOptions, io: Com
   const trusted = await trustedOf(options)
   const warn = onceEach(line => io.stderr.write(`warning: ${line}\n`))
   const host = openHost(io)
-  const patience = { ...defaultPatience, giveUpMs: Number(io.env['PIPELINE_PATIENCE_SECONDS'] ?? NaN) * 1000 || defaultPatience.giveUpMs }
+  const giveUpMs = options.patience * 1000
+  const patience = { giveUpMs, stallMs: Math.min(defaultPatience.stallMs, giveUpMs) }
   const http = createHttp({ signal: host.signal, patience, onTrouble: line => io.stderr.write(`fetch: ${line}\n`) })
   try {
     const { state } = placesOf(options)
@@ -101,8 +104,8 @@ function olderOf({ delta, deltaFrom }: FetchOptions): ReleaseFetch['older'] {
 /** Errors: `no-trusted-key` (exit 2) but with --allow-unsigned. */
 async function trustedOf(options: FetchOptions): Promise<TrustedKeys> {
   const folder = join(placesOf(options).root, 'keys')
-  const trusted = options.key.length > 0 ? await readTrustedKeys(options.key) : await readKeyFolder(folder)
-  if (!hasKeys(trusted) && !options.allowUnsigned) throw noTrustedKey(`no --key, and none in ${folder}`)
+  const trusted = await (options.key.length > 0 ? readTrustedKeys(options.key) : readTrustedKeys([], folder))
+  if (trusted.ssh.length + trusted.openpgp.length === 0 && !options.allowUnsigned) throw noTrustedKey(`no --key, and none in ${folder}`)
   return trusted
 }
 

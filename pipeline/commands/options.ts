@@ -74,6 +74,12 @@ export function checkConnections(value: string): number {
   return number
 }
 
+export function checkSeconds(value: string): number {
+  const number = Number(value)
+  if (!(number > 0 && number <= 86_400)) throw new InvalidArgumentError('Give a number of seconds above 0, at most a day.')
+  return number
+}
+
 /** A version becomes a folder name and an S3 key: no separators, nothing a shell or a URL would trip over. */
 function checkVersion(value: string): string {
   if (!/^[0-9A-Za-z][0-9A-Za-z.+~_-]*$/.test(value)) {

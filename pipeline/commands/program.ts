@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { exitCodeMeanings, exitCodes } from '../errors/exit-codes.js'
 import { packageRoot } from './places.js'
-import { addAcceleration, addInputs, addJson, addPlaces, addSet, checkConnections, collect, defaultAppliance, defaultTarget } from './options.js'
+import { addAcceleration, addInputs, addJson, addPlaces, addSet, checkConnections, checkSeconds, collect, defaultAppliance, defaultTarget } from './options.js'
 import type { BuildOptions, PlaceOptions } from './options.js'
 import type { CleanOptions } from './clean.js'
 import type { FetchOptions } from './fetch.js'
@@ -101,6 +101,7 @@ function fetch(io: CommandIo): Command {
     .option('--allow-unverified', 'take a release that was published without its verification')
     .addOption(new Option('--delta-from <file>', 'older copy to take unchanged parts from; may be repeated (default: the newest beside the new one)').default([], 'none').argParser(collect))
     .option('--no-delta', 'download everything')
+    .addOption(new Option('--patience <seconds>', 'how long to go on trying while nothing comes').default(300).argParser(checkSeconds))
     .addOption(new Option('--connections <number>', 'ranges at once').default(4).argParser(checkConnections))
     .action(async (appliance: string, options: FetchOptions) => {
       await (await import('./fetch.js')).runFetch(appliance, options, io)

@@ -8,7 +8,6 @@ import type { TrustedKeys } from '../tools/signature.js'
 import type { ReleaseDocument, ReleaseReference, Sealed, SealedDocument } from './documents.js'
 import { checkSignatures, parseSealed } from './seal.js'
 import { requireNews } from './seen.js'
-import { hasKeys } from './trusted-keys.js'
 import { isSafePath, treeKeys, urlPath } from './tree.js'
 
 export interface TreeReader {
@@ -86,7 +85,7 @@ async function readIndex(reader: TreeReader, appliance: string) {
 async function requireSigned(reader: TreeReader, sealed: Sealed<SealedDocument>, url: string): Promise<void> {
   const { trusted, allowUnsigned, run } = reader
   const isSigned = sealed.signatures.length > 0
-  if (hasKeys(trusted) && (await checkSignatures(sealed, { what: url, trusted, run }))) return
+  if (trusted.ssh.length + trusted.openpgp.length > 0 && (await checkSignatures(sealed, { what: url, trusted, run }))) return
   if (!allowUnsigned) throw signatureMissing(url, 'ask the publisher for a signed one; --allow-unsigned takes it nevertheless')
   reader.warn(isSigned ? `the signature of ${url} was not checked: there is no key` : `${url} is not signed`)
 }
