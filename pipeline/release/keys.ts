@@ -35,7 +35,7 @@ export function secretKeys({ signKey, openpgpKey, openpgpId }: KeyOptions, env: 
 }
 
 function textKey(kind: 'ssh' | 'openpgp', text: string | undefined): SecretKey[] {
-  return text ? [{ kind, text }] : []
+  return text ? [kind === 'ssh' ? { kind, text } : { kind, text }] : []
 }
 
 /** Undefined without a key. */

@@ -1,5 +1,5 @@
 /** A release's folder: artifacts/<appliance>-<version>/ with one folder per target, manifest.json and SHA256SUMS. */
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { writeFileAtomic } from '../tools/atomic-file.js'
 import { sha256File } from '../tools/checksum.js'
@@ -7,6 +7,7 @@ import type { ToolVersions } from '../tools/versions.js'
 
 export const manifestName = 'manifest.json'
 export const sumsName = 'SHA256SUMS'
+const signatureNames = [`${sumsName}.sig`, `${sumsName}.asc`] as const
 
 export interface ReleaseFile {
   /** Relative to the release's folder. */
@@ -96,7 +97,13 @@ export async function targetIsWhole(release: string, target: ReleaseTarget): Pro
  * Writes SHA256SUMS over every file of the release, in name order, in the form `sha256sum --check` reads.
  * Digests the manifest knows are not computed again.
  */
-export async function writeSums(release: string, manifest: Manifest): Promise<void> {
+export async function writeSums(
+  release: string,
+  manifest: Manifest,
+  hash: (path: string) => Promise<string> = sha256File
+): Promise<void> {
+  // Signatures of the sums that were there before fit no longer.
+  await Promise.all(signatureNames.map(name => rm(join(release, name), { force: true })))
   const known = new Map(
     Object.values(manifest.targets).flatMap(target => target.files.map(file => [file.path, file.sha256]))
   )
@@ -104,7 +111,7 @@ export async function writeSums(release: string, manifest: Manifest): Promise<vo
   for (const path of await filesBelow(release)) {
     const name = relative(release, path).split(sep).join('/')
     if (name === sumsName || name.startsWith('.')) continue
-    lines.push(`${known.get(name) ?? (await sha256File(path))}  ${name}\n`)
+    lines.push(`${known.get(name) ?? (await hash(path))}  ${name}\n`)
   }
   await writeFileAtomic(join(release, sumsName), lines.join(''))
 }
