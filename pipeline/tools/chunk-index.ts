@@ -91,9 +91,12 @@ export interface ChunkIndexRequest {
   readonly signal?: AbortSignal
 }
 
-/** Path of the artifact's index, made if it is not there yet; undefined for a small file. Errors: the file system's own. */
+/** Compressed as a whole: one changed byte changes all that follows. */
+const opaque = /\.(?:zip|gz|xz|zst|bz2|box|tgz)$/
+
+/** Path of the artifact's index, made if it is not there yet; undefined where it would be of no use. Errors: the file system's own. */
 export async function chunkIndexFile({ path, sha256, cache, signal }: ChunkIndexRequest): Promise<string | undefined> {
-  if ((await stat(path)).size < leastIndexedBytes) return undefined
+  if (opaque.test(path) || (await stat(path)).size < leastIndexedBytes) return undefined
   const made = join(cache, `${sha256}${chunkSuffix}`)
   if (await stat(made).catch(() => undefined)) return made
   const file = await open(path)
