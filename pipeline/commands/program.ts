@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { exitCodeMeanings, exitCodes } from '../errors/exit-codes.js'
 import { packageRoot } from './places.js'
-import { addAcceleration, addInputs, addJson, addPlaces, addSet, defaultAppliance } from './options.js'
+import { addAcceleration, addInputs, addJson, addPlaces, addSet, checkConnections, collect, defaultAppliance, defaultTarget } from './options.js'
 import type { BuildOptions, PlaceOptions } from './options.js'
 import type { CleanOptions } from './clean.js'
+import type { FetchOptions } from './fetch.js'
 import type { PruneOptions, RetractOptions } from './manage.js'
 import type { PublishOptions } from './publish.js'
 import type { SignOptions } from './sign.js'
@@ -25,7 +26,7 @@ export function createProgram(io: CommandIo): Command {
     .exitOverride()
     .configureOutput({ writeOut: text => io.stdout.write(text), writeErr: text => io.stderr.write(text) })
     .addHelpText('after', `\nExit codes:\n${exitCodeHelp()}`)
-  for (const command of [build, plan, render, check, verify, sign, publish, releases, promote, retract, prune, targets, doctor, clean]) {
+  for (const command of [build, plan, render, check, verify, sign, publish, releases, promote, retract, prune, fetch, targets, doctor, clean]) {
     program.addCommand(command(io).exitOverride().copyInheritedSettings(program))
   }
   return program
@@ -158,6 +159,26 @@ function prune(io: CommandIo): Command {
     .option('--dry-run', 'say what would go')
     .action(async (options: PruneOptions) => {
       await (await import('./manage.js')).runPrune(options, io)
+    })
+}
+
+function fetch(io: CommandIo): Command {
+  return addJson(addPlaces(new Command('fetch')))
+    .argument('[appliance]', 'its name', defaultAppliance)
+    .description('download a published release for one target, checked')
+    .addOption(new Option('-t, --target <name>', 'the target').default(defaultTarget))
+    .option('--from <url>', 'address of the download page (default: $PIPELINE_RELEASES)')
+    .option('--channel <name>', 'stable, nightly or another channel', 'stable')
+    .option('--version <text>', 'a version instead of what the channel points to')
+    .option('-o, --output <folder>', 'folder that gets <appliance>-<version>/', '.')
+    .addOption(new Option('--key <file>', "the publisher's public key; may be repeated (default: those in keys/)").default([], 'none').argParser(collect))
+    .option('--allow-unsigned', 'take what is not signed, or cannot be checked for want of a key')
+    .option('--allow-unverified', 'take a release that was published without its verification')
+    .addOption(new Option('--delta-from <file>', 'older copy to take unchanged parts from; may be repeated (default: the newest beside the new one)').default([], 'none').argParser(collect))
+    .option('--no-delta', 'download everything')
+    .addOption(new Option('--connections <number>', 'ranges at once').default(4).argParser(checkConnections))
+    .action(async (appliance: string, options: FetchOptions) => {
+      await (await import('./fetch.js')).runFetch(appliance, options, io)
     })
 }
 
