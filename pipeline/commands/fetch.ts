@@ -42,8 +42,7 @@ export async function runFetch(appliance: string, options: FetchOptions, io: Com
   const trusted = await trustedOf(options)
   const warn = onceEach(line => io.stderr.write(`warning: ${line}\n`))
   const host = openHost(io)
-  const giveUpMs = options.patience * 1000
-  const patience = { giveUpMs, stallMs: Math.min(defaultPatience.stallMs, giveUpMs) }
+  const patience = { ...defaultPatience, giveUpMs: options.patience * 1000 }
   const http = createHttp({ signal: host.signal, patience, onTrouble: line => io.stderr.write(`fetch: ${line}\n`) })
   try {
     const { state } = placesOf(options)

@@ -1,9 +1,10 @@
 /** `pipeline releases`, `promote`, `retract` and `prune`: what is done to a published tree after publishing. */
 import { nameUnsafe } from '../errors/publish.js'
-import { listAppliances, listTree, promote, prune, retract } from '../release/manage.js'
+import { listTree, promote, prune, retract } from '../release/manage.js'
 import type { ListedTree } from '../release/manage.js'
 import type { Tree } from '../release/published-tree.js'
 import { isSafeName } from '../release/tree.js'
+import { listAppliances } from '../release/views.js'
 import { openHost } from '../run/host.js'
 import { gib } from '../plan/format.js'
 import { printJson, printLine } from './io.js'

@@ -92,27 +92,6 @@ function verify(io: CommandIo): Command {
     })
 }
 
-function fetch(io: CommandIo): Command {
-  return addJson(addPlaces(new Command('fetch')))
-    .argument('[appliance]', 'its name', defaultAppliance)
-    .description('download a published release for one target, checked')
-    .addOption(new Option('-t, --target <name>', 'the target').default(defaultTarget))
-    .option('--from <url>', 'address of the download page (default: $PIPELINE_RELEASES)')
-    .option('--channel <name>', 'stable, nightly or another channel', 'stable')
-    .option('--version <text>', 'a version instead of what the channel points to')
-    .option('-o, --output <folder>', 'folder that gets <appliance>-<version>/', '.')
-    .addOption(new Option('--key <file>', "the publisher's public key; may be repeated (default: those in keys/)").default([], 'none').argParser(collect))
-    .option('--allow-unsigned', 'take what is not signed, or cannot be checked for want of a key')
-    .option('--allow-unverified', 'take a release that was published without its verification')
-    .addOption(new Option('--delta-from <file>', 'older copy to take unchanged parts from; may be repeated (default: the newest beside the new one)').default([], 'none').argParser(collect))
-    .option('--no-delta', 'download everything')
-    .addOption(new Option('--patience <seconds>', 'how long to go on trying while nothing comes').default(300).argParser(checkSeconds))
-    .addOption(new Option('--connections <number>', 'ranges at once').default(4).argParser(checkConnections))
-    .action(async (appliance: string, options: FetchOptions) => {
-      await (await import('./fetch.js')).runFetch(appliance, options, io)
-    })
-}
-
 function sign(io: CommandIo): Command {
   return addJson(addKeys(addPlaces(new Command('sign'))))
     .argument('<release>', 'folder that build printed')
@@ -180,6 +159,27 @@ function prune(io: CommandIo): Command {
     .option('--dry-run', 'say what would go')
     .action(async (options: PruneOptions) => {
       await (await import('./manage.js')).runPrune(options, io)
+    })
+}
+
+function fetch(io: CommandIo): Command {
+  return addJson(addPlaces(new Command('fetch')))
+    .argument('[appliance]', 'its name', defaultAppliance)
+    .description('download a published release for one target, checked')
+    .addOption(new Option('-t, --target <name>', 'the target').default(defaultTarget))
+    .option('--from <url>', 'address of the download page (default: $PIPELINE_RELEASES)')
+    .option('--channel <name>', 'stable, nightly or another channel', 'stable')
+    .option('--version <text>', 'a version instead of what the channel points to')
+    .option('-o, --output <folder>', 'folder that gets <appliance>-<version>/', '.')
+    .addOption(new Option('--key <file>', "the publisher's public key; may be repeated (default: those in keys/)").default([], 'none').argParser(collect))
+    .option('--allow-unsigned', 'take what is not signed, or cannot be checked for want of a key')
+    .option('--allow-unverified', 'take a release that was published without its verification')
+    .addOption(new Option('--delta-from <file>', 'older copy to take unchanged parts from; may be repeated (default: the newest beside the new one)').default([], 'none').argParser(collect))
+    .option('--no-delta', 'download everything')
+    .addOption(new Option('--patience <seconds>', 'how long to go on trying while nothing comes').default(300).argParser(checkSeconds))
+    .addOption(new Option('--connections <number>', 'ranges at once').default(4).argParser(checkConnections))
+    .action(async (appliance: string, options: FetchOptions) => {
+      await (await import('./fetch.js')).runFetch(appliance, options, io)
     })
 }
 

@@ -38,7 +38,7 @@ export async function runPublish(folder: string, options: PublishOptions, io: Co
   try {
     const memory = await openHashMemory(join(state, 'hashes.json'), { rehash: options.rehash ?? false })
     const summaries = Object.fromEntries((await loadTargets()).map(({ name, summary }) => [name, summary]))
-    const release = await inspectRelease(resolve(folder), { memory, signal: host.signal, allowUnverified: options.allowUnverified ?? false, summaries })
+    const release = await inspectRelease(resolve(folder), { memory, signal: host.signal, allowUnverified: options.allowUnverified ?? false, chunkCache: join(state, 'chunks'), summaries })
     if (!release.document.verified) progressOf(io)('publishing a release that is NOT VERIFIED; it is marked so')
     if (options.dryRun) return printObjects(release, { prefix, channel: options.channel, json: options.json ?? false }, io)
     const tree = await openTree({ ...options, appliance: release.document.appliance }, host, io)

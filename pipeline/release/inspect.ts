@@ -8,6 +8,7 @@ import type { Manifest } from '../stages/release-folder.js'
 import { isVerified } from '../stages/verify-release.js'
 import { readReport, reportNames } from '../stages/verify-report.js'
 import type { VerificationReport } from '../stages/verify-report.js'
+import { chunkIndexFile, chunkSuffix } from '../tools/chunk-index.js'
 import { identityOf } from '../tools/file-identity.js'
 import type { FileIdentity } from '../tools/file-identity.js'
 import type { HashMemory } from '../tools/hash-memory.js'
@@ -32,6 +33,8 @@ export interface InspectOptions {
   readonly memory: HashMemory
   readonly signal: AbortSignal
   readonly allowUnverified: boolean
+  /** Folder in which chunk indexes are kept: each is made once for its file. */
+  readonly chunkCache: string
   /** Target's name -> one line for people. */
   readonly summaries: Readonly<Record<string, string>>
 }
@@ -52,7 +55,8 @@ export async function inspectRelease(folder: string, options: InspectOptions): P
   if (reasons.length > 0 && !options.allowUnverified) throw releaseNotVerified(folder, reasons)
   const files = await describe(folder, names, manifest, options)
   await requireAsSigned(folder, files, manifest)
-  return { folder, files, document: documentOf({ manifest, report, verified: reasons.length === 0, files, summaries: options.summaries }) }
+  const withDeltas = await addChunkIndexes(files, options)
+  return { folder, files: withDeltas, document: documentOf({ manifest, report, verified: reasons.length === 0, files: withDeltas, summaries: options.summaries }) }
 }
 
 function requireSafeNames(manifest: Manifest): void {
@@ -110,6 +114,23 @@ async function requireAsSigned(folder: string, files: readonly LocalFile[], mani
   if (problems.length + extra.length > 0) throw releaseNotAsSigned(folder, [...new Set([...problems, ...extra])].sort())
 }
 
+/** They lie beside their files in the tree, not in the release's folder; the signed index has their digests. */
+async function addChunkIndexes(files: readonly LocalFile[], { chunkCache: cache, memory, signal }: InspectOptions): Promise<LocalFile[]> {
+  const all: LocalFile[] = []
+  for (const file of files) {
+    const local = file.target === undefined ? undefined : await chunkIndexFile({ path: file.local, sha256: file.sha256, cache, signal })
+    if (local === undefined) all.push(file)
+    else {
+      const path = `${file.path}${chunkSuffix}`
+      const identity = await identityOf(local)
+      const facts = { sizeBytes: (await stat(local)).size, sha256: await memory.sha256(local, signal), mediaType: mediaTypeOf(path) }
+      all.push({ ...file, chunkIndex: path }, { path, ...facts, local, identity, ...(file.target === undefined ? {} : { target: file.target }) })
+    }
+  }
+  await memory.save()
+  return all.sort((a, b) => (a.path < b.path ? -1 : 1))
+}
+
 /** `SHA256SUMS` of the release and its signatures cannot be in it. */
 function isOfSums(path: string): boolean {
   return ['', ...Object.values(signatureSuffixes)].some(suffix => path === `${sumsName}${suffix}`)
@@ -144,7 +165,7 @@ function documentOf({ manifest, report, verified, files, summaries }: DocumentFa
 }
 
 function targetOf(name: string, files: readonly LocalFile[], report: VerificationReport | undefined, summary: string): PublishedTarget {
-  const own = files.filter(file => file.target === name)
+  const own = files.filter(file => file.target === name && !file.path.endsWith(chunkSuffix))
   const largest = own.reduce<LocalFile | undefined>((best, file) => (best && best.sizeBytes >= file.sizeBytes ? best : file), undefined)
   const sizeBytes = own.reduce((sum, file) => sum + file.sizeBytes, 0)
   return { name, summary, mainFile: largest?.path ?? manifestName, sizeBytes, boots: bootsOf(name, report) }

@@ -15,13 +15,7 @@ export interface ListedTree {
   readonly releases: readonly ListedRelease[]
 }
 
-/** Appliances of the tree: folders with an index. Errors of all here: those of readDocument and Bucket. */
-export async function listAppliances({ bucket, prefix }: Pick<Tree, 'bucket' | 'prefix'>): Promise<readonly string[]> {
-  const names = await bucket.folders(prefix)
-  const found = await Promise.all(names.map(name => bucket.head(`${prefix}${treeKeys.index(name)}`)))
-  return names.filter((_, at) => found[at] !== undefined)
-}
-
+/** Undefined when nothing of it is published. Errors of all here: those of readDocument and Bucket. */
 export async function listTree(tree: Pick<Tree, 'bucket' | 'prefix' | 'trusted' | 'run'>, appliance: string): Promise<ListedTree | undefined> {
   const index = await readDocument(tree, indexPlace(appliance))
   if (!index) return undefined

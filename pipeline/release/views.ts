@@ -1,17 +1,14 @@
 /** Views of a published tree for readers that know nothing of it: the download page and Vagrant's catalog. */
+import { exitCodes } from '../errors/exit-codes.js'
+import { PipelineError } from '../errors/pipeline-error.js'
 import { textBody } from '../tools/body.js'
-import type { ChannelDocument, IndexDocument, ReleaseDocument } from './documents.js'
+import type { ReleaseDocument } from './documents.js'
 import { changingHeaders } from './object-headers.js'
+import { downloadPage } from './page.js'
+import type { PageAppliance } from './page.js'
 import { indexPlace, readChannels, readDocument, releasePlace } from './published-tree.js'
 import type { Tree } from './published-tree.js'
-import { sha256Text, treeKeys, urlPath } from './tree.js'
-
-export interface ShownAppliance {
-  readonly index: IndexDocument
-  readonly channels: readonly ChannelDocument[]
-  /** Those that channels point to. */
-  readonly releases: readonly ReleaseDocument[]
-}
+import { isSafeName, sha256Text, treeKeys, urlPath } from './tree.js'
 
 const viewTries = 4
 
@@ -21,24 +18,21 @@ const viewTries = 4
  */
 export async function writeViews(tree: Tree, appliance: string, publicUrl: string): Promise<void> {
   for (let tries = 0; tries < viewTries; tries += 1) {
-    const shown = await readShown(tree, appliance)
-    if (!shown) return
-    for (const [key, text] of Object.entries(viewsOf(shown, publicUrl))) await putView(tree, key, text)
-    const again = await readShown(tree, appliance)
-    if (JSON.stringify(again) === JSON.stringify(shown)) return
+    const shown = await readAllShown(tree)
+    for (const [key, text] of Object.entries(viewsOf(shown, appliance, publicUrl))) await putView(tree, key, text)
+    if (JSON.stringify(await readAllShown(tree)) === JSON.stringify(shown)) return
   }
 }
 
-/** Key -> text. Pure. */
-export function viewsOf(shown: ShownAppliance, publicUrl: string): Readonly<Record<string, string>> {
-  const { appliance } = shown.index
-  return Object.fromEntries(
-    shown.channels.flatMap(({ channel, current }) => {
-      const release = shown.releases.find(({ version }) => version === current?.version)
-      const catalog = release && vagrantCatalog(release, publicUrl)
-      return catalog ? [[treeKeys.vagrant(appliance, channel), `${JSON.stringify(catalog, null, 2)}\n`]] : []
-    })
-  )
+/** Key -> text: the page of all appliances, and the catalogs of one. Pure. */
+export function viewsOf(shown: readonly PageAppliance[], appliance: string, publicUrl: string): Readonly<Record<string, string>> {
+  const own = shown.find(({ index }) => index.appliance === appliance)
+  const catalogs = (own?.channels ?? []).flatMap(({ channel, current }) => {
+    const release = own?.releases.find(({ version }) => version === current?.version)
+    const catalog = release && vagrantCatalog(release, publicUrl)
+    return catalog ? [[treeKeys.vagrant(appliance, channel), `${JSON.stringify(catalog, null, 2)}\n`] as const] : []
+  })
+  return { ...Object.fromEntries(catalogs), [treeKeys.page]: downloadPage(shown) }
 }
 
 async function putView({ bucket, prefix }: Tree, key: string, text: string): Promise<void> {
@@ -47,7 +41,28 @@ async function putView({ bucket, prefix }: Tree, key: string, text: string): Pro
   await bucket.put(`${prefix}${key}`, textBody(text), { ...changingHeaders(key), sha256: sha256Text(text) })
 }
 
-export async function readShown(tree: Pick<Tree, 'bucket' | 'prefix' | 'trusted' | 'run'>, appliance: string): Promise<ShownAppliance | undefined> {
+type Readable = Pick<Tree, 'bucket' | 'prefix' | 'trusted' | 'run' | 'progress'>
+
+async function readAllShown(tree: Readable): Promise<readonly PageAppliance[]> {
+  const names = await listAppliances(tree)
+  const shown = await Promise.all(names.map(name => readShown(tree, name).catch(error => leaveOut(tree, name, error))))
+  return shown.flatMap(each => each ?? [])
+}
+
+/** Another appliance's documents may be signed by another publisher: the page says nothing that was not checked. */
+function leaveOut({ progress }: Readable, appliance: string, error: unknown): undefined {
+  if (!(error instanceof PipelineError) || error.exitCode !== exitCodes.verification) throw error
+  progress(`the page leaves out ${appliance}: ${error.message}`)
+}
+
+/** Folders of the tree that hold an index. */
+export async function listAppliances({ bucket, prefix }: Pick<Tree, 'bucket' | 'prefix'>): Promise<readonly string[]> {
+  const names = (await bucket.folders(prefix)).filter(isSafeName)
+  const found = await Promise.all(names.map(name => bucket.head(`${prefix}${treeKeys.index(name)}`)))
+  return names.filter((_, at) => found[at] !== undefined)
+}
+
+async function readShown(tree: Readable, appliance: string): Promise<PageAppliance | undefined> {
   const index = await readDocument(tree, indexPlace(appliance))
   if (!index) return undefined
   const channels = (await readChannels(tree, appliance)).map(({ document }) => document)
