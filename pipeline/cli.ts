@@ -7,6 +7,8 @@ import { createProgram } from './commands/program.js'
 import type { CommandIo } from './commands/io.js'
 import { exitCodes } from './errors/exit-codes.js'
 import { PipelineError, formatError } from './errors/pipeline-error.js'
+import { secretsOf } from './release/keys.js'
+import { createMasker } from './tools/mask.js'
 
 /** Runs the command line; resolves with the exit code and never throws. */
 export async function main(argv: readonly string[], io: CommandIo): Promise<number> {
@@ -20,12 +22,13 @@ export async function main(argv: readonly string[], io: CommandIo): Promise<numb
 
 function report(error: unknown, io: CommandIo): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+  const mask = createMasker(secretsOf(io.env))
   if (error instanceof PipelineError) {
-    io.stderr.write(`${formatError(error)}\n`)
+    io.stderr.write(`${mask(formatError(error))}\n`)
     return error.exitCode
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  io.stderr.write(`This is a bug of the pipeline; please report it with the lines below.\n${stack}\n`)
+  io.stderr.write(`This is a bug of the pipeline; please report it with the lines below.\n${mask(stack)}\n`)
   return exitCodes.bug
 }
 

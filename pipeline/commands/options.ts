@@ -67,8 +67,23 @@ function splitTargets(value: string): readonly string[] {
   return [...new Set(names)]
 }
 
-function collect(value: string, previous: readonly string[]): readonly string[] {
+export function collect(value: string, previous: readonly string[]): readonly string[] {
   return [...previous, value]
+}
+
+/** More do not make a download faster, and are a burden to the server. */
+const mostConnections = 16
+
+export function checkConnections(value: string): number {
+  const number = Number(value)
+  if (!Number.isInteger(number) || number < 1 || number > mostConnections) throw new InvalidArgumentError(`Give a whole number from 1 to ${mostConnections}.`)
+  return number
+}
+
+export function checkSeconds(value: string): number {
+  const number = Number(value)
+  if (!(number > 0 && number <= 86_400)) throw new InvalidArgumentError('Give a number of seconds above 0, at most a day.')
+  return number
 }
 
 /** A version becomes a folder name and an S3 key: no separators, nothing a shell or a URL would trip over. */

@@ -1,13 +1,19 @@
 /** All commands with their options and help. Each action is loaded when it is run, so that --help is instant. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { exitCodeMeanings, exitCodes } from '../errors/exit-codes.js'
 import { packageRoot } from './places.js'
-import { addAcceleration, addInputs, addJson, addPlaces, addSet, defaultAppliance } from './options.js'
+import { addAcceleration, addInputs, addJson, addPlaces, addSet, checkConnections, checkSeconds, collect, defaultAppliance, defaultTarget } from './options.js'
 import type { BuildOptions, PlaceOptions } from './options.js'
 import type { CleanOptions } from './clean.js'
+import type { FetchOptions } from './fetch.js'
+import type { PruneOptions, RetractOptions } from './manage.js'
+import type { PublishOptions } from './publish.js'
+import type { SignOptions } from './sign.js'
 import type { VerifyOptions } from './verify.js'
+import { addKeys, addTree, addWrite, numberOrAll, wholeNumber } from './tree-options.js'
+import type { TreeOptions, WriteOptions } from './tree-options.js'
 import { stageNames } from '../plan/plan.js'
 import type { CommandIo } from './io.js'
 
@@ -20,7 +26,7 @@ export function createProgram(io: CommandIo): Command {
     .exitOverride()
     .configureOutput({ writeOut: text => io.stdout.write(text), writeErr: text => io.stderr.write(text) })
     .addHelpText('after', `\nExit codes:\n${exitCodeHelp()}`)
-  for (const command of [build, plan, render, check, verify, targets, doctor, clean]) {
+  for (const command of [build, plan, render, check, verify, sign, publish, releases, promote, retract, prune, fetch, targets, doctor, clean]) {
     program.addCommand(command(io).exitOverride().copyInheritedSettings(program))
   }
   return program
@@ -83,6 +89,97 @@ function verify(io: CommandIo): Command {
     .description('check a finished release: digests, structure, boots')
     .action(async (release: string, options: VerifyOptions) => {
       await (await import('./verify.js')).runVerify(release, options, io)
+    })
+}
+
+function sign(io: CommandIo): Command {
+  return addJson(addKeys(addPlaces(new Command('sign'))))
+    .argument('<release>', 'folder that build printed')
+    .description('write SBOM, provenance, sums and signatures into a finished release')
+    .option('--rehash', 'read every file again, whatever is remembered of it')
+    .action(async (release: string, options: SignOptions) => {
+      await (await import('./sign.js')).runSign(release, options, io)
+    })
+}
+
+function publish(io: CommandIo): Command {
+  return addJson(addWrite(addPlaces(new Command('publish'))))
+    .argument('<release>', 'folder that sign has finished')
+    .description('upload a verified release to an S3 bucket, then move a channel to it')
+    .option('--channel <name>', 'channel to move', 'nightly')
+    .option('--allow-unverified', 'publish without a complete verification; the release is marked, stable never moves')
+    .option('--rehash', 'read every file again, whatever is remembered of it')
+    .option('--dry-run', 'list every object instead of uploading it')
+    .addOption(new Option('--parallel <number>', 'requests with content at a time').default(4).argParser(wholeNumber))
+    .addOption(new Option('--stale-days <days>', 'end unfinished uploads that are older').default(7).argParser(wholeNumber))
+    .action(async (release: string, options: PublishOptions) => {
+      await (await import('./publish.js')).runPublish(release, options, io)
+    })
+}
+
+function releases(io: CommandIo): Command {
+  return addJson(addTree(addPlaces(new Command('releases'))))
+    .argument('[appliance]', 'only this one')
+    .description('list what is published, and where the channels point')
+    .action(async (appliance: string | undefined, options: TreeOptions) => {
+      await (await import('./manage.js')).runReleases(appliance, options, io)
+    })
+}
+
+function managing(name: string): Command {
+  return addJson(addWrite(addPlaces(new Command(name)))).option('--appliance <name>', 'whose releases', defaultAppliance)
+}
+
+function promote(io: CommandIo): Command {
+  return managing('promote')
+    .argument('<from>', 'channel that points to the release, such as nightly')
+    .argument('<to>', 'channel to move, such as stable')
+    .description('point a channel to the release of another one; nothing is uploaded')
+    .action(async (from: string, to: string, options: WriteOptions) => {
+      await (await import('./manage.js')).runPromote(from, to, options, io)
+    })
+}
+
+function retract(io: CommandIo): Command {
+  return managing('retract')
+    .argument('<channel or version>', 'the release to take back')
+    .description('point every channel of a release back to the one before; its files stay')
+    .requiredOption('--reason <text>', 'why, for readers')
+    .action(async (what: string, options: RetractOptions) => {
+      await (await import('./manage.js')).runRetract(what, options, io)
+    })
+}
+
+function prune(io: CommandIo): Command {
+  return managing('prune')
+    .description('delete old releases; never one that a channel points to')
+    .addOption(new Option('--keep <number>', 'newest releases that stay').default(14).argParser(wholeNumber))
+    .addOption(new Option('--keep-stable <number>', 'of those that were ever stable; "all" for every one').default('all' as number | 'all').argParser(numberOrAll))
+    .addOption(new Option('--stale-days <days>', 'what was never finished goes when older').default(7).argParser(wholeNumber))
+    .option('--dry-run', 'say what would go')
+    .action(async (options: PruneOptions) => {
+      await (await import('./manage.js')).runPrune(options, io)
+    })
+}
+
+function fetch(io: CommandIo): Command {
+  return addJson(addPlaces(new Command('fetch')))
+    .argument('[appliance]', 'its name', defaultAppliance)
+    .description('download a published release for one target, checked')
+    .addOption(new Option('-t, --target <name>', 'the target').default(defaultTarget))
+    .option('--from <url>', 'address of the download page (default: $PIPELINE_RELEASES)')
+    .option('--channel <name>', 'stable, nightly or another channel', 'stable')
+    .option('--version <text>', 'a version instead of what the channel points to')
+    .option('-o, --output <folder>', 'folder that gets <appliance>-<version>/', '.')
+    .addOption(new Option('--key <file>', "the publisher's public key; may be repeated (default: those in keys/)").default([], 'none').argParser(collect))
+    .option('--allow-unsigned', 'take what is not signed, or cannot be checked for want of a key')
+    .option('--allow-unverified', 'take a release that was published without its verification')
+    .addOption(new Option('--delta-from <file>', 'older copy to take unchanged parts from; may be repeated (default: the newest beside the new one)').default([], 'none').argParser(collect))
+    .option('--no-delta', 'download everything')
+    .addOption(new Option('--patience <seconds>', 'how long to go on trying while nothing comes').default(300).argParser(checkSeconds))
+    .addOption(new Option('--connections <number>', 'ranges at once').default(4).argParser(checkConnections))
+    .action(async (appliance: string, options: FetchOptions) => {
+      await (await import('./fetch.js')).runFetch(appliance, options, io)
     })
 }
 

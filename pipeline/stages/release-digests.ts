@@ -6,7 +6,12 @@ import { sumsName } from './release-folder.js'
 import type { Manifest } from './release-folder.js'
 
 /** Every file that SHA256SUMS or the manifest names, in name order: `<path>: missing` or `<path>: changed`. */
-export async function findChanges(release: string, manifest: Manifest, signal: AbortSignal): Promise<readonly string[]> {
+export async function findChanges(
+  release: string,
+  manifest: Manifest,
+  signal: AbortSignal,
+  hash: (path: string) => Promise<string> = path => sha256File(path, signal)
+): Promise<readonly string[]> {
   const sums = await readFile(join(release, sumsName), 'utf8').catch(() => undefined)
   const wanted = new Map<string, Set<string>>()
   const want = (path: string, sha256: string) => wanted.set(path, (wanted.get(path) ?? new Set()).add(sha256))
@@ -16,16 +21,20 @@ export async function findChanges(release: string, manifest: Manifest, signal: A
   const problems = sums === undefined ? [`${sumsName}: missing`] : []
   if (lines.some(line => !line)) problems.push(`${sumsName}: changed`)
   for (const [path, digests] of [...wanted].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const problem = await problemOf(join(release, path), digests, signal)
+    const problem = await problemOf(join(release, path), digests, hash)
     if (problem) problems.push(`${path}: ${problem}`)
   }
   return problems
 }
 
 /** A file with two digests on record fits one of them at most. */
-async function problemOf(path: string, digests: ReadonlySet<string>, signal: AbortSignal): Promise<string | undefined> {
+async function problemOf(
+  path: string,
+  digests: ReadonlySet<string>,
+  hash: (path: string) => Promise<string>
+): Promise<string | undefined> {
   const found = await stat(path).catch(() => undefined)
   if (!found?.isFile()) return 'missing'
-  const digest = await sha256File(path, signal)
+  const digest = await hash(path)
   return digests.size === 1 && digests.has(digest) ? undefined : 'changed'
 }

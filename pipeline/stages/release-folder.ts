@@ -8,6 +8,7 @@ import type { ToolVersions } from '../tools/versions.js'
 
 export const manifestName = 'manifest.json'
 export const sumsName = 'SHA256SUMS'
+const signatureNames = [`${sumsName}.sig`, `${sumsName}.asc`] as const
 
 export interface ReleaseFile {
   /** Relative to the release's folder. */
@@ -103,7 +104,13 @@ export async function targetIsWhole(release: string, target: ReleaseTarget): Pro
  * comes by here, so one that was killed between a file and its sum is put right by the next.
  * Digests the manifest knows are not computed again.
  */
-export async function writeSums(release: string, manifest: Manifest): Promise<void> {
+export async function writeSums(
+  release: string,
+  manifest: Manifest,
+  hash: (path: string) => Promise<string> = sha256File
+): Promise<void> {
+  // Signatures of the sums that were there before fit no longer.
+  await Promise.all(signatureNames.map(name => rm(join(release, name), { force: true })))
   const known = new Map(
     Object.values(manifest.targets).flatMap(target => target.files.map(file => [file.path, file.sha256]))
   )
@@ -111,7 +118,7 @@ export async function writeSums(release: string, manifest: Manifest): Promise<vo
   for (const path of await filesBelow(release)) {
     const name = relative(release, path).split(sep).join('/')
     if (name === sumsName || name.startsWith('.')) continue
-    lines.push(`${known.get(name) ?? (await sha256File(path))}  ${name}\n`)
+    lines.push(`${known.get(name) ?? (await hash(path))}  ${name}\n`)
   }
   await writeFileIfChanged(join(release, sumsName), lines.join(''))
 }

@@ -1,0 +1,72 @@
+/** `pipeline sign`: writes SBOM, provenance, sums and signatures into a finished release. */
+import { readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { packagesOfManifest, packagesOnDisk } from '../release/image-packages.js'
+import { secretKeys, signerOf } from '../release/keys.js'
+import type { KeyOptions } from '../release/keys.js'
+import type { StageFact } from '../release/provenance.js'
+import { signRelease } from '../release/sign.js'
+import { requireWritable } from '../stages/export.js'
+import type { Manifest } from '../stages/release-folder.js'
+import { openHost } from '../run/host.js'
+import { goldenDiskOf } from '../run/golden.js'
+import { openStore } from '../run/store.js'
+import type { Store } from '../run/store.js'
+import { openHashMemory } from '../tools/hash-memory.js'
+import { printJson, printLine } from './io.js'
+import type { CommandIo } from './io.js'
+import type { PlaceOptions } from './options.js'
+import { packageRoot, placesOf } from './places.js'
+import { progressOf } from './tree-session.js'
+
+export interface SignOptions extends PlaceOptions, KeyOptions {
+  readonly rehash?: boolean
+  readonly json?: boolean
+}
+
+/** Prints what it wrote. Errors: `not-a-release` (exit 2), `release-changed` (exit 5), `sign-key-unusable` (exit 3). */
+export async function runSign(folder: string, options: SignOptions, io: CommandIo): Promise<void> {
+  const release = resolve(folder)
+  const { state } = placesOf(options)
+  const host = openHost(io)
+  try {
+    const store = openStore(join(state, 'store'), line => io.stderr.write(`warning: ${line}\n`))
+    const memory = await openHashMemory(join(state, 'hashes.json'), { rehash: options.rehash ?? false })
+    const progress = progressOf(io)
+    const sign = signerOf(secretKeys(options, io.env), host.run)
+    await requireWritable(release)
+    const signed = await signRelease({
+      release, memory, signal: host.signal, toolVersion: toolVersion(), ...(sign ? { sign } : {}),
+      packages: async manifest => await onGoldenDisk(manifest, store, host.run) ?? packagesOfManifest(manifest),
+      stages: manifest => stagesOf(manifest, store),
+    })
+    progress(`sign: ${signed.packages} packages from ${signed.origin}`)
+    if (!sign) progress('sign: no key given, this release is UNSIGNED (--sign-key, --openpgp-key, --openpgp-id)')
+    if (options.json) printJson(io, { release, signed: sign !== undefined, written: signed.written })
+    else for (const path of signed.written) printLine(io, path)
+  } finally {
+    host.close()
+  }
+}
+
+async function onGoldenDisk(manifest: Manifest, store: Store, run: ReturnType<typeof openHost>['run']) {
+  const disk = await goldenDiskOf(store, manifest.goldenKey)
+  return disk && (await packagesOnDisk(disk.path, run))
+}
+
+/** Back along the keys, from the audit of the golden disk to the media. */
+async function stagesOf({ goldenKey }: Manifest, store: Store): Promise<readonly StageFact[]> {
+  const found: StageFact[] = []
+  let key: unknown = goldenKey
+  for (const [name, before] of [['audit', 'provision'], ['provision', 'install'], ['install', 'media'], ['media', '']] as const) {
+    const record = (await store.history(name)).find(each => each.key === key)
+    if (!record) break
+    found.unshift({ name, key: record.key, inputs: record.inputs, seconds: record.seconds, created: record.created })
+    key = (record.inputs as Readonly<Record<string, unknown>>)[before]
+  }
+  return found
+}
+
+function toolVersion(): string {
+  return (JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string }).version
+}

@@ -1,0 +1,191 @@
+/** Catalogue: why something was not published, and what an S3 server answered. */
+import { exitCodes } from './exit-codes.js'
+import { PipelineError } from './pipeline-error.js'
+
+export const again = 'then run the same command again: what has travelled is kept'
+
+export function treeUrlWrong(text: string): PipelineError {
+  return new PipelineError({
+    code: 'tree-url-wrong',
+    message: `"${text}" is no place in a bucket.`,
+    hint: 'write it as s3://bucket/prefix; the server is given by --endpoint or AWS_ENDPOINT_URL',
+    exitCode: exitCodes.usage,
+  })
+}
+
+function refused(code: string, message: string, hint: string, details: readonly string[] = []): PipelineError {
+  return new PipelineError({ code, message, hint, exitCode: exitCodes.publish, details })
+}
+
+export function releaseNotVerified(release: string, reasons: readonly string[]): PipelineError {
+  return refused(
+    'release-not-verified',
+    `${release} was not published: its verification is not complete.`,
+    `pipeline verify ${release}; or --allow-unverified, which marks it and never moves stable`,
+    reasons
+  )
+}
+
+export function stableNeedsVerified(version: string): PipelineError {
+  return refused(
+    'stable-needs-verified',
+    `${version} is not verified, and stable never points to such a release.`,
+    'verify and publish it again, or choose another channel'
+  )
+}
+
+export function releaseNotFinished(release: string, missing: readonly string[]): PipelineError {
+  return refused(
+    'release-not-finished',
+    `${release} was not published: it lacks ${missing.join(' and ')}.`,
+    `pipeline sign ${release} writes them (without a key, too: the release is then unsigned and says so)`
+  )
+}
+
+/** @param changes `<path>: missing`, `<path>: changed` or `<path>: not in SHA256SUMS` */
+export function releaseNotAsSigned(release: string, changes: readonly string[]): PipelineError {
+  return refused(
+    'release-not-as-signed',
+    `${release} was not published: its files are not those that its sums and manifest name.`,
+    `if the change is wanted: pipeline verify ${release}, then pipeline sign ${release}`,
+    changes
+  )
+}
+
+export function releaseSignatureOther(release: string, problem: string): PipelineError {
+  return refused(
+    'release-signature-other',
+    `${release} was not published: ${problem}.`,
+    `pipeline sign ${release} with the same key`
+  )
+}
+
+export function versionTaken(key: string, differences: readonly string[]): PipelineError {
+  return refused(
+    'version-taken',
+    `This version is published already, with other files: ${key}.`,
+    'a published version never changes: build or name another version',
+    differences
+  )
+}
+
+export function channelMoved(channel: string, to: string): PipelineError {
+  return refused(
+    'channel-moved',
+    `Another publisher moved ${channel} to ${to} in the meantime; it stays there.`,
+    'the release itself is published; run the same command again if the channel should point to it nevertheless'
+  )
+}
+
+export function treeBusy(key: string): PipelineError {
+  return refused('tree-busy', `Other publishers keep changing ${key}.`, 'run the same command again when they are done')
+}
+
+export function wouldUnsign(key: string): PipelineError {
+  return refused(
+    'would-unsign',
+    `${key} is signed, and this command has no key to sign it again.`,
+    'give --sign-key or --openpgp-key; readers refuse an unsigned document'
+  )
+}
+
+export function wouldAdopt(key: string): PipelineError {
+  return refused(
+    'would-adopt',
+    `${key} is not signed; signing it now would vouch for what anybody may have written there.`,
+    'look at pipeline releases, then give --adopt-unsigned'
+  )
+}
+
+export function channelUnknown(channel: string, known: readonly string[]): PipelineError {
+  const hint = known.length > 0 ? `channels: ${known.join(', ')}` : 'nothing is published there yet'
+  return new PipelineError({ code: 'channel-unknown', message: `There is no channel or version "${channel}".`, hint, exitCode: exitCodes.usage })
+}
+
+export function channelEmpty(channel: string): PipelineError {
+  return refused('channel-empty', `${channel} points to no release.`, 'publish one first')
+}
+
+export function nameUnsafe(kind: string, name: string): PipelineError {
+  return new PipelineError({
+    code: 'name-unsafe',
+    message: `"${name}" cannot be the name of a ${kind}.`,
+    hint: 'use letters, digits and . + ~ _ - and start with a letter or digit',
+    exitCode: exitCodes.usage,
+  })
+}
+
+export function fileTooLarge(path: string, sizeBytes: number): PipelineError {
+  return refused('file-too-large', `${path} has ${sizeBytes} bytes; an S3 object has 5 TiB at most.`, 'make the disk smaller')
+}
+
+export function fileChanged(path: string): PipelineError {
+  return refused('file-changed', `${path} changed while it was uploaded.`, 'wait until nothing writes to the release, then run the same command again')
+}
+
+/** What was asked of which server, for messages. */
+export interface S3Place {
+  /** `uploading ciab/1.0/kvm/a.qcow2` */
+  readonly doing: string
+  readonly bucket: string
+  /** `http://host:port`, or `AWS eu-central-1`. */
+  readonly server: string
+}
+
+function s3Error(code: string, place: S3Place, message: string, hint: string, cause?: unknown): PipelineError {
+  return new PipelineError({ code, message: `${place.doing}: ${message}.`, hint, exitCode: exitCodes.publish, cause })
+}
+
+export function bucketMissing(place: S3Place): PipelineError {
+  return s3Error('bucket-missing', place, `there is no bucket "${place.bucket}" at ${place.server}`, 'create it, or correct --to and --endpoint')
+}
+
+export function bucketDenied(place: S3Place): PipelineError {
+  return s3Error(
+    'bucket-denied', place, `${place.server} does not allow these credentials to do that in "${place.bucket}"`,
+    `let them read, write, list and delete there, ${again}`
+  )
+}
+
+export function credentialsMissing(place: S3Place): PipelineError {
+  return s3Error(
+    'credentials-missing', place, 'there are no credentials',
+    'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE'
+  )
+}
+
+export function credentialsWrong(place: S3Place, answer: string): PipelineError {
+  return s3Error('credentials-wrong', place, `${place.server} does not accept the credentials (${answer})`, `correct them, ${again}`)
+}
+
+export function credentialsExpired(place: S3Place, answer: string): PipelineError {
+  return s3Error('credentials-expired', place, `the credentials have expired (${answer})`, `renew them, ${again}`)
+}
+
+export function clockWrong(place: S3Place): PipelineError {
+  return s3Error('clock-wrong', place, `${place.server} finds this host's clock too far off`, `set the clock (chronyc makestep), ${again}`)
+}
+
+export function regionWrong(place: S3Place, answer: string): PipelineError {
+  return s3Error('region-wrong', place, `the bucket "${place.bucket}" is in another region (${answer})`, 'set --region or AWS_REGION')
+}
+
+export function serverUnreachable(place: S3Place, problem: string, seconds: number): PipelineError {
+  return s3Error(
+    'server-unreachable', place, `${place.server} cannot be reached (${problem}), tried for ${seconds} s`,
+    `check --endpoint and the network, ${again}`
+  )
+}
+
+export function serverFailing(place: S3Place, answer: string, seconds: number): PipelineError {
+  return s3Error('server-failing', place, `${place.server} keeps answering ${answer}, tried for ${seconds} s`, `wait until it works, ${again}`)
+}
+
+/** What the server stored is not what was sent, more than once. */
+export function storedWrong(place: S3Place, problem: string): PipelineError {
+  return s3Error('stored-wrong', place, `${place.server} did not store what was sent (${problem})`, `look for a proxy between, ${again}`)
+}
+
+export function serverRefused(place: S3Place, answer: string): PipelineError {
+  return s3Error('server-refused', place, `${place.server} refused it (${answer})`, `correct what it names, ${again}`)
+}

@@ -1,0 +1,147 @@
+/** Writes that happen only when nobody else has written since: by the server's conditions, or by claims where it has none. */
+import { randomBytes } from 'node:crypto'
+import { treeBusy } from '../errors/publish.js'
+import { textBody } from '../tools/body.js'
+import { delayMs, pause } from '../tools/retry.js'
+import { UnclearAnswer } from '../tools/s3.js'
+import type { Bucket, Condition, ObjectHeaders } from '../tools/s3.js'
+
+/**
+ * `quoted`, `bare`: the server obeys If-None-Match and If-Match, and wants ETags so. RGW 16.2 compares If-Match byte by
+ * byte with the ETag it has stored without quotes, so the quoted form that RFC 9110 asks for never fits there.
+ * `none`: it writes whatever the condition says.
+ */
+export type Conditions = 'quoted' | 'bare' | 'none'
+
+export interface Written {
+  /** False: another publisher wrote in between; nothing of ours was written. */
+  readonly won: boolean
+}
+
+/** The object as it was read, or null when it was not there. */
+export type Seen = { readonly etag: string } | null
+
+export interface ConditionalWriter {
+  readonly conditions: Conditions
+  /** Writes `text` if the object is still as `seen`. Errors: those of Bucket. */
+  write(key: string, text: string, seen: Seen, headers: Omit<ObjectHeaders, 'sha256'>): Promise<Written>
+}
+
+export interface WriterOptions {
+  readonly bucket: Bucket
+  /** Of the tree; claims and the probe lie below it. */
+  readonly prefix: string
+  readonly signal: AbortSignal
+  readonly patienceMs: number
+  readonly progress: (line: string) => void
+}
+
+/** Finds out by a small object of its own what the server obeys. Errors: those of Bucket. */
+export async function openConditionalWriter(options: WriterOptions): Promise<ConditionalWriter> {
+  const conditions = await probe(options)
+  if (conditions === 'none') {
+    options.progress(
+      `${options.bucket.server} does not obey If-Match and If-None-Match. Publishers take turns by claims instead: ` +
+      'each writes one, looks for others, and steps back when it sees one. That needs a server whose lists are up to date.'
+    )
+  }
+  return {
+    conditions,
+    write: async (key, text, seen, headers) => {
+      const job = { key, text, seen, headers }
+      return conditions === 'none' ? await writeClaimed(job, options) : await writeIf(job, options, conditions === 'quoted')
+    },
+  }
+}
+
+interface Job {
+  readonly key: string
+  readonly text: string
+  readonly seen: Seen
+  readonly headers: Omit<ObjectHeaders, 'sha256'>
+}
+
+/**
+ * A lost answer and a 500 say nothing of what was written: RGW answers 500 to the loser of a race, proxies to the
+ * winner, too. So the object is read again, and only that decides.
+ */
+async function writeIf({ key, text, seen, headers }: Job, options: WriterOptions, quoted: boolean): Promise<Written> {
+  const { bucket, signal, patienceMs } = options
+  const body = textBody(text)
+  const started = Date.now()
+  for (let attempt = 0; ; attempt += 1) {
+    let unclear: UnclearAnswer | undefined
+    try {
+      const receipt = await bucket.putIf(key, body, { ...headers, sha256: body.sha256 }, { etag: seen?.etag ?? null, quoted })
+      if (receipt) return { won: true }
+    } catch (error) {
+      if (!(error instanceof UnclearAnswer)) throw error
+      unclear = error
+    }
+    const now = await bucket.get(key)
+    if (now?.text === text) return { won: true }
+    if ((now?.etag ?? null) !== (seen?.etag ?? null)) return { won: false }
+    const triedMs = Date.now() - started
+    if (triedMs > patienceMs) {
+      const place = { doing: `Writing ${key}`, bucket: bucket.name, server: bucket.server }
+      throw unclear?.failure.error(place, Math.round(triedMs / 1000)) ?? treeBusy(key)
+    }
+    await pause(delayMs(attempt), signal)
+  }
+}
+
+async function probe({ bucket, prefix }: WriterOptions): Promise<Conditions> {
+  const key = `${prefix}.probe-${randomBytes(8).toString('hex')}`
+  const wrong = '0'.repeat(32)
+  const put = async (text: string, condition: Condition) => {
+    const body = textBody(text)
+    try {
+      return await bucket.putIf(key, body, { contentType: 'text/plain', cacheControl: 'no-store', sha256: body.sha256 }, condition)
+    } catch (error) {
+      // "Not implemented" is an answer, too: it does not write.
+      if (error instanceof UnclearAnswer) return undefined
+      throw error
+    }
+  }
+  const body = textBody('probe')
+  const { etag } = await bucket.put(key, body, { contentType: 'text/plain', cacheControl: 'no-store', sha256: body.sha256 })
+  try {
+    if (await put('probe', { etag: null, quoted: true })) return 'none'
+    if (await put('probe', { etag: wrong, quoted: true })) return 'none'
+    if (await put('probe', { etag, quoted: true })) return 'quoted'
+    if (await put('probe', { etag: wrong, quoted: false })) return 'none'
+    return (await put('probe', { etag, quoted: false })) ? 'bare' : 'none'
+  } finally {
+    await bucket.remove([key])
+  }
+}
+
+/** A claim older than this belongs to a publisher that was killed. */
+const claimLifeMs = 60_000
+const claimTries = 30
+
+/** Announce, look, act: of two that announce, at least the later one sees the other. Both step back; chance decides. */
+async function writeClaimed({ key, text, seen, headers }: Job, { bucket, signal }: WriterOptions): Promise<Written> {
+  const body = textBody(text)
+  for (let attempt = 0; attempt < claimTries; attempt += 1) {
+    const claim = `${key}.claim-${randomBytes(8).toString('hex')}`
+    const note = textBody(claim)
+    await bucket.put(claim, note, { contentType: 'text/plain', cacheControl: 'no-store', sha256: note.sha256 })
+    try {
+      const claims = (await bucket.list(`${key}.claim-`)).filter(other => other.key !== claim)
+      const mine = (await bucket.head(claim))?.modifiedMs ?? 0
+      // Both times are the server's.
+      const dead = claims.filter(other => mine - other.modifiedMs > claimLifeMs)
+      await bucket.remove(dead.map(other => other.key))
+      if (claims.length === dead.length) {
+        if (((await bucket.get(key))?.etag ?? null) !== (seen?.etag ?? null)) return { won: false }
+        await bucket.put(key, body, { ...headers, sha256: body.sha256 })
+        return { won: true }
+      }
+    } finally {
+      await bucket.remove([claim])
+    }
+    await pause(delayMs(Math.min(attempt, 4)), signal)
+  }
+  throw treeBusy(key)
+}

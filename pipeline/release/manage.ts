@@ -1,0 +1,186 @@
+/** What is done to a published tree after publishing: list, promote, retract, prune. */
+import { channelEmpty, channelUnknown } from '../errors/publish.js'
+import { channelPlace, changeDocument, emptyIndex, indexPlace, readChannels, readDocument, renewOthers, renewed } from './published-tree.js'
+import type { Read, Tree } from './published-tree.js'
+import { movedBack, moveChannel } from './channels.js'
+import type { ChannelDocument, IndexDocument, ListedRelease } from './documents.js'
+import { indexName, treeKeys } from './tree.js'
+import { writeViews } from './views.js'
+
+export interface ListedTree {
+  readonly appliance: string
+  readonly signed: boolean
+  readonly expires: string
+  readonly channels: readonly { readonly channel: string; readonly version: string | null; readonly serial: number; readonly expires: string; readonly signed: boolean }[]
+  readonly releases: readonly ListedRelease[]
+}
+
+/** Undefined when nothing of it is published. Errors of all here: those of readDocument and Bucket. */
+export async function listTree(tree: Pick<Tree, 'bucket' | 'prefix' | 'trusted' | 'run'>, appliance: string): Promise<ListedTree | undefined> {
+  const index = await readDocument(tree, indexPlace(appliance))
+  if (!index) return undefined
+  const channels = (await readChannels(tree, appliance)).map(({ document: { channel, current, serial, expires }, signed }) =>
+    ({ channel, version: current?.version ?? null, serial, expires, signed }))
+  return { appliance, signed: index.signed, expires: index.document.expires, channels, releases: index.document.releases }
+}
+
+/** Points a channel to the release that another one points to. Nothing is uploaded. Returns its version. */
+export async function promote(tree: Tree, { appliance, from, to, publicUrl }: { readonly appliance: string; readonly from: string; readonly to: string; readonly publicUrl: string }): Promise<{ version: string; moved: boolean }> {
+  const channels = await readChannels(tree, appliance)
+  const source = channels.find(({ document }) => document.channel === from)
+  if (!source) throw channelUnknown(from, channels.map(({ document }) => document.channel))
+  const { current } = source.document
+  if (!current) throw channelEmpty(from)
+  const seen = channels.find(({ document }) => document.channel === to)
+  const listed = async () => (await readDocument(tree, indexPlace(appliance)))?.document.releases.find(({ version }) => version === current.version)
+  const release = await listed()
+  if (!release) throw channelUnknown(current.version, [])
+  const moved = await moveChannel(tree, { appliance, channel: to, to: current, verified: release.verified, seen })
+  await changeIndex(tree, appliance, index => ({ ...index, channels: [...new Set([...index.channels, to])].sort() }))
+  // A prune that had read the pointers before this move has taken the release off the list by now.
+  if (!(await listed())) {
+    await changeDocument(tree, channelPlace(appliance, to), before => before && movedBack(tree, before.document, new Set()))
+    throw channelUnknown(current.version, [])
+  }
+  await finishChange(tree, appliance, publicUrl)
+  return { version: current.version, moved }
+}
+
+export interface Retraction {
+  readonly appliance: string
+  /** A channel, whose current release is meant, or a version. */
+  readonly what: string
+  readonly reason: string
+  readonly publicUrl: string
+}
+
+/** Every channel that points to the release goes back to the one before; the files stay. */
+export async function retract(tree: Tree, { appliance, what, reason, publicUrl }: Retraction): Promise<{ version: string; channels: Readonly<Record<string, string | null>> }> {
+  const [channels, index] = await Promise.all([readChannels(tree, appliance), readDocument(tree, indexPlace(appliance))])
+  const releases = index?.document.releases ?? []
+  const channel = channels.find(({ document }) => document.channel === what)
+  if (channel && !channel.document.current) throw channelEmpty(what)
+  const version = channel?.document.current?.version ?? releases.find(each => each.version === what)?.version
+  if (version === undefined) throw channelUnknown(what, channels.map(({ document }) => document.channel))
+  const bad = new Set([version, ...releases.filter(each => each.retracted).map(each => each.version)])
+  const pointsTo = (read: Read<ChannelDocument> | undefined) => read?.document.current?.version === version
+  const moved: Record<string, string | null> = {}
+  for (const { document } of channels.filter(pointsTo)) {
+    const after = await changeDocument(tree, channelPlace(appliance, document.channel), before => before && pointsTo(before) ? movedBack(tree, before.document, bad) : undefined)
+    moved[document.channel] = after?.current?.version ?? null
+  }
+  await changeIndex(tree, appliance, before => ({
+    ...before,
+    releases: before.releases.map(each => (each.version === version ? { ...each, retracted: { at: tree.now().toISOString(), reason } } : each)),
+  }))
+  await finishChange(tree, appliance, publicUrl)
+  return { version, channels: moved }
+}
+
+export interface Pruning {
+  readonly appliance: string
+  /** Newest releases that stay. */
+  readonly keep: number
+  /** Of those that stable points to or has pointed to. */
+  readonly keepStable: number | 'all'
+  readonly dryRun: boolean
+  /** Files of a release that was never finished, or whose deletion was cut, go when older. */
+  readonly staleMs: number
+  readonly publicUrl: string
+}
+
+export interface Pruned {
+  /** Versions. */
+  readonly removed: readonly string[]
+  readonly kept: readonly string[]
+  /** Folders without an index, left by a killed publish or prune. */
+  readonly leftovers: readonly string[]
+  readonly freedBytes: number
+}
+
+/**
+ * Takes old releases off the list, then out of pointers' memory, then deletes them, index first: what is half deleted
+ * is invisible, and the next prune deletes the rest. What a channel points to stays, also if it began to in between.
+ */
+export async function prune(tree: Tree, pruning: Pruning): Promise<Pruned> {
+  const { appliance } = pruning
+  const index = await readDocument(tree, indexPlace(appliance))
+  const channels = (await readChannels(tree, appliance)).map(({ document }) => document)
+  const wanted = doomedOf(index?.document, channels, pruning)
+  const kept = (index?.document.releases ?? []).map(({ version }) => version).filter(version => !wanted.includes(version))
+  const leftovers = await findLeftovers(tree, pruning, [...kept, ...wanted])
+  if (pruning.dryRun) return { removed: wanted, kept, leftovers, freedBytes: await sizeOf(tree, appliance, [...wanted, ...leftovers]) }
+  const removed = await unlist(tree, appliance, wanted)
+  const freedBytes = await deleteReleases(tree, appliance, [...removed, ...leftovers])
+  await finishChange(tree, appliance, pruning.publicUrl)
+  return { removed, kept: [...kept, ...wanted.filter(version => !removed.includes(version))], leftovers, freedBytes }
+}
+
+/** Versions that nobody needs; pure. */
+export function doomedOf(index: IndexDocument | undefined, channels: readonly ChannelDocument[], { keep, keepStable }: Pick<Pruning, 'keep' | 'keepStable'>): string[] {
+  const releases = index?.releases ?? []
+  const stable = channels.filter(({ channel }) => channel === 'stable').flatMap(({ current, previous }) => [...(current ? [current] : []), ...previous]).map(({ version }) => version)
+  const current = new Set(channels.flatMap(channel => channel.current?.version ?? []))
+  const newest = new Set(releases.map(({ version }) => version).filter(version => !stable.includes(version)).slice(0, keep))
+  const keptStable = new Set(keepStable === 'all' ? stable : stable.slice(0, keepStable))
+  return releases.map(({ version }) => version).filter(version => !current.has(version) && !newest.has(version) && !keptStable.has(version))
+}
+
+/** Off the list first, then look at the pointers again: a promote does it the other way round, so one of both notices. */
+async function unlist(tree: Tree, appliance: string, wanted: readonly string[]): Promise<string[]> {
+  if (wanted.length === 0) return []
+  const before = await readDocument(tree, indexPlace(appliance))
+  await changeIndex(tree, appliance, index => ({ ...index, releases: index.releases.filter(({ version }) => !wanted.includes(version)) }))
+  const pointed = new Set((await readChannels(tree, appliance)).flatMap(({ document }) => document.current?.version ?? []))
+  const saved = (before?.document.releases ?? []).filter(({ version }) => wanted.includes(version) && pointed.has(version))
+  if (saved.length > 0) await changeIndex(tree, appliance, index => ({ ...index, releases: [...index.releases, ...saved] }))
+  const removed = wanted.filter(version => !pointed.has(version))
+  for (const { document } of await readChannels(tree, appliance)) {
+    if (!document.previous.some(({ version }) => removed.includes(version))) continue
+    await changeDocument(tree, channelPlace(appliance, document.channel), found => found && {
+      ...found.document, ...renewed(tree, found.document), previous: found.document.previous.filter(({ version }) => !removed.includes(version)),
+    })
+  }
+  return removed
+}
+
+async function deleteReleases({ bucket, prefix, progress }: Tree, appliance: string, versions: readonly string[]): Promise<number> {
+  let freedBytes = 0
+  for (const version of versions) {
+    const objects = await bucket.list(`${prefix}${treeKeys.release(appliance, version)}`)
+    progress(`deleting ${version}: ${objects.length} objects`)
+    const isIndex = (key: string) => key === `${prefix}${treeKeys.releaseIndex(appliance, version)}`
+    await bucket.remove(objects.filter(({ key }) => isIndex(key)).map(({ key }) => key))
+    await bucket.remove(objects.filter(({ key }) => !isIndex(key)).map(({ key }) => key))
+    freedBytes += objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  }
+  return freedBytes
+}
+
+const notReleases = ['channels', 'vagrant']
+
+/** A publisher at work has such a folder, too; so only old ones count. */
+async function findLeftovers({ bucket, prefix, now }: Tree, { appliance, staleMs }: Pruning, listed: readonly string[]): Promise<string[]> {
+  const folders = (await bucket.folders(`${prefix}${appliance}/`)).filter(name => !notReleases.includes(name) && !listed.includes(name))
+  const found = await Promise.all(folders.map(async name => {
+    const objects = await bucket.list(`${prefix}${appliance}/${name}/`)
+    const whole = objects.some(({ key }) => key.endsWith(`/${name}/${indexName}`))
+    const old = objects.every(({ modifiedMs }) => now().getTime() - modifiedMs > staleMs)
+    return old && !whole ? [name] : []
+  }))
+  return found.flat()
+}
+
+async function sizeOf({ bucket, prefix }: Tree, appliance: string, versions: readonly string[]): Promise<number> {
+  const lists = await Promise.all(versions.map(version => bucket.list(`${prefix}${treeKeys.release(appliance, version)}`)))
+  return lists.flat().reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+}
+
+async function changeIndex(tree: Tree, appliance: string, change: (index: Omit<IndexDocument, 'serial' | 'date' | 'expires'>) => Omit<IndexDocument, 'serial' | 'date' | 'expires'>): Promise<void> {
+  await changeDocument(tree, indexPlace(appliance), before => ({ ...change(before?.document ?? emptyIndex(appliance, appliance)), ...renewed(tree, before?.document) }))
+}
+
+async function finishChange(tree: Tree, appliance: string, publicUrl: string): Promise<void> {
+  await renewOthers(tree, appliance)
+  await writeViews(tree, appliance, publicUrl)
+}

@@ -1,0 +1,54 @@
+/** Loads the pieces of a file side by side and hands them on in their order, under a bound on memory. */
+
+export interface Piece {
+  readonly offsetBytes: number
+  readonly lengthBytes: number
+  /** The piece's bytes, all of them. */
+  readonly load: (signal: AbortSignal) => Promise<Buffer>
+}
+
+export interface OrderedOptions {
+  readonly signal: AbortSignal
+  /** So many are loaded at once. */
+  readonly parallel: number
+  /** Bytes of pieces that are being loaded or wait for their turn; one piece is always allowed. */
+  readonly memoryBytes: number
+}
+
+/** The first failure ends the other loads and is passed on. */
+export async function inOrder(
+  pieces: readonly Piece[],
+  take: (bytes: Buffer, piece: Piece) => Promise<void>,
+  options: OrderedOptions
+): Promise<void> {
+  const stop = new AbortController()
+  const { signal } = stop
+  // AbortSignal.any needs Node 20.3.
+  const abort = () => stop.abort(options.signal.reason)
+  options.signal.addEventListener('abort', abort)
+  options.signal.throwIfAborted()
+  const waiting: { piece: Piece; bytes: Promise<Buffer> }[] = []
+  let [next, heldBytes] = [0, 0]
+  const start = () => {
+    for (let piece = pieces[next]; piece && waiting.length < options.parallel; piece = pieces[next]) {
+      if (waiting.length > 0 && heldBytes + piece.lengthBytes > options.memoryBytes) return
+      const bytes = piece.load(signal)
+      // Told by the await below; a load that fails while another is waited for must not end the process.
+      bytes.catch(() => {})
+      waiting.push({ piece, bytes })
+      heldBytes += piece.lengthBytes
+      next += 1
+    }
+  }
+  try {
+    for (start(); waiting.length > 0; start()) {
+      const { piece, bytes } = waiting[0] as (typeof waiting)[number]
+      await take(await bytes, piece)
+      waiting.shift()
+      heldBytes -= piece.lengthBytes
+    }
+  } finally {
+    options.signal.removeEventListener('abort', abort)
+    stop.abort()
+  }
+}

@@ -1,0 +1,32 @@
+/** What the download page says of each target: its hypervisors, whose machines run them, and one line that starts the image. */
+export interface Hypervisor {
+  readonly title: string
+  /** Operating systems of a visitor's machine for which this is the first choice. */
+  readonly systems: readonly ('windows' | 'mac' | 'linux')[]
+  /** Typed in the folder of the download. `file`: the downloaded file's name. */
+  readonly start: (file: string) => string
+}
+
+/** In the order of the page; a target that is not here comes last, under its own name. */
+const hypervisors: Readonly<Record<string, Hypervisor>> = {
+  virtualbox: { title: 'VirtualBox', systems: ['windows', 'linux'], start: file => `VBoxManage import ${file}` },
+  vmware: { title: 'VMware Workstation, Player and Fusion', systems: ['windows', 'mac'], start: file => `unzip ${file}` },
+  hyperv: { title: 'Hyper-V', systems: ['windows'], start: () => 'powershell -ExecutionPolicy Bypass -File .\\import.ps1' },
+  kvm: { title: 'QEMU/KVM and libvirt', systems: ['linux'], start: () => 'sh start.sh' },
+  parallels: { title: 'Parallels Desktop', systems: ['mac'], start: file => `prlctl register ${file}` },
+  ova: { title: 'VMware vSphere and ESXi', systems: [], start: file => `ovftool ${file} vi://user@host/` },
+  xva: { title: 'XCP-ng and XenServer', systems: [], start: file => `xe vm-import filename=${file}` },
+  xen: { title: 'Xen', systems: [], start: () => 'xl create hvm.cfg' },
+  vagrant: { title: 'Vagrant', systems: [], start: file => `vagrant box add --name appliance ${file}` },
+  raw: { title: 'Raw disk', systems: [], start: file => `zstd -d --sparse ${file}` },
+}
+
+export function hypervisorOf(target: string): Hypervisor {
+  return hypervisors[target] ?? { title: target, systems: [], start: () => 'less README.txt' }
+}
+
+export function inPageOrder<Item extends { readonly name: string }>(targets: readonly Item[]): Item[] {
+  const names = Object.keys(hypervisors)
+  const rank = ({ name }: Item) => (names.includes(name) ? names.indexOf(name) : names.length)
+  return [...targets].sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1))
+}

@@ -1,0 +1,172 @@
+/**
+ * Publishes a release: artifacts, then what describes them, then the release's index, the list of releases, and last the
+ * channel's pointer. Nobody sees a release before its index is there, and nobody is led to it before the pointer moved.
+ */
+import { releaseSignatureOther, stableNeedsVerified, versionTaken } from '../errors/publish.js'
+import { createGate, settleAll } from '../tools/gate.js'
+import { moveChannel, stableChannel } from './channels.js'
+import type { ListedRelease, ReleaseDocument, ReleaseReference } from './documents.js'
+import type { LocalFile, LocalRelease } from './inspect.js'
+import type { Journal } from './journal.js'
+import { releaseHeaders } from './object-headers.js'
+import * as published from './published-tree.js'
+import type { Tree } from './published-tree.js'
+import { canonicalText } from './seal.js'
+import { manifestName, sumsName } from '../stages/release-folder.js'
+import { provenanceName, sbomName, treeKeys } from './tree.js'
+import { uploadFile } from './upload.js'
+import type { FileUpload } from './upload.js'
+import { writeViews } from './views.js'
+
+export interface PublishRequest {
+  readonly release: LocalRelease
+  readonly channel: string
+  readonly journal: Journal
+  /** Requests with a body at a time. */
+  readonly parallel: number
+  /** Unfinished uploads of this appliance are ended when older. */
+  readonly staleMs: number
+  /** Address of the tree for people, as in `https://downloads.example.org/images/`; for the Vagrant catalog. */
+  readonly publicUrl: string
+}
+
+export interface Published {
+  readonly version: string
+  readonly channel: string
+  /** False: it pointed there before. */
+  readonly moved: boolean
+  /** Bytes that travelled. */
+  readonly sentBytes: number
+  readonly totalBytes: number
+  readonly signed: boolean
+  readonly verified: boolean
+}
+
+/** Errors: those of errors/publish.ts (exit 6), `signature-wrong`, `document-wrong` (exit 5), `interrupted`. */
+export async function publish(tree: Tree, request: PublishRequest): Promise<Published> {
+  const { release: { document }, channel, journal } = request
+  const { appliance, version, verified } = document
+  if (channel === stableChannel && !verified) throw stableNeedsVerified(version)
+  requireSameKeys(tree, request.release)
+  const seen = await published.readDocument(tree, published.channelPlace(appliance, channel))
+  published.requireSameTrust(tree, treeKeys.channel(appliance, channel), seen)
+  published.requireSameTrust(tree, treeKeys.index(appliance), await published.readDocument(tree, published.indexPlace(appliance)))
+  await refuseTaken(tree, document)
+  await endStaleUploads(tree, appliance, request.staleMs)
+  const sentBytes = await uploadAll(tree, request)
+  const reference = await writeReleaseIndex(tree, document)
+  await listRelease(tree, request, reference)
+  const moved = await moveChannel(tree, { appliance, channel, to: reference, verified, seen })
+  await published.renewOthers(tree, appliance)
+  await writeViews(tree, appliance, request.publicUrl)
+  await journal.remove()
+  const signed = tree.sign !== undefined
+  return { version, channel, moved, sentBytes, totalBytes: totalBytes(document), signed, verified }
+}
+
+/** What travels, in groups one after the other: artifacts, then what describes them. Large files first. Pure. */
+export function objectsOf({ files }: Pick<LocalRelease, 'files'>): readonly (readonly LocalFile[])[] {
+  const describes = ({ path }: LocalFile) => [manifestName, sbomName, provenanceName].includes(path) || path.includes(sumsName)
+  const inOrder = (group: readonly LocalFile[]) => [...group].sort((a, b) => b.sizeBytes - a.sizeBytes || (a.path < b.path ? -1 : 1))
+  return [inOrder(files.filter(file => !describes(file))), inOrder(files.filter(describes))]
+}
+
+/** A signed index over unsigned sums, or the other way round, would say two things to two kinds of readers. */
+function requireSameKeys({ sign }: Tree, { folder, document }: LocalRelease): void {
+  if (sign && document.signatures.length === 0) throw releaseSignatureOther(folder, 'its SHA256SUMS is not signed, but its index would be')
+  if (!sign && document.signatures.length > 0) throw releaseSignatureOther(folder, 'its SHA256SUMS is signed, but there is no key for its index (--sign-key, --openpgp-key)')
+}
+
+async function refuseTaken(tree: Tree, document: ReleaseDocument): Promise<void> {
+  const place = published.releasePlace(document.appliance, document.version)
+  const there = await published.readDocument(tree, place)
+  if (!there || canonicalText(there.document) === canonicalText(document)) return
+  throw versionTaken(place.key, differences(there.document, document))
+}
+
+function differences(there: ReleaseDocument, here: ReleaseDocument): string[] {
+  const [old, now] = [there, here].map(({ files }) => new Map(files.map(file => [file.path, file.sha256])))
+  const paths = [...new Set([...(old?.keys() ?? []), ...(now?.keys() ?? [])])].sort()
+  const changed = paths.flatMap(path => {
+    const [before, after] = [old?.get(path), now?.get(path)]
+    if (before === after) return []
+    return [`${path}: ${before === undefined ? 'is new' : after === undefined ? 'is not here' : 'is another file'}`]
+  })
+  return changed.length > 0 ? changed.slice(0, 20) : ['what its index says of them']
+}
+
+async function endStaleUploads({ bucket, prefix, progress, now }: Tree, appliance: string, staleMs: number): Promise<void> {
+  const uploads = await bucket.listUploads(`${prefix}${appliance}/`)
+  const stale = uploads.filter(upload => now().getTime() - upload.startedMs > staleMs)
+  for (const upload of stale) {
+    progress(`ending an upload of ${upload.key} that was begun ${new Date(upload.startedMs).toISOString().slice(0, 10)}`)
+    await bucket.abortUpload(upload)
+  }
+}
+
+/** Artifacts before what describes them; within each group side by side. */
+async function uploadAll(tree: Tree, { release, journal, parallel }: PublishRequest): Promise<number> {
+  const { bucket, signal } = tree
+  const stop = new AbortController()
+  const onSent = progressOf(tree, totalBytes(release.document))
+  const context = { bucket, journal, signal, onSent, gate: createGate(parallel) }
+  // Waiting files hold open no request: their number needs a limit of its own.
+  const files = createGate(parallel)
+  let sent = 0
+  for (const group of objectsOf(release)) {
+    const jobs = group.map(file => files(async () => {
+      stop.signal.throwIfAborted()
+      return await uploadFile(uploadOf(tree, release.document, file), context)
+    }))
+    sent += (await settleAll(jobs, () => stop.abort())).reduce((sum, bytes) => sum + bytes, 0)
+  }
+  return sent
+}
+
+function uploadOf({ prefix }: Tree, { appliance, version }: ReleaseDocument, file: LocalFile): FileUpload {
+  const { local: path, sizeBytes, identity, sha256 } = file
+  return { key: `${prefix}${treeKeys.release(appliance, version)}${file.path}`, path, sizeBytes, identity, headers: { ...releaseHeaders(file.path), sha256 } }
+}
+
+const progressEveryMs = 5000
+
+function progressOf({ progress }: Tree, total: number): (bytes: number) => void {
+  let [sent, last] = [0, Date.now()]
+  return bytes => {
+    sent += bytes
+    if (Date.now() - last < progressEveryMs) return
+    last = Date.now()
+    progress(`${Math.round(sent / 1024 / 1024)} of ${Math.round(total / 1024 / 1024)} MiB`)
+  }
+}
+
+/** The very bytes that lie there count: a signature made again may differ. */
+async function writeReleaseIndex(tree: Tree, document: ReleaseDocument): Promise<ReleaseReference> {
+  const place = published.releasePlace(document.appliance, document.version)
+  for (const last of [false, true]) {
+    const there = await published.readDocument(tree, place)
+    if (there && canonicalText(there.document) !== canonicalText(document)) throw versionTaken(place.key, differences(there.document, document))
+    if (there && (last || there.signed === (tree.sign !== undefined))) return { version: document.version, sha256: there.sha256, sizeBytes: there.sizeBytes }
+    await published.writeDocument(tree, place.key, document, there ?? null)
+  }
+  throw new TypeError(`${place.key} was written and is not there`)
+}
+
+async function listRelease(tree: Tree, { release: { document }, channel }: PublishRequest, reference: ReleaseReference): Promise<void> {
+  const { appliance, title, date, verified } = document
+  await published.changeDocument(tree, published.indexPlace(appliance), before => {
+    const base = before?.document ?? published.emptyIndex(appliance, title)
+    const known = base.releases.find(({ version }) => version === reference.version)
+    const listed: ListedRelease = {
+      ...reference, date, publishedAt: known?.publishedAt ?? tree.now().toISOString(), verified,
+      signed: tree.sign !== undefined, totalBytes: totalBytes(document), targets: document.targets.map(target => target.name),
+    }
+    const releases = known ? base.releases.map(each => (each === known ? listed : each)) : [listed, ...base.releases]
+    return { ...base, title, ...published.renewed(tree, before?.document), channels: [...new Set([...base.channels, channel])].sort(), releases }
+  })
+}
+
+function totalBytes({ files }: ReleaseDocument): number {
+  return files.reduce((sum, file) => sum + file.sizeBytes, 0)
+}
+

@@ -1,0 +1,164 @@
+/** Reads and changes the sealed documents of one published tree, so that no change of another publisher is lost. */
+import { documentWrong } from '../errors/signature.js'
+import { treeBusy, wouldAdopt, wouldUnsign } from '../errors/publish.js'
+import type { Run } from '../tools/command.js'
+import { delayMs, pause } from '../tools/retry.js'
+import type { Bucket } from '../tools/s3.js'
+import type { TrustedKeys } from '../tools/signature.js'
+import type { ConditionalWriter, Seen } from './conditional.js'
+import type { ChannelDocument, IndexDocument, Renewed, SealedDocument } from './documents.js'
+import { changingHeaders } from './object-headers.js'
+import { checkSignatures, parseSealed, seal } from './seal.js'
+import type { Sign } from './seal.js'
+import { channelFolder, sha256Text, treeKeys } from './tree.js'
+
+export interface Tree {
+  readonly bucket: Bucket
+  /** Empty, or ends in a slash. */
+  readonly prefix: string
+  readonly writer: ConditionalWriter
+  /** Absent: this command has no key. */
+  readonly sign?: Sign
+  /** Whose signatures count on what is there already. */
+  readonly trusted: TrustedKeys
+  readonly run: Run
+  readonly signal: AbortSignal
+  readonly progress: (line: string) => void
+  readonly now: () => Date
+  /** How long a document is valid after it was sealed. */
+  readonly validMs: number
+  /** Sign what lies there unsigned. */
+  readonly adoptUnsigned: boolean
+}
+
+export interface Read<Content> {
+  readonly document: Content
+  readonly etag: string
+  readonly signed: boolean
+  readonly sha256: string
+  readonly sizeBytes: number
+}
+
+type OfKind<Kind extends SealedDocument['kind']> = Extract<SealedDocument, { kind: Kind }>
+
+export interface Place<Kind extends SealedDocument['kind']> {
+  readonly kind: Kind
+  readonly appliance: string
+  /** Without the tree's prefix. */
+  readonly key: string
+}
+
+/**
+ * Undefined when it is not there. Errors: `document-wrong`, `signature-wrong` (exit 5): a document that somebody else
+ * has written is never built upon.
+ */
+export async function readDocument<Kind extends SealedDocument['kind']>(
+  tree: Pick<Tree, 'bucket' | 'prefix' | 'trusted' | 'run'>,
+  { kind, appliance, key }: Place<Kind>
+): Promise<Read<OfKind<Kind>> | undefined> {
+  const found = await tree.bucket.get(`${tree.prefix}${key}`)
+  if (!found) return undefined
+  const sealed = parseSealed(found.text, { kind, appliance, what: key })
+  requireOwnKey(sealed.signed, key)
+  const known = tree.trusted.ssh.length + tree.trusted.openpgp.length > 0
+  const signed = known ? await checkSignatures(sealed, { what: key, trusted: tree.trusted, run: tree.run }) : sealed.signatures.length > 0
+  return { document: sealed.signed, etag: found.etag, signed, sha256: sha256Text(found.text), sizeBytes: Buffer.byteLength(found.text) }
+}
+
+/** A signed document must not be put in another one's place: the nightly pointer in that of stable. */
+function requireOwnKey(document: SealedDocument, key: string): void {
+  const { appliance } = document
+  const own = {
+    index: () => treeKeys.index(appliance),
+    channel: () => treeKeys.channel(appliance, document.kind === 'channel' ? document.channel : ''),
+    release: () => treeKeys.releaseIndex(appliance, document.kind === 'release' ? document.version : ''),
+  }[document.kind]()
+  if (own !== key) throw documentWrong(key, [`it belongs at ${own}`])
+}
+
+/** Errors: `would-unsign`, `would-adopt` (exit 6). */
+export function requireSameTrust(tree: Pick<Tree, 'sign' | 'adoptUnsigned'>, key: string, read: Pick<Read<object>, 'signed'> | undefined): void {
+  if (!read) return
+  if (read.signed && !tree.sign) throw wouldUnsign(key)
+  if (!read.signed && tree.sign && !tree.adoptUnsigned) throw wouldAdopt(key)
+}
+
+/** False: another publisher wrote first. Errors: those of Bucket, `would-unsign`, `would-adopt` (exit 6). */
+export async function writeDocument(tree: Tree, key: string, document: SealedDocument, seen: (Seen & { readonly signed: boolean }) | null): Promise<boolean> {
+  requireSameTrust(tree, key, seen ?? undefined)
+  const text = await seal(document, tree.sign ?? (async () => []))
+  return (await tree.writer.write(`${tree.prefix}${key}`, text, seen, changingHeaders(key))).won
+}
+
+/** Serial, date and expiry of the next version of a document. */
+export function renewed(tree: Pick<Tree, 'now' | 'validMs'>, before: Renewed | undefined): Renewed {
+  const now = tree.now()
+  return { serial: (before?.serial ?? 0) + 1, date: now.toISOString(), expires: new Date(now.getTime() + tree.validMs).toISOString() }
+}
+
+const writeTries = 12
+
+/**
+ * Reads, changes and writes until nobody was faster. `change` gets what is there now; undefined from it: leave it.
+ * Errors: `tree-busy` (exit 6), those of readDocument and writeDocument, those of `change`.
+ */
+export async function changeDocument<Kind extends 'channel' | 'index'>(
+  tree: Tree,
+  place: Place<Kind>,
+  change: (before: Read<OfKind<Kind>> | undefined) => OfKind<Kind> | undefined
+): Promise<OfKind<Kind> | undefined> {
+  for (let attempt = 0; attempt < writeTries; attempt += 1) {
+    const before = await readDocument(tree, place)
+    const after = change(before)
+    if (!after) return before?.document
+    if (await writeDocument(tree, place.key, after, before ?? null)) return after
+    await pause(delayMs(Math.min(attempt, 4)), tree.signal)
+  }
+  throw treeBusy(place.key)
+}
+
+/** Names of an appliance's channels, as they lie there. */
+export async function channelNames({ bucket, prefix }: Pick<Tree, 'bucket' | 'prefix'>, appliance: string): Promise<readonly string[]> {
+  const folder = `${prefix}${appliance}/${channelFolder}/`
+  const keys = (await bucket.list(folder)).map(({ key }) => key.slice(folder.length))
+  return keys.filter(name => /^[^/]+\.json$/.test(name)).map(name => name.slice(0, -'.json'.length))
+}
+
+export function channelPlace(appliance: string, channel: string): Place<'channel'> {
+  return { kind: 'channel', appliance, key: treeKeys.channel(appliance, channel) }
+}
+
+export function releasePlace(appliance: string, version: string): Place<'release'> {
+  return { kind: 'release', appliance, key: treeKeys.releaseIndex(appliance, version) }
+}
+
+export function indexPlace(appliance: string): Place<'index'> {
+  return { kind: 'index', appliance, key: treeKeys.index(appliance) }
+}
+
+/** Every channel with its name. Errors: those of readDocument. */
+export async function readChannels(tree: Pick<Tree, 'bucket' | 'prefix' | 'trusted' | 'run'>, appliance: string): Promise<readonly Read<ChannelDocument>[]> {
+  const names = await channelNames(tree, appliance)
+  const read = await Promise.all(names.map(name => readDocument(tree, channelPlace(appliance, name))))
+  return read.flatMap(each => each ?? [])
+}
+
+/** A document that this command did not change gets a new date before a third of its time is over. */
+export async function renewOthers(tree: Tree, appliance: string): Promise<void> {
+  for (const { document, signed } of await readChannels(tree, appliance)) {
+    if (!isAging(document, tree)) continue
+    if (signed !== (tree.sign !== undefined)) {
+      tree.progress(`${document.channel} expires ${document.expires.slice(0, 10)}; it is ${signed ? 'signed' : 'not signed'}, and this command could not seal it alike`)
+      continue
+    }
+    await changeDocument(tree, channelPlace(appliance, document.channel), before => before && { ...before.document, ...renewed(tree, before.document) })
+  }
+}
+
+function isAging({ expires }: Renewed, { now, validMs }: Tree): boolean {
+  return Date.parse(expires) - now().getTime() < (validMs * 2) / 3
+}
+
+export function emptyIndex(appliance: string, title: string): Omit<IndexDocument, keyof Renewed> {
+  return { formatVersion: 1, kind: 'index', appliance, title, channels: [], releases: [] }
+}

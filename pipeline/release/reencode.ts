@@ -1,0 +1,80 @@
+/** Compresses content again into the very bytes that a release holds. Deflate is not unique: each way is tried, and held against the digest. */
+import { constants, deflate, deflateRaw } from 'node:zlib'
+import type { InputType, ZlibOptions } from 'node:zlib'
+import { qcow2WindowBits } from '../tools/qcow2-clusters.js'
+import type { Encoding } from '../tools/chunk-segments.js'
+import { segmentDigest } from './older-copy.js'
+
+export interface Reencoder {
+  /** The bytes whose digest this is; undefined when no way leads to them. */
+  readonly encode: (content: Buffer, digest: string) => Promise<Buffer | undefined>
+}
+
+type Encode = (content: Buffer) => Promise<Buffer>
+
+/** After so many without a hit nothing more is tried: the release was written by another program. */
+const patience = 24
+
+export function createReencoder(encoding: Encoding): Reencoder {
+  // The way that hit last is tried first.
+  const ways = [...waysOf(encoding)]
+  let [hits, misses] = [0, 0]
+  return {
+    encode: async (content, digest) => {
+      if (hits === 0 && misses >= patience) return undefined
+      for (const way of [...ways]) {
+        const bytes = await way(content)
+        if (segmentDigest(bytes) !== digest) continue
+        hits += 1
+        ways.splice(ways.indexOf(way), 1)
+        ways.unshift(way)
+        return bytes
+      }
+      misses += 1
+      return undefined
+    },
+  }
+}
+
+function waysOf(encoding: Encoding): readonly Encode[] {
+  const levels = [6, 1, 9]
+  if (encoding === 'stored') return [content => Promise.resolve(content)]
+  if (encoding === 'zlib') return [...levels.map(level => plain(deflate, { level })), flushed]
+  return levels.flatMap(level => [8, 9].map(memLevel => plain(deflateRaw, { level, memLevel, windowBits: qcow2WindowBits })))
+}
+
+type Compress = (content: InputType, options: ZlibOptions, done: (error: Error | null, result: Buffer) => void) => void
+
+function plain(compress: Compress, options: ZlibOptions): Encode {
+  return content => new Promise((resolve, reject) => compress(content, options, (error, bytes) => (error ? reject(error) : resolve(bytes))))
+}
+
+const rawFlushed = plain(deflateRaw, { level: 6, finishFlush: constants.Z_SYNC_FLUSH })
+const zlibHeader = Buffer.from([0x78, 0x9c])
+const finalBlock = Buffer.from([0x03, 0x00])
+
+/** One deflate shared by several formats ends in a flush; as a zlib stream it gets an empty last block. */
+const flushed: Encode = async content => {
+  const sum = Buffer.alloc(4)
+  sum.writeUInt32BE(adler32(content))
+  return Buffer.concat([zlibHeader, await rawFlushed(content), finalBlock, sum])
+}
+
+const adlerModulus = 65521
+/** So many bytes fit before the sums must be reduced. */
+const adlerRun = 3800
+
+/** https://www.rfc-editor.org/rfc/rfc1950#section-8.2 */
+function adler32(bytes: Uint8Array): number {
+  let [a, b] = [1, 0]
+  for (let start = 0; start < bytes.length; start += adlerRun) {
+    const end = Math.min(bytes.length, start + adlerRun)
+    for (let at = start; at < end; at += 1) {
+      a += bytes[at] ?? 0
+      b += a
+    }
+    a %= adlerModulus
+    b %= adlerModulus
+  }
+  return b * 65536 + a
+}

@@ -1,0 +1,85 @@
+/** Finishes a release: SBOM, provenance, SHA256SUMS of the whole and of each target's folder, and signatures where there is a key. */
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { notARelease, releaseChanged } from '../errors/commands.js'
+import { readManifest, sumsName, writeSums } from '../stages/release-folder.js'
+import type { Manifest } from '../stages/release-folder.js'
+import { findChanges } from '../stages/release-digests.js'
+import { writeFileAtomic } from '../tools/atomic-file.js'
+import type { HashMemory } from '../tools/hash-memory.js'
+import type { ImagePackages } from './image-packages.js'
+import { provenanceText } from './provenance.js'
+import type { StageFact } from './provenance.js'
+import { sbomText } from './sbom.js'
+import type { Sign } from './seal.js'
+import { provenanceName, sbomName, signatureSuffixes } from './tree.js'
+
+export interface SignRequest {
+  readonly release: string
+  readonly packages: (manifest: Manifest) => Promise<ImagePackages>
+  readonly stages: (manifest: Manifest) => Promise<readonly StageFact[]>
+  readonly toolVersion: string
+  /** Absent: unsigned. */
+  readonly sign?: Sign
+  readonly memory: HashMemory
+  readonly signal: AbortSignal
+}
+
+export interface SignedRelease {
+  /** Absolute paths, in the order they were written. */
+  readonly written: readonly string[]
+  readonly origin: string
+  readonly packages: number
+}
+
+/** Errors: `not-a-release` (exit 2), `release-changed` (exit 5), `sign-key-unusable` (exit 3), the file system's own. */
+export async function signRelease(request: SignRequest): Promise<SignedRelease> {
+  const { release, toolVersion, memory, signal } = request
+  const manifest = await readManifest(release)
+  if (!manifest) throw notARelease(release)
+  const hash = (path: string) => memory.sha256(path, signal)
+  // What was changed since it was built must not be signed as if it were that.
+  const changes = (await findChanges(release, manifest, signal, hash)).filter(change => !isOwn(change))
+  if (changes.length > 0) throw releaseChanged(release, changes)
+  await dropSignatures(release, manifest)
+  const { packages, origin } = await request.packages(manifest)
+  const stages = await request.stages(manifest)
+  const texts = {
+    [sbomName]: sbomText({ manifest, packages, origin, toolVersion }),
+    [provenanceName]: provenanceText({ manifest, stages, toolVersion }),
+    ...Object.fromEntries(Object.entries(manifest.targets).map(([name, { files }]) => [`${name}/${sumsName}`, folderSums(name, files)])),
+  }
+  const written: string[] = []
+  const write = async (name: string, text: string) => {
+    await writeFileAtomic(join(release, name), text)
+    written.push(join(release, name))
+  }
+  for (const [name, text] of Object.entries(texts)) await write(name, text)
+  for (const name of Object.keys(manifest.targets)) await signFile(request, `${name}/${sumsName}`, write)
+  await writeSums(release, manifest, hash)
+  written.push(join(release, sumsName))
+  await signFile(request, sumsName, write)
+  await memory.save()
+  return { written, origin, packages: packages.length }
+}
+
+/** What a killed signing leaves half-done is written anew. @param change `<path>: missing` */
+function isOwn(change: string): boolean {
+  return /^(sbom\.cdx\.json|provenance\.json|[^/]+\/SHA256SUMS(\.sig|\.asc)?): /.test(change)
+}
+
+/** Names are those inside the folder, so that `sha256sum --check` runs there. */
+function folderSums(target: string, files: Manifest['targets'][string]['files']): string {
+  return files.map(({ path, sha256 }) => `${sha256}  ${path.slice(target.length + 1)}\n`).join('')
+}
+
+async function signFile({ release, sign }: SignRequest, name: string, write: (name: string, text: string) => Promise<void>): Promise<void> {
+  const signatures = (await sign?.(await readFile(join(release, name), 'utf8'))) ?? []
+  for (const { kind, text } of signatures) await write(`${name}${signatureSuffixes[kind]}`, text)
+}
+
+/** Of an earlier signing, maybe with another key: they would not fit, or say more than is true. */
+async function dropSignatures(release: string, manifest: Manifest): Promise<void> {
+  const names = [sumsName, ...Object.keys(manifest.targets).map(name => `${name}/${sumsName}`)]
+  for (const name of names) for (const suffix of Object.values(signatureSuffixes)) await rm(join(release, `${name}${suffix}`), { force: true })
+}

@@ -1,0 +1,167 @@
+/** Uploads one file: in one request or in parts side by side, resumed from the journal; believes only checksums. */
+import { fileChanged, fileTooLarge, storedWrong } from '../errors/publish.js'
+import { sliceBody } from '../tools/body.js'
+import { identityOf } from '../tools/file-identity.js'
+import type { FileIdentity } from '../tools/file-identity.js'
+import { settleAll } from '../tools/gate.js'
+import type { Gate } from '../tools/gate.js'
+import { partBytesFor, partLimits, partsOf, singlePutBytes } from '../tools/part-sizes.js'
+import type { Part } from '../tools/part-sizes.js'
+import type { Body, Bucket, ObjectHeaders, Receipt, UploadedPart } from '../tools/s3.js'
+import type { Journal } from './journal.js'
+
+export interface FileUpload {
+  readonly key: string
+  /** On this host, absolute. */
+  readonly path: string
+  readonly sizeBytes: number
+  /** Taken before `headers.sha256` was computed: bytes that changed since are not sent under that digest. */
+  readonly identity: FileIdentity
+  readonly headers: ObjectHeaders
+}
+
+export interface UploadContext {
+  readonly bucket: Bucket
+  readonly journal: Journal
+  /** Shared by all files: so many requests with a body at a time. */
+  readonly gate: Gate
+  readonly signal: AbortSignal
+  /** Bytes that have just arrived. */
+  readonly onSent: (bytes: number) => void
+}
+
+/** How often the same bytes are sent when the server stores others. */
+const sendTries = 4
+
+/**
+ * Returns how many bytes travelled: 0 when the server has the file. Errors: `file-too-large`, `file-changed`,
+ * `stored-wrong` (exit 6), those of Bucket.
+ */
+export async function uploadFile(file: FileUpload, context: UploadContext): Promise<number> {
+  if (file.sizeBytes > partLimits.objectBytes) throw fileTooLarge(file.path, file.sizeBytes)
+  if (isPresent(await context.bucket.head(file.key), file)) return 0
+  return file.sizeBytes <= singlePutBytes ? await uploadWhole(file, context) : await uploadParts(file, context)
+}
+
+async function uploadWhole(file: FileUpload, context: UploadContext): Promise<number> {
+  const { bucket, gate, signal } = context
+  await gate(async () => {
+    const body = await sliceBody({ path: file.path, startBytes: 0, lengthBytes: file.sizeBytes }, signal)
+    if (body.sha256 !== file.headers.sha256) throw fileChanged(file.path)
+    await sendChecked(file.key, body, bucket, () => bucket.put(file.key, body, file.headers))
+  })
+  context.onSent(file.sizeBytes)
+  return file.sizeBytes
+}
+
+/** Sends until what the server says it stored is what was sent. Errors: `stored-wrong` (exit 6). */
+async function sendChecked(key: string, body: Body, bucket: Bucket, send: () => Promise<Receipt>): Promise<Receipt> {
+  let receipt = await send()
+  for (let tries = 1; !isStored(receipt, body); tries += 1) {
+    if (tries === sendTries) {
+      throw storedWrong({ doing: `Uploading ${key}`, bucket: bucket.name, server: bucket.server }, `its ETag is ${receipt.etag}, the MD5 is ${body.md5}`)
+    }
+    receipt = await send()
+  }
+  return receipt
+}
+
+function isStored(receipt: Receipt, body: Body): boolean {
+  return receipt.sha256Confirmed || receipt.encrypted || receipt.etag === body.md5
+}
+
+/** How often a file is completed anew when the server has lost parts of it. */
+const finishTries = 3
+
+async function uploadParts(file: FileUpload, context: UploadContext): Promise<number> {
+  const { bucket, journal } = context
+  let sent = 0
+  for (let tries = 0; tries < finishTries; tries += 1) {
+    const upload = await beginOrResume(file, context)
+    const parts = partsOf(file.sizeBytes, upload.partBytes)
+    const result = await sendParts(file, parts, upload, context)
+    sent += result.sentBytes
+    if ((await identityOf(file.path)) !== file.identity) {
+      await bucket.abortUpload({ key: file.key, id: upload.id })
+      journal.ended(file.key)
+      throw fileChanged(file.path)
+    }
+    if (await finish(file, upload.id, result.parts, bucket)) {
+      journal.ended(file.key)
+      return sent
+    }
+  }
+  const place = { doing: `Uploading ${file.key}`, bucket: bucket.name, server: bucket.server }
+  throw storedWrong(place, `it lost parts ${finishTries} times`)
+}
+
+interface Begun {
+  readonly id: string
+  readonly partBytes: number
+  /** What the server has. */
+  readonly held: ReadonlyMap<number, UploadedPart>
+}
+
+async function beginOrResume(file: FileUpload, { bucket, journal }: UploadContext): Promise<Begun> {
+  const { identity } = file
+  const known = journal.upload(file.key)
+  if (known?.identity === identity) {
+    const held = await bucket.listParts({ key: file.key, id: known.id })
+    if (held) return { id: known.id, partBytes: known.partBytes, held: new Map(held.map(part => [part.number, part])) }
+  }
+  if (known && known.identity !== identity) await bucket.abortUpload({ key: file.key, id: known.id })
+  const partBytes = partBytesFor(file.sizeBytes)
+  const id = await bucket.startUpload(file.key, file.headers)
+  journal.began(file.key, { id, partBytes, identity })
+  return { id, partBytes, held: new Map() }
+}
+
+interface SentPart {
+  readonly number: number
+  readonly etag: string
+  /** 0 when the server had it. */
+  readonly sentBytes: number
+}
+
+async function sendParts(file: FileUpload, parts: readonly Part[], upload: Begun, context: UploadContext) {
+  const stop = new AbortController()
+  const job = async (part: Part) => {
+    // One part failed for good: those that wait for their turn must not begin.
+    stop.signal.throwIfAborted()
+    return await sendPart(file, part, upload, context)
+  }
+  const sent = await settleAll(parts.map(part => context.gate(() => job(part))), () => stop.abort())
+  return { parts: sent, sentBytes: sent.reduce((sum, part) => sum + part.sentBytes, 0) }
+}
+
+/** A part that the server holds is believed when its ETag is the one noted, or the MD5 of the file's bytes now. */
+async function sendPart(file: FileUpload, part: Part, upload: Begun, context: UploadContext): Promise<SentPart> {
+  const { bucket, journal, signal } = context
+  signal.throwIfAborted()
+  const held = upload.held.get(part.number)
+  const noted = journal.upload(file.key)?.parts.get(part.number)
+  if (held?.sizeBytes === part.lengthBytes && held.etag === noted) return { number: part.number, etag: held.etag, sentBytes: 0 }
+  const body = await sliceBody({ path: file.path, startBytes: part.startBytes, lengthBytes: part.lengthBytes }, signal)
+  if (held?.sizeBytes === part.lengthBytes && held.etag === body.md5) {
+    journal.stored(file.key, part.number, held.etag)
+    return { number: part.number, etag: held.etag, sentBytes: 0 }
+  }
+  const receipt = await sendChecked(file.key, body, bucket, () => bucket.putPart({ key: file.key, id: upload.id }, part.number, body))
+  journal.stored(file.key, part.number, receipt.etag)
+  context.onSent(part.lengthBytes)
+  return { number: part.number, etag: receipt.etag, sentBytes: part.lengthBytes }
+}
+
+/**
+ * False: begin anew with what is missing. Whether it is finished shows in the object, not in the answer, which may be
+ * lost, or "no such upload" when another publisher of the same release was faster.
+ */
+async function finish(file: FileUpload, id: string, parts: readonly SentPart[], bucket: Bucket): Promise<boolean> {
+  const named = parts.map(({ number, etag }) => ({ PartNumber: number, ETag: `"${etag}"` }))
+  await bucket.finishUpload({ key: file.key, id }, named)
+  return isPresent(await bucket.head(file.key), file)
+}
+
+function isPresent(found: Awaited<ReturnType<Bucket['head']>>, file: FileUpload): boolean {
+  return found?.sizeBytes === file.sizeBytes && found.sha256 === file.headers.sha256
+}

@@ -1,0 +1,101 @@
+/** Views of a published tree for readers that know nothing of it: the download page and Vagrant's catalog. */
+import { exitCodes } from '../errors/exit-codes.js'
+import { PipelineError } from '../errors/pipeline-error.js'
+import { textBody } from '../tools/body.js'
+import type { ReleaseDocument } from './documents.js'
+import { changingHeaders } from './object-headers.js'
+import { downloadPage } from './page.js'
+import type { PageAppliance } from './page.js'
+import { indexPlace, readChannels, readDocument, releasePlace } from './published-tree.js'
+import type { Tree } from './published-tree.js'
+import { isSafeName, sha256Text, treeKeys, urlPath } from './tree.js'
+
+const viewTries = 4
+
+/**
+ * Renders all views anew. What was read is read again afterwards: of two publishers at once, the one that is later sees
+ * what the other has changed and renders again. Errors: those of Bucket and readDocument.
+ */
+export async function writeViews(tree: Tree, appliance: string, publicUrl: string): Promise<void> {
+  for (let tries = 0; tries < viewTries; tries += 1) {
+    const shown = await readAllShown(tree)
+    for (const [key, text] of Object.entries(viewsOf(shown, appliance, publicUrl))) await putView(tree, key, text)
+    if (JSON.stringify(await readAllShown(tree)) === JSON.stringify(shown)) return
+  }
+}
+
+/** Key -> text: the page of all appliances, and the catalogs of one. Pure. */
+export function viewsOf(shown: readonly PageAppliance[], appliance: string, publicUrl: string): Readonly<Record<string, string>> {
+  const own = shown.find(({ index }) => index.appliance === appliance)
+  const catalogs = (own?.channels ?? []).flatMap(({ channel, current }) => {
+    const release = own?.releases.find(({ version }) => version === current?.version)
+    const catalog = release && vagrantCatalog(release, publicUrl)
+    return catalog ? [[treeKeys.vagrant(appliance, channel), `${JSON.stringify(catalog, null, 2)}\n`] as const] : []
+  })
+  return { ...Object.fromEntries(catalogs), [treeKeys.page]: downloadPage(shown) }
+}
+
+async function putView({ bucket, prefix }: Tree, key: string, text: string): Promise<void> {
+  const found = await bucket.head(`${prefix}${key}`)
+  if (found?.sha256 === sha256Text(text)) return
+  await bucket.put(`${prefix}${key}`, textBody(text), { ...changingHeaders(key), sha256: sha256Text(text) })
+}
+
+type Readable = Pick<Tree, 'bucket' | 'prefix' | 'trusted' | 'run' | 'progress'>
+
+async function readAllShown(tree: Readable): Promise<readonly PageAppliance[]> {
+  const names = await listAppliances(tree)
+  const shown = await Promise.all(names.map(name => readShown(tree, name).catch(error => leaveOut(tree, name, error))))
+  return shown.flatMap(each => each ?? [])
+}
+
+/** Another appliance's documents may be signed by another publisher: the page says nothing that was not checked. */
+function leaveOut({ progress }: Readable, appliance: string, error: unknown): undefined {
+  if (!(error instanceof PipelineError) || error.exitCode !== exitCodes.verification) throw error
+  progress(`the page leaves out ${appliance}: ${error.message}`)
+}
+
+/** Folders of the tree that hold an index. */
+export async function listAppliances({ bucket, prefix }: Pick<Tree, 'bucket' | 'prefix'>): Promise<readonly string[]> {
+  const names = (await bucket.folders(prefix)).filter(isSafeName)
+  const found = await Promise.all(names.map(name => bucket.head(`${prefix}${treeKeys.index(name)}`)))
+  return names.filter((_, at) => found[at] !== undefined)
+}
+
+async function readShown(tree: Readable, appliance: string): Promise<PageAppliance | undefined> {
+  const index = await readDocument(tree, indexPlace(appliance))
+  if (!index) return undefined
+  const channels = (await readChannels(tree, appliance)).map(({ document }) => document)
+  const versions = [...new Set(channels.flatMap(({ current }) => current?.version ?? []))]
+  const releases = await Promise.all(versions.map(version => readDocument(tree, releasePlace(appliance, version))))
+  return { index: index.document, channels, releases: releases.flatMap(read => read?.document ?? []) }
+}
+
+/**
+ * https://developer.hashicorp.com/vagrant/docs/boxes/format#box-metadata: one version, what the channel means now; the
+ * catalog names only what a reader of the channel may have. Undefined without boxes.
+ */
+export function vagrantCatalog(release: ReleaseDocument, publicUrl: string): object | undefined {
+  const boxes = release.files.filter(({ path }) => path.endsWith('.box'))
+  if (boxes.length === 0) return undefined
+  const folder = treeKeys.release(release.appliance, release.version)
+  const providers = boxes.map(({ path, target = '', sha256 }) => ({
+    name: providerOf(target, path),
+    url: `${publicUrl}${urlPath(`${folder}${path}`)}`,
+    checksum_type: 'sha256',
+    checksum: sha256,
+  }))
+  return { name: release.appliance, description: release.title, versions: [{ version: gemVersion(release), status: 'active', providers }] }
+}
+
+const providers = ['libvirt', 'virtualbox', 'vmware_desktop', 'hyperv', 'parallels', 'qemu'] as const
+
+function providerOf(target: string, path: string): string {
+  return providers.find(name => target.includes(name)) ?? providers.find(name => path.includes(name)) ?? target
+}
+
+/** Vagrant takes numbers and dots: the spec's version and the build's date, which our `+` and hash are not. */
+function gemVersion({ version, date }: ReleaseDocument): string {
+  const numbers = /^\d+(\.\d+)*/.exec(version)?.[0] ?? '0'
+  return `${numbers}.${date.slice(0, 19).replace(/\D/g, '')}`
+}

@@ -1,0 +1,48 @@
+/** Bodies of uploads: a text, or a slice of a file that is read twice, once for its digests and once to be sent. */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
+import type { Body } from './s3.js'
+
+const bufferBytes = 1024 * 1024
+
+export function textBody(text: string): Body {
+  const bytes = Buffer.from(text, 'utf8')
+  const digest = (algorithm: string) => createHash(algorithm).update(bytes).digest('hex')
+  return { lengthBytes: bytes.length, sha256: digest('sha256'), md5: digest('md5'), open: () => bytes }
+}
+
+export interface Slice {
+  readonly path: string
+  readonly startBytes: number
+  readonly lengthBytes: number
+}
+
+/** Holds one MiB at a time, however large the slice. Errors: the file system's own; a slice cut short has other digests. */
+export async function sliceBody(slice: Slice, signal: AbortSignal): Promise<Body> {
+  const { path, startBytes, lengthBytes } = slice
+  const digests = await digestsOf(slice, signal)
+  const end = startBytes + lengthBytes - 1
+  const send = () => (lengthBytes === 0 ? Buffer.alloc(0) : createReadStream(path, { start: startBytes, end, highWaterMark: bufferBytes / 4 }))
+  return { lengthBytes, ...digests, open: send }
+}
+
+async function digestsOf({ path, startBytes, lengthBytes }: Slice, signal: AbortSignal): Promise<{ sha256: string; md5: string }> {
+  const [sha256, md5] = [createHash('sha256'), createHash('md5')]
+  const buffer = Buffer.allocUnsafe(Math.min(bufferBytes, Math.max(1, lengthBytes)))
+  const file = await open(path, 'r')
+  try {
+    for (let done = 0; done < lengthBytes; ) {
+      signal.throwIfAborted()
+      const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, lengthBytes - done), startBytes + done)
+      if (bytesRead === 0) break
+      const bytes = buffer.subarray(0, bytesRead)
+      sha256.update(bytes)
+      md5.update(bytes)
+      done += bytesRead
+    }
+  } finally {
+    await file.close()
+  }
+  return { sha256: sha256.digest('hex'), md5: md5.digest('hex') }
+}

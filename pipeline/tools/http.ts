@@ -1,0 +1,242 @@
+/** Downloads over HTTP that outlast bad minutes: small documents whole, large files by ranges. Only node:http and node:https. */
+import { Agent as HttpAgent, get as httpGet } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import { Agent as HttpsAgent, get as httpsGet } from 'node:https'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { downloadFailed, downloadRefused, downloadSizeWrong, downloadTooLarge, rangesUnsupported, serverUnreachable } from '../errors/fetch.js'
+import { PipelineError } from '../errors/pipeline-error.js'
+import { interrupted } from '../errors/tools.js'
+
+export interface Patience {
+  /** A connection on which nothing comes for so long is given up. */
+  readonly stallMs: number
+  /** So long it goes on trying when nothing comes at all. */
+  readonly giveUpMs: number
+}
+
+export interface HttpOptions {
+  readonly signal: AbortSignal
+  readonly patience: Patience
+  /** Told once for each time of trouble, not for each try. */
+  readonly onTrouble?: (line: string) => void
+}
+
+export interface Range {
+  readonly url: string
+  readonly startBytes: number
+  readonly lengthBytes: number
+  /** Of the whole file; a server that has another one is refused. */
+  readonly sizeBytes: number
+}
+
+export interface Http {
+  /** A whole document; undefined when there is none (404). Errors: those of `range`, `download-too-large` (exit 5). */
+  readonly document: (url: string, limitBytes: number) => Promise<Buffer | undefined>
+  /**
+   * Errors: `download-failed`, `download-refused`, `ranges-unsupported` (exit 4), `download-size-wrong` (exit 5),
+   * `interrupted` (exit 130).
+   */
+  readonly range: (range: Range, signal?: AbortSignal) => Promise<Buffer>
+  /** Of all bodies so far. */
+  readonly receivedBytes: () => number
+  readonly close: () => void
+}
+
+/** Every network knows worse: a proxy that restarts, a server that is moved. */
+export const defaultPatience: Patience = { stallMs: 30_000, giveUpMs: 300_000 }
+
+const mostRedirects = 5
+const firstDelayMs = 200
+const longestDelayMs = 5000
+
+export function createHttp(options: HttpOptions): Http {
+  const agents = { 'http:': new HttpAgent({ keepAlive: true }), 'https:': new HttpsAgent({ keepAlive: true }) }
+  const client = { ...options, agents, trouble: { told: false }, received: { bytes: 0 } }
+  return {
+    document: (url, limitBytes) => readDocument(client, url, limitBytes),
+    range: (range, signal) => readRange(client, range, signal),
+    receivedBytes: () => client.received.bytes,
+    close: () => Object.values(agents).forEach(agent => agent.destroy()),
+  }
+}
+
+interface Client extends HttpOptions {
+  readonly agents: { readonly 'http:': HttpAgent; readonly 'https:': HttpsAgent }
+  readonly trouble: { told: boolean }
+  readonly received: { bytes: number }
+}
+
+/** Something that may be better the next time. */
+class Passing extends Error {
+  readonly waitMs: number | undefined
+  constructor(message: string, waitMs?: number) {
+    super(message)
+    this.waitMs = waitMs
+  }
+}
+
+async function readDocument(client: Client, url: string, limitBytes: number): Promise<Buffer | undefined> {
+  return await persist(client, url, client.signal, async () => {
+    const response = await open(client, url, {}, client.signal)
+    if (response.statusCode === 404) return void response.resume()
+    requireStatus(response, url, [200])
+    const parts: Buffer[] = []
+    let bytes = 0
+    await receive(client, response, part => {
+      bytes += part.length
+      if (bytes > limitBytes) throw downloadTooLarge(url, limitBytes)
+      parts.push(part)
+    })
+    return Buffer.concat(parts)
+  })
+}
+
+/** What came before a connection broke is kept: the next try asks for the rest only. */
+async function readRange(client: Client, range: Range, signal = client.signal): Promise<Buffer> {
+  const { url, startBytes, lengthBytes } = range
+  const buffer = Buffer.allocUnsafe(lengthBytes)
+  let filled = 0
+  const progress = () => filled
+  if (lengthBytes > 0) await persist(client, url, signal, async () => {
+    const [from, to] = [startBytes + filled, startBytes + lengthBytes - 1]
+    const response = await open(client, url, { range: `bytes=${from}-${to}` }, signal)
+    requireRange(response, range, from)
+    await receive(client, response, part => {
+      if (filled + part.length > lengthBytes) throw new Passing('it sent more than was asked for')
+      filled += part.copy(buffer, filled)
+    })
+    if (filled < lengthBytes) throw new Passing('the connection ended early')
+  }, progress)
+  return buffer
+}
+
+function requireRange(response: IncomingMessage, { url, sizeBytes, startBytes, lengthBytes }: Range, from: number): void {
+  const isWhole = startBytes === 0 && lengthBytes === sizeBytes && from === 0
+  if (response.statusCode === 416) {
+    response.destroy()
+    throw downloadSizeWrong(url, sizeBytes, Number(/\/(\d+)$/.exec(response.headers['content-range'] ?? '')?.[1] ?? 0))
+  }
+  requireStatus(response, url, [200, 206])
+  const total = totalOf(response)
+  if (total !== undefined && total !== sizeBytes) {
+    response.destroy()
+    throw downloadSizeWrong(url, sizeBytes, total)
+  }
+  if (response.statusCode === 206 || isWhole) return
+  response.destroy()
+  throw rangesUnsupported(url)
+}
+
+function totalOf({ statusCode, headers }: IncomingMessage): number | undefined {
+  const text = statusCode === 206 ? /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1] : headers['content-length']
+  return text === undefined ? undefined : Number(text)
+}
+
+const passingStatuses = new Set([408, 425, 429, 500, 502, 503, 504])
+
+function requireStatus(response: IncomingMessage, url: string, wanted: readonly number[]): void {
+  const status = response.statusCode ?? 0
+  if (wanted.includes(status)) return
+  response.resume()
+  if (!passingStatuses.has(status)) throw downloadRefused(url, status)
+  const seconds = Number(response.headers['retry-after'])
+  throw new Passing(`the server answers ${status}`, seconds >= 0 ? Math.min(seconds * 1000, longestDelayMs * 4) : undefined)
+}
+
+/** The answer's head, after redirects. */
+function open(client: Client, url: string, headers: OutgoingHttpHeaders, signal: AbortSignal, left = mostRedirects): Promise<IncomingMessage> {
+  const target = new URL(url)
+  const { agents, patience: { stallMs } } = client
+  const sent = { ...headers, 'accept-encoding': 'identity', 'user-agent': 'appliance-pipeline' }
+  return new Promise((resolve, reject) => {
+    const onResponse = (response: IncomingMessage) => {
+      const { location } = response.headers
+      if (location === undefined || !isRedirect(response.statusCode)) return resolve(response)
+      response.resume()
+      if (left === 0) return reject(downloadRefused(url, response.statusCode ?? 0))
+      const next = new URL(location, target)
+      // Never from a protected connection to an open one.
+      if (next.protocol !== 'https:' && next.protocol !== target.protocol) return reject(downloadRefused(url, response.statusCode ?? 0))
+      open(client, next.href, headers, signal, left - 1).then(resolve, reject)
+    }
+    const request = target.protocol === 'https:'
+      ? httpsGet(target, { agent: agents['https:'], headers: sent, signal }, onResponse)
+      : httpGet(target, { agent: agents['http:'], headers: sent, signal }, onResponse)
+    request.setTimeout(stallMs, () => request.destroy(new Passing(`no answer within ${stallMs / 1000} s`)))
+    request.once('error', reject)
+  })
+}
+
+function isRedirect(status = 0): boolean {
+  return [301, 302, 303, 307, 308].includes(status)
+}
+
+async function receive(client: Client, response: IncomingMessage, take: (part: Buffer) => void): Promise<void> {
+  const { stallMs } = client.patience
+  const stalled = () => response.destroy(new Passing(`nothing came for ${stallMs / 1000} s`))
+  // The answer forgets its socket when it is read to its end.
+  const { socket } = response
+  socket.setTimeout(stallMs, stalled)
+  try {
+    for await (const part of response) {
+      take(part as Buffer)
+      client.received.bytes += (part as Buffer).length
+      client.trouble.told = false
+    }
+  } finally {
+    socket.off('timeout', stalled)
+  }
+  if (!response.complete) throw new Passing('the connection ended early')
+}
+
+/** Tries until it works, the trouble is no passing one, or nothing has come for too long. */
+async function persist<Value>(
+  client: Client,
+  url: string,
+  signal: AbortSignal,
+  attempt: () => Promise<Value>,
+  progress: () => number = () => 0
+): Promise<Value> {
+  let [since, seen, delayMs] = [Date.now(), 0, firstDelayMs]
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (client.signal.aborted) throw client.signal.reason instanceof PipelineError ? client.signal.reason : interrupted()
+      if (signal.aborted) throw signal.reason
+      const trouble = passingTrouble(error, url)
+      if (progress() > seen) [since, seen, delayMs] = [Date.now(), progress(), firstDelayMs]
+      const waited = Date.now() - since
+      if (waited >= client.patience.giveUpMs) throw downloadFailed(url, trouble.message, Math.round(waited / 1000))
+      if (!client.trouble.told) client.onTrouble?.(`${trouble.message}; trying again for ${Math.round(client.patience.giveUpMs / 1000)} s`)
+      client.trouble.told = true
+      // Spread, so that many ranges do not come back at the same moment.
+      await sleep(trouble.waitMs ?? delayMs * (0.5 + Math.random()), undefined, { signal }).catch(() => {})
+      delayMs = Math.min(delayMs * 2, longestDelayMs)
+    }
+  }
+}
+
+const words: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nobody listens there',
+  ECONNRESET: 'the connection was cut',
+  EPIPE: 'the connection was cut',
+  ETIMEDOUT: 'no answer',
+  ENOTFOUND: 'its name is not known',
+  EAI_AGAIN: 'its name cannot be looked up now',
+  EHOSTUNREACH: 'no way leads there',
+  ENETUNREACH: 'there is no network',
+  HPE_INVALID_CONSTANT: 'it does not speak HTTP',
+}
+
+/** Waiting five minutes for a name that nobody knows or for another certificate would only hide a mistake. */
+const finalCodes = /^(ENOTFOUND|HPE_.*|.*CERT.*|ERR_(SSL|TLS)_.*|UNABLE_TO_.*|EPROTO)$/
+
+/** What may be better the next time. Errors: everything else. */
+function passingTrouble(error: unknown, url: string): Passing {
+  if (error instanceof Passing) return error
+  const { code, message } = error as NodeJS.ErrnoException
+  if (error instanceof PipelineError || code === undefined) throw error
+  if (finalCodes.test(code)) throw serverUnreachable(url, words[code] ?? message)
+  return new Passing(words[code] ?? message)
+}

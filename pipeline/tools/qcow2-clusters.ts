@@ -1,0 +1,60 @@
+/**
+ * Where the compressed clusters of a qcow2 file lie, by its specification:
+ * https://www.qemu.org/docs/master/interop/qcow2.html (L1 and L2 tables, compressed clusters descriptor)
+ */
+import type { FileHandle } from 'node:fs/promises'
+import { parseQcow2Header } from './qcow2-header.js'
+
+export interface CompressedCluster {
+  /** In the file. */
+  readonly offsetBytes: number
+  /** The descriptor counts in sectors: the cluster's bytes end here or before. */
+  readonly mostBytes: number
+}
+
+const headerBytes = 112
+const offsetMask = 0x00ff_ffff_ffff_fe00n
+const compressedBit = 1n << 62n
+const sectorBytes = 512
+/** Windows of deflate streams in qcow2: https://gitlab.com/qemu-project/qemu/-/blob/v7.2.0/block/qcow2-threads.c */
+export const qcow2WindowBits = 12
+
+/**
+ * In the order of the file; empty when the file is no qcow2 compressed by zlib.
+ * Errors: the file system's own. A table that points outside the file is taken for empty: the digest of the whole
+ * file is what tells whether it is sound.
+ */
+export async function compressedClusters(file: FileHandle): Promise<readonly CompressedCluster[]> {
+  const head = await readAt(file, 0, headerBytes)
+  const header = parseQcow2Header(head)
+  if (header?.compression !== 'zlib') return []
+  const { clusterBytes } = header
+  const found: CompressedCluster[] = []
+  for (const l2 of entriesOf(await readAt(file, Number(head.readBigUInt64BE(40)), head.readUInt32BE(36) * 8))) {
+    const at = Number(l2 & offsetMask)
+    if (at === 0) continue
+    for (const entry of entriesOf(await readAt(file, at, clusterBytes))) {
+      if ((entry & compressedBit) !== 0n) found.push(parseDescriptor(entry, clusterBytes))
+    }
+  }
+  return found.sort((a, b) => a.offsetBytes - b.offsetBytes)
+}
+
+function parseDescriptor(entry: bigint, clusterBytes: number): CompressedCluster {
+  const offsetBits = BigInt(62 - (Math.log2(clusterBytes) - 8))
+  const offsetBytes = Number(entry & ((1n << offsetBits) - 1n))
+  const sectors = Number((entry & (compressedBit - 1n)) >> offsetBits) + 1
+  return { offsetBytes, mostBytes: sectors * sectorBytes - (offsetBytes % sectorBytes) }
+}
+
+function entriesOf(table: Buffer): bigint[] {
+  return Array.from({ length: Math.floor(table.length / 8) }, (_, index) => table.readBigUInt64BE(index * 8))
+}
+
+/** Shorter at the end of the file. */
+async function readAt(file: FileHandle, offsetBytes: number, lengthBytes: number): Promise<Buffer> {
+  const { size } = await file.stat()
+  const length = Math.max(0, Math.min(lengthBytes, size - offsetBytes))
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, offsetBytes)
+  return buffer.subarray(0, bytesRead)
+}

@@ -1,0 +1,152 @@
+/** What was published to a real S3 server is fetched by our own command and by stock programs, through faults and kills. */
+import t from 'tap'
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { checkLines } from '../../pipeline/release/page-check.js'
+import { parseSealed } from '../../pipeline/release/seal.js'
+import { allowedSigners } from '../../pipeline/tools/signature.js'
+import { startCli } from '../fixtures/cli-run.js'
+import { startFaultProxy } from '../fixtures/fault-proxy.js'
+import { makeSshKey } from '../fixtures/keys.js'
+import { runMain } from '../fixtures/main-run.js'
+import { makePublicBucket } from '../fixtures/public-bucket.js'
+import { makeRelease } from '../fixtures/release.js'
+import { startS3Server } from '../fixtures/s3-server.js'
+
+const server = await startS3Server()
+t.teardown(() => server.close())
+Object.assign(process.env, server.env)
+await makePublicBucket(server.url, 'images')
+const proxy = await startFaultProxy(server.url)
+t.teardown(() => proxy.close())
+
+const directory = t.testdir({ artifacts: {}, out: {} })
+const key = makeSshKey(join(directory, 'key'))
+const mib = 1024 * 1024
+const version = '1.0.0+20260101.aaaaaaaa'
+const files = { kvm: { 'ciab.qcow2': 20 * mib + 4711, 'start.sh': '#!/bin/sh\n', 'README für alle.txt': 'read me\n', empty: '' } }
+const release = await makeRelease(join(directory, 'artifacts'), { version, files })
+const disk = readFileSync(join(release, 'kvm/ciab.qcow2'))
+const digest = createHash('sha256').update(disk).digest('hex')
+const base = `${proxy.url}/images/daily`
+const signing = ['--sign-key', key, '--store', join(directory, 'state')]
+
+t.before(async () => {
+  for (const argv of [['sign', release], ['publish', release, '--to', 's3://images/daily', '--channel', 'stable']]) {
+    const { code, stderr } = await runMain([...argv, ...signing])
+    if (code !== 0) throw new Error(stderr)
+  }
+})
+
+const fetchArguments = (output: string) => [
+  'fetch', 'ciab', '--from', base, '--key', `${key}.pub`, '--output', output, '--store', join(directory, 'reader'), '--patience', '60',
+]
+
+t.test('fetch takes what publish wrote, over storms and cut connections', async t => {
+  proxy.fault({ times: 2 }, { kind: 'answer', status: 503, code: 'SlowDown' })
+  proxy.fault({ path: /qcow2$/, times: 3 }, { kind: 'cut-response', afterBytes: mib })
+  const output = join(directory, 'out/first')
+  const { code, stdout, stderr } = await runMain(fetchArguments(output))
+  t.same([code, stdout], [0, `${output}/ciab-${version}/kvm\n`], stderr)
+  t.ok(readFileSync(join(output, `ciab-${version}/kvm/ciab.qcow2`)).equals(disk))
+  t.equal(readFileSync(join(output, `ciab-${version}/kvm/README für alle.txt`), 'utf8'), 'read me\n')
+  const sums = await promisify(execFile)('sha256sum', ['-c', '--quiet', '--strict', '--ignore-missing', 'SHA256SUMS'], { cwd: join(output, `ciab-${version}`) })
+  t.equal(sums.stdout, '')
+  proxy.clear()
+})
+
+t.test('the lines of the download page work as they are, and curl goes on where it was broken off', async t => {
+  const answer = await fetch(`${base}/ciab/${encodeURIComponent(version)}/index.json`)
+  const { signed } = parseSealed(await answer.text(), { kind: 'release', appliance: 'ciab', what: 'index.json' })
+  const target = signed.targets[0]
+  if (!target) throw new Error('no target')
+  const lines = checkLines(signed, target).map(line => line.replaceAll('ADDRESS/', `${base}/`))
+  t.equal(lines.length, 4)
+  const folder = join(directory, 'plain')
+  mkdirSync(folder)
+  const shell = (line: string) => promisify(execFile)('sh', ['-c', line], { cwd: folder })
+  writeFileSync(join(folder, 'allowed_signers'), allowedSigners([readFileSync(`${key}.pub`, 'utf8').trim()]))
+  const cut = proxy.fault({ path: /qcow2$/, times: 1 }, { kind: 'cut-response', afterBytes: 5 * mib })
+  await t.rejects(shell(lines[0] ?? ''), 'the connection breaks')
+  for (const line of lines) await shell(line)
+  t.equal(cut.hits, 1)
+  t.equal(createHash('sha256').update(readFileSync(join(folder, 'ciab.qcow2'))).digest('hex'), digest)
+  t.ok(proxy.requests.some(({ headers }) => /^bytes=[1-9]\d*-$/.test(headers.range ?? '')), 'the second time curl asked for the rest')
+  writeFileSync(join(folder, 'SHA256SUMS'), readFileSync(join(folder, 'SHA256SUMS'), 'utf8').replace(/^./, 'x'))
+  await t.rejects(shell(lines[2] ?? ''), 'changed sums do not fit their signature')
+  proxy.clear()
+})
+
+t.test('kill -9 at ten moments: the same command ends it, and no half file ever has its name', async t => {
+  const output = join(directory, 'out/killed')
+  const final = join(output, `ciab-${version}/kvm/ciab.qcow2`)
+  let requests = 0
+  for (let moment = 0; moment < 10; moment += 1) {
+    const cli = startCli([...fetchArguments(output), '--connections', '2'])
+    const rule = proxy.fault({ skip: moment, times: 1 }, { kind: 'call', run: () => void cli.child.kill('SIGKILL') })
+    await cli.ended
+    requests += rule.hits
+    rule.remove()
+    const there = readdirSync(join(output, '..'), { recursive: true, encoding: 'utf8' }).some(name => name.startsWith('killed') && name.endsWith('/ciab.qcow2'))
+    if (there) t.ok(readFileSync(final).equals(disk), `whole after moment ${moment}`)
+  }
+  t.ok(requests >= 5, `killed ${requests} times`)
+  const { code, stderr } = await runMain(fetchArguments(output))
+  t.equal(code, 0, stderr)
+  t.ok(readFileSync(final).equals(disk))
+  t.same(readdirSync(join(output, `ciab-${version}/kvm`)).filter(name => name.startsWith('.')), [], 'nothing is left beside it')
+  proxy.clear()
+})
+
+t.test('a full disk is told before the first byte and in the middle; what came is kept', async t => {
+  const small = join(directory, 'small')
+  mkdirSync(small)
+  const mount = promisify(execFile)
+  await mount('mount', ['-t', 'tmpfs', '-o', 'size=12m', 'tmpfs', small])
+  t.teardown(() => mount('umount', [small]))
+  const { code, stderr } = await runMain(fetchArguments(small))
+  t.equal(code, 3)
+  t.match(stderr, new RegExp(`error: 21 MiB are still to be written to ${small}/ciab-[^ ]+/kvm, and its disk has 1[01] MiB free\\.`))
+  // Somebody else fills the disk while it is downloaded.
+  await mount('mount', ['-o', 'remount,size=40m', small])
+  const rule = proxy.fault({ path: /qcow2$/, skip: 1, times: 1 }, { kind: 'call', run: () => writeFileSync(join(small, 'other'), Buffer.alloc(28 * mib)) })
+  const middle = await runMain([...fetchArguments(small), '--connections', '1'])
+  t.equal(middle.code, 3, middle.stderr)
+  t.match(middle.stderr, /error: \d+ MiB are still to be written to \S+, and its disk has \d MiB free\./)
+  rule.remove()
+  rmSync(join(small, 'other'))
+  t.equal((await runMain(fetchArguments(small))).code, 0)
+  t.ok(readFileSync(join(small, `ciab-${version}/kvm/ciab.qcow2`)).equals(disk))
+  proxy.clear()
+})
+
+t.test('a gateway that is gone for a while is waited for', async t => {
+  const output = join(directory, 'out/gone')
+  const rule = proxy.fault({ path: /qcow2$/, times: 1 }, { kind: 'call', run: () => server.leave().then(() => void setTimeout(() => void server.comeBack(), 1000)) })
+  const { code, stderr } = await runMain(fetchArguments(output))
+  t.equal(code, 0, stderr)
+  t.equal(rule.hits, 1)
+  t.ok(readFileSync(join(output, `ciab-${version}/kvm/ciab.qcow2`)).equals(disk))
+})
+
+t.test('an older copy beside it saves what did not change', async t => {
+  const artifacts = join(directory, 'artifacts')
+  const next = '1.0.0+20260102.bbbbbbbb'
+  const changed = Buffer.from(disk)
+  changed.fill(7, 3 * mib, 3 * mib + 8192)
+  const newer = await makeRelease(artifacts, { version: next, files: { kvm: { ...files.kvm, 'ciab.qcow2': changed } } })
+  for (const argv of [['sign', newer], ['publish', newer, '--to', 's3://images/daily', '--channel', 'stable']]) {
+    const { code, stderr } = await runMain([...argv, ...signing])
+    t.equal(code, 0, stderr)
+  }
+  const output = join(directory, 'out/delta')
+  cpSync(join(directory, 'out/first'), output, { recursive: true })
+  const { code, stdout, stderr } = await runMain([...fetchArguments(output), '--json'])
+  t.equal(code, 0, stderr)
+  t.ok(readFileSync(join(output, `ciab-${next}/kvm/ciab.qcow2`)).equals(changed))
+  const { receivedBytes } = JSON.parse(stdout) as { receivedBytes: number }
+  t.ok(receivedBytes < mib, `${receivedBytes} bytes`)
+})

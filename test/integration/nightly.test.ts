@@ -1,0 +1,116 @@
+/** ci/nightly against a real S3 server. Its build is a stand-in that lays out a small release; every other step is the real one. */
+import t from 'tap'
+import { execFile, spawn } from 'node:child_process'
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { startFaultProxy } from '../fixtures/fault-proxy.js'
+import { makeSshKey } from '../fixtures/keys.js'
+import { repository, runMain } from '../fixtures/main-run.js'
+import { makePublicBucket } from '../fixtures/public-bucket.js'
+import { makeRelease } from '../fixtures/release.js'
+import { startS3Server } from '../fixtures/s3-server.js'
+
+const server = await startS3Server()
+t.teardown(() => server.close())
+Object.assign(process.env, server.env)
+await makePublicBucket(server.url, 'images')
+const proxy = await startFaultProxy(server.url)
+t.teardown(() => proxy.close())
+
+const directory = t.testdir({})
+const key = makeSshKey(join(directory, 'key'))
+const script = join(repository, 'ci/nightly')
+
+interface Night {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** The program for PIPELINE: `build` prints the release's folder or ends with this code, all else is dist/cli.js. */
+function pipelineWith(name: string, build: string): string {
+  const file = join(directory, name)
+  writeFileSync(file, `#!/bin/sh\nif [ "$1" = build ]; then ${build}; exit; fi\nexec '${process.execPath}' '${join(repository, 'dist/cli.js')}' "$@"\n`)
+  chmodSync(file, 0o755)
+  return file
+}
+
+function nightArguments(prefix: string): readonly string[] {
+  return ['--to', `s3://images/${prefix}`, '--sign-key', key, '--endpoint', proxy.url, '--store', join(directory, 'state'), '--keep', '1']
+}
+
+function night(prefix: string, pipeline: string): Promise<Night> {
+  return new Promise(resolve => {
+    execFile(script, nightArguments(prefix), { env: { ...process.env, PIPELINE: pipeline } }, (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code ?? NaN) : 0, stdout, stderr })
+    )
+  })
+}
+
+async function status(path: string): Promise<number> {
+  const response = await fetch(`${server.url}/images/${path}`)
+  await response.arrayBuffer()
+  return response.status
+}
+
+const reader = (prefix: string, ...more: string[]) =>
+  runMain(['fetch', 'ciab', '--from', `${server.url}/images/${prefix}`, '--channel', 'nightly', '--key', `${key}.pub`, '--output', join(directory, 'out'), '--store', join(directory, 'reader'), ...more])
+
+const small = { kvm: { 'ciab.qcow2': 300_000, 'start.sh': '#!/bin/sh\n' } }
+
+t.test('a night builds, signs, publishes and deletes old nightlies; its stdout is the address', async t => {
+  for (const version of ['1.0.0+1', '1.0.0+2', '1.0.0+3']) {
+    const release = await makeRelease(directory, { version, files: small })
+    const { code, stdout, stderr } = await night('good', pipelineWith('good', `echo '${release}'`))
+    t.same([code, stdout], [0, `${proxy.url}/images/good/ciab/${encodeURIComponent(version)}/\n`], stderr)
+  }
+  const { code, stderr } = await reader('good')
+  t.equal(code, 0, stderr)
+  t.ok(existsSync(join(directory, 'out/ciab-1.0.0+3/kvm/ciab.qcow2')))
+  t.equal(await status('good/ciab/1.0.0%2B1/index.json'), 404, 'the oldest is gone')
+  t.equal(await status('good/index.html'), 200)
+})
+
+t.test('a night whose verification fails publishes nothing and ends with 5', async t => {
+  const { code, stdout, stderr } = await night('failed', pipelineWith('failed', 'echo "verify failed" >&2; exit 5'))
+  t.same([code, stdout], [5, ''])
+  t.match(stderr, 'nightly: build ended with exit code 5; nothing was published\n')
+  t.equal(await status('failed/ciab/channels/nightly.json'), 404)
+})
+
+t.test('a release whose report did not pass is refused by publish, whatever the build has said', async t => {
+  const release = await makeRelease(directory, { version: '2.0.0', files: small, verified: false })
+  const { code, stdout, stderr } = await night('refused', pipelineWith('refused', `echo '${release}'`))
+  t.same([code, stdout], [6, ''])
+  t.match(stderr, 'nightly: publish ended with exit code 6; nothing was published\n')
+  t.equal(await status('refused/ciab/2.0.0/index.json'), 404)
+})
+
+t.test('a night that is killed in the middle of its upload shows nothing, and the same command ends it', async t => {
+  const release = await makeRelease(directory, { version: '3.0.0', files: { kvm: { 'ciab.qcow2': 24 * 1024 * 1024 } } })
+  const pipeline = pipelineWith('killed', `echo '${release}'`)
+  const child = spawn(script, nightArguments('killed'), { env: { ...process.env, PIPELINE: pipeline }, stdio: 'ignore', detached: true })
+  const ended = new Promise(resolve => child.once('close', resolve))
+  const rule = proxy.fault({ method: 'PUT', path: /partNumber=2/, times: 1 }, { kind: 'call', run: () => void process.kill(-(child.pid ?? 0), 'SIGKILL') })
+  await ended
+  t.equal(rule.hits, 1)
+  t.equal(await status('killed/ciab/channels/nightly.json'), 404)
+  const { code, stderr } = await night('killed', pipeline)
+  t.equal(code, 0, stderr)
+  const fetched = await reader('killed')
+  t.equal(fetched.code, 0, fetched.stderr)
+})
+
+t.test('what is mistyped or missing is told before anything is built', async t => {
+  const run = (...args: string[]) => new Promise(resolve => execFile(script, args, { env: { ...process.env, PIPELINE: '/nowhere' } }, (error, stdout, stderr) => resolve([error?.code, stdout, stderr.split('\n')[0]])))
+  t.same(await run(), [2, '', 'error: Where to publish is missing: --to s3://BUCKET/PREFIX.'])
+  t.same(await run('--too', 's3://x'), [2, '', 'error: Unknown argument "--too".'])
+  t.same(await run('--to'), [2, '', 'error: --to needs a value, or is not known.'])
+})
+
+t.test('no secret is on a command line or in what a night says', async t => {
+  const release = await makeRelease(directory, { version: '4.0.0', files: small })
+  const said = await night('secret', pipelineWith('secret', `echo '${release}'`))
+  t.equal(said.code, 0, said.stderr)
+  t.notMatch(said.stderr + said.stdout, /demosecret|PRIVATE KEY/)
+})

@@ -1,0 +1,144 @@
+/** A delta takes from an older copy what that holds, and never trusts it. Real disks, made by qemu-img. */
+import t from 'tap'
+import { execFileSync } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { copyFileSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { deltaSource } from '../../pipeline/release/delta.js'
+import { fetchFile } from '../../pipeline/release/fetch-file.js'
+import { buildChunkIndex } from '../../pipeline/tools/chunk-index.js'
+import { createRun } from '../../pipeline/tools/exec.js'
+import { createHttp } from '../../pipeline/tools/http.js'
+import { startFileServer } from '../fixtures/file-server.js'
+
+const block = 4096
+const { signal } = new AbortController()
+const run = createRun({ signal, parentEnv: process.env })
+
+/** Blocks of text that compresses, each different; as varied as a program's, so that two zlibs differ on it. */
+function textBlocks(count: number, seed: number): Buffer[] {
+  let state = seed
+  const next = (below: number) => (state = (state * 48271) % 2147483647) % below
+  const words = Array.from({ length: 700 }, () => next(1e9).toString(36).slice(0, 2 + next(5)))
+  return Array.from({ length: count }, () => Buffer.from(Array.from({ length: block }, () => words[next(700)]).join(' ')).subarray(0, block))
+}
+
+const oldBlocks = [...textBlocks(700, 1), ...Array.from({ length: 200 }, () => randomBytes(block))]
+
+/** The same content behind 20 blocks that are new: nothing lies where it lay. */
+const movedBlocks = [...textBlocks(20, 2), ...oldBlocks]
+
+function disk(directory: string, name: string, blocks: readonly Buffer[], options: readonly string[]): string {
+  const [raw, made] = [join(directory, `${name}.img`), join(directory, name)]
+  writeFileSync(raw, Buffer.concat(blocks))
+  execFileSync('qemu-img', ['convert', '-f', 'raw', ...options, raw, made])
+  return made
+}
+
+const qcow2 = ['-c', '-O', 'qcow2', '-o', 'compat=1.1,compression_type=zlib,cluster_size=65536']
+const vmdk = ['-O', 'vmdk', '-o', 'subformat=streamOptimized']
+
+interface Fetched {
+  readonly path: string
+  readonly receivedBytes: number
+  readonly lines: readonly string[]
+}
+
+/** Downloads `<directory>/served/<name>` to `<directory>/out` with the help of older copies. */
+async function fetchWith(directory: string, name: string, older: readonly string[], use = run): Promise<Fetched> {
+  const server = await startFileServer(join(directory, 'served'))
+  const lines: string[] = []
+  const http = createHttp({ signal, patience: { stallMs: 2000, giveUpMs: 2000 } })
+  try {
+    const served = join(directory, 'served', name)
+    const bytes = readFileSync(served)
+    const handle = await open(served)
+    const index = await buildChunkIndex(handle)
+    await handle.close()
+    const sha256 = createHash('sha256').update(bytes).digest('hex')
+    const file = { url: `${server.url}/${name}`, path: join(directory, 'out', name), sizeBytes: bytes.length, sha256 }
+    const deps = { http, signal, connections: 4, progress: (line: string) => void lines.push(line) }
+    const source = await deltaSource({ file, index, older, run: use }, deps)
+    await fetchFile(file, deps, source)
+    await source.close?.()
+    return { path: file.path, receivedBytes: http.receivedBytes(), lines }
+  } finally {
+    http.close()
+    server.close()
+  }
+}
+
+const folders = { served: {}, out: {} }
+
+t.test('an equal copy costs nothing', async t => {
+  const directory = t.testdir(folders)
+  const old = disk(directory, 'old', oldBlocks, qcow2)
+  copyFileSync(old, join(directory, 'served/new'))
+  t.equal((await fetchWith(directory, 'new', [old])).receivedBytes, 0)
+})
+
+t.test('content that has moved on the disk is found, and compressed again', async t => {
+  const directory = t.testdir(folders)
+  const old = disk(directory, 'old', oldBlocks, qcow2)
+  const served = disk(join(directory, 'served'), 'new', movedBlocks, qcow2)
+  const { path, receivedBytes, lines } = await fetchWith(directory, 'new', [old])
+  t.same(readFileSync(path), readFileSync(served))
+  t.ok(receivedBytes < 0.1 * statSync(served).size, `${receivedBytes} of ${statSync(served).size} bytes`)
+  t.same(lines, [])
+  t.same(readdirSync(join(directory, 'out')), ['new'], 'nothing is left beside it')
+})
+
+t.test('a copy for another hypervisor helps as well', async t => {
+  const directory = t.testdir(folders)
+  const old = disk(directory, 'old', oldBlocks, vmdk)
+  const served = disk(join(directory, 'served'), 'new', movedBlocks, qcow2)
+  const { path, receivedBytes } = await fetchWith(directory, 'new', [old])
+  t.same(readFileSync(path), readFileSync(served))
+  t.ok(receivedBytes < 0.1 * statSync(served).size, `${receivedBytes} of ${statSync(served).size} bytes`)
+})
+
+t.test('a raw disk costs the blocks that are new', async t => {
+  const directory = t.testdir(folders)
+  const old = disk(directory, 'old', oldBlocks, qcow2)
+  const served = join(directory, 'served/new')
+  writeFileSync(served, Buffer.concat(movedBlocks))
+  const { path, receivedBytes } = await fetchWith(directory, 'new', [old])
+  t.same(readFileSync(path), readFileSync(served))
+  t.equal(receivedBytes, 20 * block)
+})
+
+t.test('an older copy that has nothing in common costs the whole file, and no more', async t => {
+  const directory = t.testdir(folders)
+  const old = disk(directory, 'old', textBlocks(300, 7), qcow2)
+  const served = disk(join(directory, 'served'), 'new', Array.from({ length: 300 }, () => randomBytes(block)), qcow2)
+  const { path, receivedBytes } = await fetchWith(directory, 'new', [old])
+  t.same(readFileSync(path), readFileSync(served))
+  t.ok(receivedBytes <= statSync(served).size)
+})
+
+t.test('without qemu-img more is downloaded, and that is said', async t => {
+  const directory = t.testdir(folders)
+  const old = disk(directory, 'old', oldBlocks, qcow2)
+  const served = disk(join(directory, 'served'), 'new', movedBlocks, qcow2)
+  const bare = createRun({ signal, parentEnv: { PATH: '/nowhere' } })
+  const { path, receivedBytes, lines } = await fetchWith(directory, 'new', [old], (command, options) =>
+    bare(['/nowhere/qemu-img', ...command.slice(1)], options)
+  )
+  t.same(readFileSync(path), readFileSync(served))
+  t.ok(receivedBytes < statSync(served).size)
+  t.same(lines, ['more is downloaded than would be needed: Could not find "/nowhere/qemu-img", needed to make a delta of a qcow2.'])
+})
+
+t.test('an older copy that changes under the download is not trusted', async t => {
+  const directory = t.testdir(folders)
+  const old = disk(directory, 'old', oldBlocks, qcow2)
+  const served = disk(join(directory, 'served'), 'new', movedBlocks, qcow2)
+  const changing: typeof run = async (command, options) => {
+    const result = await run(command, options)
+    writeFileSync(old, randomBytes(statSync(old).size))
+    return result
+  }
+  const { path } = await fetchWith(directory, 'new', [old], changing)
+  t.same(readFileSync(path), readFileSync(served))
+})

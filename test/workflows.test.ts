@@ -1,0 +1,31 @@
+/** The nightly workflows only call ci/nightly: they parse, name what exists, and hand no secret to a command line. */
+import t from 'tap'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+import { repository } from './fixtures/main-run.js'
+
+const read = (path: string) => readFileSync(join(repository, path), 'utf8')
+const workflows = ['.github/workflows/nightly.yml', 'ci/github/action.yml', 'ci/gitlab/nightly.yml']
+const appliances = readdirSync(join(repository, 'kickstarts'))
+
+for (const path of workflows) {
+  t.test(`${path} calls only programs that are here`, async t => {
+    const text = read(path)
+    t.ok(parse(text))
+    const called = [...text.matchAll(/^[^#\n]*?(?:\s|:\s|- )(ci\/[a-z]+)(?= )/gm)].map(([, program = '']) => program)
+    t.same(called.filter(program => !existsSync(join(repository, program))), [])
+  })
+
+  t.test(`${path} puts no secret on a command line`, async t => {
+    const commands = read(path).split('\n').filter(line => /ci\/nightly/.test(line) && !line.trim().startsWith('#'))
+    t.notMatch(commands.join('\n'), /secrets\.|AWS_SECRET|PIPELINE_SIGN_KEY/)
+  })
+}
+
+t.test('both go over all appliances that are here', async t => {
+  const github = parse(read('.github/workflows/nightly.yml')) as { jobs: { night: { strategy: { matrix: { appliance: string[] } } } } }
+  const gitlab = parse(read('ci/gitlab/nightly.yml')) as { nightly: { parallel: { matrix: { APPLIANCE: string[] }[] } } }
+  t.same(github.jobs.night.strategy.matrix.appliance, appliances)
+  t.same(gitlab.nightly.parallel.matrix[0]?.APPLIANCE, appliances)
+})
