@@ -69,6 +69,19 @@ t.test('an appliance as it is has no problems, and that is a result', async t =>
   t.same(await runMain(['check']), { code: 0, stdout: 'ciab: no problems\n', stderr: '' })
 })
 
+t.test('check takes kickstart files, for the release that is meant; warnings are no failure unless they shall be', async t => {
+  const directory = t.testdir({ 'a.ks': 'rootpw secret\nbootloader\nreqpart\n', 'b.cfg': '#version=RHEL7\nrootpw --lock\nbootloader\n' })
+  const [a, b] = [join(directory, 'a.ks'), join(directory, 'b.cfg')]
+  const warning = `warning: ${a}:1: rootpw holds a password in plain text (--iscrypted takes its hash)\n`
+  t.same(await runMain(['check', a, b, '--release', '7']), { code: 0, stdout: `${a}: 1 warning for RHEL7\n${b}: no problems for RHEL7\n`, stderr: warning })
+  const refused = `error: ${a}:3: RHEL6 has no command "reqpart". (Take it out, or describe the same in a %post script.)`
+  t.same(await runMain(['check', a, '--release', '6']), failed(2, refused))
+  const strict = `error: ${a}:1: rootpw holds a password in plain text (--iscrypted takes its hash). (Without --strict this is a warning.)`
+  t.same(await runMain(['check', a, '--release', '7', '--strict']), failed(2, strict))
+  const nowhere = join(directory, 'none.ks')
+  t.same(await runMain(['check', nowhere]), failed(2, `error: Could not read the kickstart ${nowhere}: ENOENT. (Look at it: ls -l ${nowhere})`))
+})
+
 t.test('three mistakes in a description are told at once, and no build begins', async t => {
   const root = t.testdir({})
   const found = await checkChanged(root, 'appliance.yaml', text =>

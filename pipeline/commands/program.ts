@@ -6,6 +6,7 @@ import { exitCodeMeanings, exitCodes } from '../errors/exit-codes.js'
 import { packageRoot } from './places.js'
 import { addAcceleration, addInputs, addJson, addPlaces, addSet, defaultAppliance } from './options.js'
 import type { BuildOptions, PlaceOptions } from './options.js'
+import type { CheckOptions } from './check.js'
 import type { CleanOptions } from './clean.js'
 import type { VerifyOptions } from './verify.js'
 import { stageNames } from '../plan/plan.js'
@@ -70,10 +71,12 @@ function render(io: CommandIo): Command {
 
 function check(io: CommandIo): Command {
   return addPlaces(new Command('check'))
-    .argument('[appliances...]', 'folders under kickstarts/ (default: all)')
-    .description('check spec, kickstart and templates; changes nothing')
-    .action(async (appliances: string[], options: PlaceOptions) => {
-      await (await import('./check.js')).runCheck(appliances, options, io)
+    .argument('[names...]', 'folders under kickstarts/ (default: all), or kickstart files')
+    .description('check spec, kickstart and templates, or any kickstart file; changes nothing')
+    .option('--release <el>', "release of RHEL to check files for: 6 to 10 (default: the file's line #version=)")
+    .option('--strict', 'refuse what is only worth a warning, too')
+    .action(async (names: string[], options: CheckOptions) => {
+      await (await import('./check.js')).runCheck(names, options, io)
     })
 }
 
