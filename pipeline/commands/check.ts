@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { kickstartUnreadable } from '../errors/kickstart.js'
+import { kickstartUnreadable, warningRefused } from '../errors/kickstart.js'
 import { joinProblems, PipelineError } from '../errors/pipeline-error.js'
 import { reviewFile } from '../kickstart/review-file.js'
-import { renderAppliance } from '../render/appliance.js'
+import { renderFamily } from '../render/family.js'
 import { listAppliances, loadAppliance } from '../spec/load.js'
 import { loadTargets } from '../targets/index.js'
 import { printLine } from './io.js'
@@ -24,7 +24,7 @@ export async function runCheck(names: readonly string[], options: CheckOptions, 
   const problems: PipelineError[] = []
   for (const name of names.length > 0 ? names : await listAppliances(root)) {
     try {
-      printLine(io, isFile(name) ? await checkFile(name, options, io) : await checkAppliance(name, root))
+      printLine(io, isFile(name) ? await checkFile(name, options, io) : await checkAppliance(name, { ...options, root }, io))
     } catch (error) {
       if (!(error instanceof PipelineError)) throw error
       problems.push(error)
@@ -38,10 +38,11 @@ function isFile(name: string): boolean {
   return /[/.]/.test(name)
 }
 
-async function checkAppliance(name: string, root: string): Promise<string> {
+async function checkAppliance(name: string, { root, strict = false }: { root: string; strict?: boolean }, io: CommandIo): Promise<string> {
   const knownTargets = (await loadTargets()).map(target => target.name)
-  await renderAppliance(await loadAppliance({ root, name, knownTargets }))
-  return `${name}: no problems`
+  const { warnings } = await renderFamily(await loadAppliance({ root, name, knownTargets }))
+  if (strict && warnings.length > 0) throw joinProblems(warnings.map(warningRefused))
+  return outcome(name, warnings, io)
 }
 
 async function checkFile(file: string, options: CheckOptions, io: CommandIo): Promise<string> {
@@ -54,7 +55,11 @@ async function checkFile(file: string, options: CheckOptions, io: CommandIo): Pr
     strict: options.strict ?? false,
     ...(options.release ? { release: options.release } : {}),
   })
+  return `${outcome(file, warnings, io)} for ${release}`
+}
+
+function outcome(name: string, warnings: readonly string[], io: CommandIo): string {
   for (const warning of warnings) io.stderr.write(`warning: ${warning}\n`)
-  if (warnings.length === 0) return `${file}: no problems for ${release}`
-  return `${file}: ${warnings.length} ${warnings.length === 1 ? 'warning' : 'warnings'} for ${release}`
+  if (warnings.length === 0) return `${name}: no problems`
+  return `${name}: ${warnings.length} ${warnings.length === 1 ? 'warning' : 'warnings'}`
 }

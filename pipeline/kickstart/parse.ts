@@ -65,6 +65,12 @@ export function readKickstart(text: string, options: ParseOptions): ReadKickstar
   return { tree: { file: options.file, nodes: parsing.nodes }, problems: parsing.problems }
 }
 
+/** The path of an %include line as it is written; undefined for any other line. */
+export function includePath(line: string): string | undefined {
+  const split = splitWords(line)
+  return 'words' in split && split.words[0] === '%include' ? split.words[1] : undefined
+}
+
 function splitLines(text: string): string[] {
   const lines = text.split(/\r?\n/)
   if (lines.at(-1) === '') lines.pop()
