@@ -23,23 +23,37 @@ export interface RenderedRole {
 
 const suffix = '.ks.hbs'
 
+/** What an installer on a medium does otherwise than a builder VM: it chooses a disk, and brings the payload along. */
+export interface IsoInstall {
+  /** `only`, `smallest`, or a name below /dev/disk/by-id. */
+  readonly diskRule: string
+  readonly leastBytes: number
+  /** Time to switch the machine off before its disk is erased. */
+  readonly countdownSeconds: number
+  /** The shell script that obeys the rule. */
+  readonly chooseDisk: string
+}
+
 /** All roles of the appliance's folder in name order. Errors: of templates and kickstarts, of all roles at once, with file and line (exit 2). */
-export async function renderRoles(loaded: LoadedAppliance): Promise<readonly RenderedRole[]> {
+export async function renderRoles(loaded: LoadedAppliance, iso?: IsoInstall): Promise<readonly RenderedRole[]> {
   const names = (await readdir(loaded.directory)).filter(name => name.endsWith(suffix)).sort()
-  return names.map(name => renderRole(loaded, name))
+  return names.map(name => renderRole(loaded, name, iso))
 }
 
 /** One role by its template's file name. Errors: as renderRoles. */
-export function renderRole({ spec, directory }: LoadedAppliance, name: string): RenderedRole {
+export function renderRole({ spec, directory }: LoadedAppliance, name: string, iso?: IsoInstall): RenderedRole {
   const release = releaseNamed(spec.release)
   if (!release) throw releaseUnknown('release', spec.release, elReleases)
   const file = join(directory, name)
-  const read = readerOf(directory, elData(spec))
+  const role = roleOf({ kickstart: name })
+  // Only the appliance's own role has a first boot, which makes passwords.
+  const asksPassword = iso !== undefined && role !== roleOf(spec)
+  const read = readerOf(directory, { ...elData(spec), iso: iso ?? null, asksPassword })
   const text = read(name)
   const tree = parseKickstart(text, { file, readInclude: read, keepInclude: path => path.startsWith('/') })
   const { problems, warnings } = reviewKickstart(tree, release)
   if (problems.length > 0) throw joinProblems(problems)
-  return { name: roleOf({ kickstart: name }), kickstart: inPlace(text, read), warnings }
+  return { name: role, kickstart: inPlace(text, read), warnings }
 }
 
 /** What the templates of an el appliance may name. */
