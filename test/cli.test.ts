@@ -21,7 +21,7 @@ t.test('--help lists every command and every exit code, on stdout', async t => {
   for (const [name, number] of Object.entries(exitCodes)) {
     t.match(stdout, `${String(number).padStart(5)}  ${exitCodeMeanings[name as keyof typeof exitCodes]}\n`)
   }
-  for (const name of ['build', 'plan', 'render', 'check', 'verify', 'targets', 'doctor', 'clean']) t.match(stdout, new RegExp(`^  ${name} `, 'm'))
+  for (const name of ['build', 'plan', 'render', 'check', 'verify', 'targets', 'doctor', 'iso', 'clean']) t.match(stdout, new RegExp(`^  ${name} `, 'm'))
 })
 
 t.test('what is mistyped on the command line is named, with what was meant', async t => {

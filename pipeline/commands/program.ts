@@ -1,13 +1,14 @@
 /** All commands with their options and help. Each action is loaded when it is run, so that --help is instant. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { exitCodeMeanings, exitCodes } from '../errors/exit-codes.js'
 import { packageRoot } from './places.js'
-import { addAcceleration, addInputs, addJson, addPlaces, addSet, defaultAppliance } from './options.js'
+import { addAcceleration, addInputs, addJson, addPlaces, addSet, checkMib, defaultAppliance } from './options.js'
 import type { BuildOptions, PlaceOptions } from './options.js'
 import type { CheckOptions } from './check.js'
 import type { CleanOptions } from './clean.js'
+import type { IsoOptions } from './iso.js'
 import type { VerifyOptions } from './verify.js'
 import { stageNames } from '../plan/plan.js'
 import type { CommandIo } from './io.js'
@@ -21,7 +22,7 @@ export function createProgram(io: CommandIo): Command {
     .exitOverride()
     .configureOutput({ writeOut: text => io.stdout.write(text), writeErr: text => io.stderr.write(text) })
     .addHelpText('after', `\nExit codes:\n${exitCodeHelp()}`)
-  for (const command of [build, plan, render, check, verify, targets, doctor, clean]) {
+  for (const command of [build, plan, render, check, verify, targets, doctor, iso, clean]) {
     program.addCommand(command(io).exitOverride().copyInheritedSettings(program))
   }
   return program
@@ -86,6 +87,19 @@ function verify(io: CommandIo): Command {
     .description('check a finished release: digests, structure, boots')
     .action(async (release: string, options: VerifyOptions) => {
       await (await import('./verify.js')).runVerify(release, options, io)
+    })
+}
+
+function iso(io: CommandIo): Command {
+  return addSet(addPlaces(new Command('iso')))
+    .argument('<appliance>', 'folder under kickstarts/, of the el family')
+    .description('make an installer for bare metal; its menu boots the local disk when no key is pressed')
+    .option('-o, --output <file>', 'the ISO (default: <appliance>-<version>.iso among the artifacts)')
+    .option('--unattended', 'install without a key being pressed, after a countdown; needs --disk')
+    .option('--disk <rule>', 'the disk to erase: only, smallest, or a name of /dev/disk/by-id')
+    .addOption(new Option('--fit <MiB>', 'refuse an ISO that is larger').argParser(checkMib))
+    .action(async (appliance: string, options: IsoOptions) => {
+      await (await import('./iso.js')).runIso(appliance, options, io)
     })
 }
 
