@@ -122,11 +122,12 @@ function targets(io: CommandIo): Command {
 }
 
 function doctor(io: CommandIo): Command {
-  return addJson(addPlaces(new Command('doctor')))
+  return addJson(addSet(addPlaces(new Command('doctor'))))
+    .argument('[appliance]', 'of the el family: ask the addresses it is built from, too')
     .description('say what this host has and lacks: programs, acceleration, disk, mirror')
     .option('--field <name>', 'print one value only: acceleration')
-    .action(async (options: DoctorOptions) => {
-      await (await import('./doctor.js')).runDoctor(options, io)
+    .action(async (appliance: string | undefined, options: DoctorOptions) => {
+      await (await import('./doctor.js')).runDoctor(appliance, options, io)
     })
 }
 
@@ -136,6 +137,7 @@ export interface RenderOptions extends PlaceOptions {
 }
 
 export interface DoctorOptions extends PlaceOptions {
+  readonly set: readonly string[]
   readonly field?: string
   readonly json?: boolean
 }
