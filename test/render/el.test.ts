@@ -1,9 +1,12 @@
 /** The roles of the el appliance: rendered whole, valid for their release, with every address and key from the description. */
 import t from 'tap'
-import { cpSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { formatError } from '../../pipeline/errors/pipeline-error.js'
+import { parseKickstart } from '../../pipeline/kickstart/parse.js'
+import type { KickstartSection } from '../../pipeline/kickstart/types.js'
 import { reviewFile } from '../../pipeline/kickstart/review-file.js'
 import { renderRoles } from '../../pipeline/render/el.js'
 import { renderFamily } from '../../pipeline/render/family.js'
@@ -27,6 +30,20 @@ for (const { name, kickstart } of roles) {
     t.same(reviewFile(kickstart, { file: `${name}.ks`, readInclude, strict: true }), { release: 'RHEL7', warnings: [] })
   })
 }
+
+const iso = { diskRule: 'only', leastBytes: 1, countdownSeconds: 30, chooseDisk: readFileSync(join(repository, 'templates/iso/choose-disk.sh'), 'utf8') }
+
+t.test('every script of every role, on a medium too, is whole to the shell that reads it', async t => {
+  for (const { name, kickstart } of [...roles, ...(await renderRoles(await load(), iso))]) {
+    const tree = parseKickstart(kickstart, { file: `${name}.ks`, readInclude: () => '', keepInclude: () => true })
+    const scripts = tree.nodes.filter(node => node.kind === 'section' && node.name !== '%packages') as KickstartSection[]
+    t.ok(scripts.length > 4, name)
+    for (const { lines, place } of scripts) {
+      const { stderr } = spawnSync('bash', ['-n'], { input: lines.map(({ text }) => `${text}\n`).join(''), encoding: 'utf8' })
+      t.equal(stderr, '', `${name}:${place.line}`)
+    }
+  }
+})
 
 t.test('the roles are not kickstarts of another generation', async t => {
   const readInclude = () => ''
