@@ -22,7 +22,7 @@ t.test('--help lists every command and every exit code, on stdout', async t => {
   for (const [name, number] of Object.entries(exitCodes)) {
     t.match(stdout, `${String(number).padStart(5)}  ${exitCodeMeanings[name as keyof typeof exitCodes]}\n`)
   }
-  for (const name of ['build', 'plan', 'render', 'check', 'verify', 'targets', 'doctor', 'clean']) t.match(stdout, new RegExp(`^  ${name} `, 'm'))
+  for (const name of ['build', 'plan', 'render', 'check', 'verify', 'targets', 'doctor', 'iso', 'clean']) t.match(stdout, new RegExp(`^  ${name} `, 'm'))
 })
 
 t.test('what is mistyped on the command line is named, with what was meant', async t => {
@@ -30,6 +30,10 @@ t.test('what is mistyped on the command line is named, with what was meant', asy
     [['biuld'], "error: unknown command 'biuld'\n(Did you mean build?)"],
     [['build', '--targt', 'kvm'], "error: unknown option '--targt'\n(Did you mean --target?)"],
     [['build', 'ciap'], 'error: There is no appliance "ciap". (Did you mean "ciab"?)'],
+    [
+      ['plan', 'eucalyptus'],
+      'error: The el family can be rendered and checked here, but not built yet: eucalyptus is of it. (Write its kickstarts: pipeline render eucalyptus -o DIR)',
+    ],
     [['plan', 'ciap'], 'error: There is no appliance "ciap". (Did you mean "ciab"?)'],
     [['build', '--target', 'kvn'], 'error: There is no target "kvn". (Did you mean "kvm"?)'],
     [
@@ -75,11 +79,24 @@ async function checkChanged(root: string, file: string, change: (text: string) =
   const changed = change(text)
   if (changed === text) throw new Error(`nothing was changed in ${file}`)
   writeFileSync(path, changed)
-  return await runMain(['check', '--root', root])
+  return await runMain(['check', 'ciab', '--root', root])
 }
 
-t.test('an appliance as it is has no problems, and that is a result', async t => {
-  t.same(await runMain(['check']), { code: 0, stdout: 'ciab: no problems\n', stderr: '' })
+t.test('appliances as they are have no problems, and that is a result', async t => {
+  t.same(await runMain(['check', '--strict']), { code: 0, stdout: 'ciab: no problems\neucalyptus: no problems\n', stderr: '' })
+})
+
+t.test('check takes kickstart files, for the release that is meant; warnings are no failure unless they shall be', async t => {
+  const directory = t.testdir({ 'a.ks': 'rootpw secret\nbootloader\nreqpart\n', 'b.cfg': '#version=RHEL7\nrootpw --lock\nbootloader\n' })
+  const [a, b] = [join(directory, 'a.ks'), join(directory, 'b.cfg')]
+  const warning = `warning: ${a}:1: rootpw holds a password in plain text (--iscrypted takes its hash)\n`
+  t.same(await runMain(['check', a, b, '--release', '7']), { code: 0, stdout: `${a}: 1 warning for RHEL7\n${b}: no problems for RHEL7\n`, stderr: warning })
+  const refused = `error: ${a}:3: RHEL6 has no command "reqpart". (Take it out, or describe the same in a %post script.)`
+  t.same(await runMain(['check', a, '--release', '6']), failed(2, refused))
+  const strict = `error: ${a}:1: rootpw holds a password in plain text (--iscrypted takes its hash). (Without --strict this is a warning.)`
+  t.same(await runMain(['check', a, '--release', '7', '--strict']), failed(2, strict))
+  const nowhere = join(directory, 'none.ks')
+  t.same(await runMain(['check', nowhere]), failed(2, `error: Could not read the kickstart ${nowhere}: ENOENT. (Look at it: ls -l ${nowhere})`))
 })
 
 t.test('three mistakes in a description are told at once, and no build begins', async t => {

@@ -3,6 +3,11 @@ import { fieldUnknown } from '../errors/commands.js'
 import { PipelineError } from '../errors/pipeline-error.js'
 import { gib } from '../plan/format.js'
 import { hostKernel, openHost } from '../run/host.js'
+import { addressesOf } from '../spec/addresses.js'
+import { loadAppliance } from '../spec/load.js'
+import { loadTargets } from '../targets/index.js'
+import { askAddresses } from '../tools/answers.js'
+import type { Asked } from '../tools/answers.js'
 import { childPath } from '../tools/child-env.js'
 import { freeBytes } from '../tools/free-space.js'
 import { allNeeds, findTool } from '../tools/need.js'
@@ -17,16 +22,27 @@ interface Diagnosis {
   readonly acceleration: string
   readonly accelerationReason: string
   readonly freeBytes: number
+  /** Of the appliance that was named. */
+  readonly addresses?: readonly Asked[]
+}
+
+const addressTimeoutMs = 10_000
+
+async function askAppliance(name: string, options: DoctorOptions): Promise<readonly Asked[]> {
+  const knownTargets = (await loadTargets()).map(target => target.name)
+  const { spec } = await loadAppliance({ root: placesOf(options).root, name, set: options.set, knownTargets })
+  return await askAddresses(addressesOf(spec.el), addressTimeoutMs)
 }
 
 const fields = ['acceleration'] as const
 
-/** Prints the diagnosis; lacking programs are part of it. */
-export async function runDoctor(options: DoctorOptions, io: CommandIo): Promise<void> {
+/** Prints the diagnosis; lacking programs are part of it. With an appliance, its addresses are asked, too. Errors: of its description (exit 2). */
+export async function runDoctor(appliance: string | undefined, options: DoctorOptions, io: CommandIo): Promise<void> {
   if (options.field !== undefined && !fields.some(field => field === options.field)) {
     throw fieldUnknown(options.field, fields)
   }
-  const diagnosis = await diagnose(options, io)
+  const asked = appliance === undefined ? {} : { addresses: await askAppliance(appliance, options) }
+  const diagnosis = { ...(await diagnose(options, io)), ...asked }
   if (options.field) printLine(io, diagnosis.acceleration)
   else if (options.json) printJson(io, diagnosis)
   else printLine(io, formatDiagnosis(diagnosis))
@@ -57,5 +73,12 @@ function formatDiagnosis(diagnosis: Diagnosis): string {
     ...missing.map(program => `  ${program.file} (${program.hint})`),
     `acceleration: ${diagnosis.acceleration} (${diagnosis.accelerationReason})`,
     `free disk: ${gib(diagnosis.freeBytes)}`,
+    ...formatAddresses(diagnosis.addresses),
   ].join('\n')
+}
+
+function formatAddresses(asked: readonly Asked[] = []): string[] {
+  if (asked.length === 0) return []
+  const silent = asked.flatMap(({ address, problem }) => (problem === undefined ? [] : [`  ${address} (${problem})`]))
+  return [`addresses: ${asked.length - silent.length} of ${asked.length} answer`, ...silent]
 }

@@ -93,3 +93,8 @@ function checkVersion(value: string): string {
   }
   return value
 }
+
+export function checkMib(value: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(value)) throw new InvalidArgumentError('Give a whole number of MiB.')
+  return Number(value)
+}

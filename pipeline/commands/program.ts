@@ -4,10 +4,12 @@ import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { exitCodeMeanings, exitCodes } from '../errors/exit-codes.js'
 import { packageRoot } from './places.js'
-import { addAcceleration, addInputs, addJson, addPlaces, addSet, checkConnections, checkSeconds, collect, defaultAppliance, defaultTarget } from './options.js'
+import { addAcceleration, addInputs, addJson, addPlaces, addSet, checkConnections, checkMib, checkSeconds, collect, defaultAppliance, defaultTarget } from './options.js'
 import type { BuildOptions, PlaceOptions } from './options.js'
+import type { CheckOptions } from './check.js'
 import type { CleanOptions } from './clean.js'
 import type { FetchOptions } from './fetch.js'
+import type { IsoOptions } from './iso.js'
 import type { PruneOptions, RetractOptions } from './manage.js'
 import type { PublishOptions } from './publish.js'
 import type { SignOptions } from './sign.js'
@@ -26,7 +28,7 @@ export function createProgram(io: CommandIo): Command {
     .exitOverride()
     .configureOutput({ writeOut: text => io.stdout.write(text), writeErr: text => io.stderr.write(text) })
     .addHelpText('after', `\nExit codes:\n${exitCodeHelp()}`)
-  for (const command of [build, plan, render, check, verify, sign, publish, releases, promote, retract, prune, fetch, targets, doctor, clean]) {
+  for (const command of [build, plan, render, check, verify, sign, publish, releases, promote, retract, prune, fetch, iso, targets, doctor, clean]) {
     program.addCommand(command(io).exitOverride().copyInheritedSettings(program))
   }
   return program
@@ -76,10 +78,12 @@ function render(io: CommandIo): Command {
 
 function check(io: CommandIo): Command {
   return addPlaces(new Command('check'))
-    .argument('[appliances...]', 'folders under kickstarts/ (default: all)')
-    .description('check spec, kickstart and templates; changes nothing')
-    .action(async (appliances: string[], options: PlaceOptions) => {
-      await (await import('./check.js')).runCheck(appliances, options, io)
+    .argument('[names...]', 'folders under kickstarts/ (default: all), or kickstart files')
+    .description('check spec, kickstart and templates, or any kickstart file; changes nothing')
+    .option('--release <el>', "release of RHEL to check files for: 6 to 10 (default: the file's line #version=)")
+    .option('--strict', 'refuse what is only worth a warning, too')
+    .action(async (names: string[], options: CheckOptions) => {
+      await (await import('./check.js')).runCheck(names, options, io)
     })
 }
 
@@ -183,6 +187,19 @@ function fetch(io: CommandIo): Command {
     })
 }
 
+function iso(io: CommandIo): Command {
+  return addSet(addPlaces(new Command('iso')))
+    .argument('<appliance>', 'folder under kickstarts/, of the el family')
+    .description('make an installer for bare metal; its menu boots the local disk when no key is pressed')
+    .option('-o, --output <file>', 'the ISO (default: <appliance>-<version>.iso among the artifacts)')
+    .option('--unattended', 'install without a key being pressed, after a countdown; needs --disk')
+    .option('--disk <rule>', 'the disk to erase: only, smallest, or a name of /dev/disk/by-id')
+    .addOption(new Option('--fit <MiB>', 'refuse an ISO that is larger').argParser(checkMib))
+    .action(async (appliance: string, options: IsoOptions) => {
+      await (await import('./iso.js')).runIso(appliance, options, io)
+    })
+}
+
 function clean(io: CommandIo): Command {
   return addJson(addPlaces(new Command('clean')))
     .description('remove old stage results; the newest of each stage of each appliance stays')
@@ -202,11 +219,12 @@ function targets(io: CommandIo): Command {
 }
 
 function doctor(io: CommandIo): Command {
-  return addJson(addPlaces(new Command('doctor')))
+  return addJson(addSet(addPlaces(new Command('doctor'))))
+    .argument('[appliance]', 'of the el family: ask the addresses it is built from, too')
     .description('say what this host has and lacks: programs, acceleration, disk')
     .option('--field <name>', 'print one value only: acceleration')
-    .action(async (options: DoctorOptions) => {
-      await (await import('./doctor.js')).runDoctor(options, io)
+    .action(async (appliance: string | undefined, options: DoctorOptions) => {
+      await (await import('./doctor.js')).runDoctor(appliance, options, io)
     })
 }
 
@@ -216,6 +234,7 @@ export interface RenderOptions extends PlaceOptions {
 }
 
 export interface DoctorOptions extends PlaceOptions {
+  readonly set: readonly string[]
   readonly field?: string
   readonly json?: boolean
 }

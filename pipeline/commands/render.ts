@@ -2,7 +2,7 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { outputNotEmpty } from '../errors/commands.js'
-import { renderAppliance } from '../render/appliance.js'
+import { renderFamily } from '../render/family.js'
 import { loadAppliance } from '../spec/load.js'
 import { writeTree } from '../stages/file-tree.js'
 import { loadTargets } from '../targets/index.js'
@@ -16,12 +16,10 @@ export async function runRender(appliance: string, options: RenderOptions, io: C
   const { root } = placesOf(options)
   const output = resolve(options.output)
   const knownTargets = (await loadTargets()).map(target => target.name)
-  const rendered = await renderAppliance(await loadAppliance({ root, name: appliance, set: options.set, knownTargets }))
+  const { spec, files } = await renderFamily(await loadAppliance({ root, name: appliance, set: options.set, knownTargets }))
   await mkdir(output, { recursive: true })
   if ((await readdir(output)).length > 0) throw outputNotEmpty(output)
-  await writeFile(join(output, `${appliance}.ks`), rendered.kickstart)
-  await writeFile(join(output, 'appliance.json'), `${JSON.stringify(rendered.spec, null, 2)}\n`)
-  await writeTree(join(output, 'kickstart-disk'), rendered.installFiles)
-  await writeTree(join(output, 'provision'), rendered.provisionFiles)
+  await writeFile(join(output, 'appliance.json'), `${JSON.stringify(spec, null, 2)}\n`)
+  await writeTree(output, files)
   printLine(io, output)
 }

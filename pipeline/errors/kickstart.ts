@@ -173,3 +173,33 @@ export function kickstartRule(place: string, problem: string, hint: string): Pip
 export function familyCannot(place: string, what: string, hint: string): PipelineError {
   return kickstartError('kickstart-family', `${place}: the debian family cannot honour "${what}".`, hint)
 }
+
+/** Anaconda would take it; --strict does not. @param warning `file:line: sentence` */
+export function warningRefused(warning: string): PipelineError {
+  return kickstartError('kickstart-warning', `${warning}.`, 'Without --strict this is a warning.')
+}
+
+export function kickstartUnreadable(file: string, cause: NodeJS.ErrnoException): PipelineError {
+  return kickstartError(
+    'kickstart-unreadable',
+    `Could not read the kickstart ${file}: ${cause.code ?? cause.message}.`,
+    `Look at it: ls -l ${file}`,
+    cause
+  )
+}
+
+export function releaseUnsaid(file: string, known: readonly string[]): PipelineError {
+  return kickstartError(
+    'kickstart-release-unsaid',
+    `${file}: for which release? The file does not say it.`,
+    `Add --release N, or a line #version=RELEASE to the file. Releases: ${known.join(', ')}.`
+  )
+}
+
+export function releaseUnknown(place: string, release: string, known: readonly string[]): PipelineError {
+  return kickstartError(
+    'kickstart-release-unknown',
+    `${place}: there are no rules for the release "${release}".`,
+    suggest(release, known, 'Releases')
+  )
+}

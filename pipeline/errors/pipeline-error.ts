@@ -30,20 +30,18 @@ export class PipelineError extends Error {
   }
 }
 
+const several = 'several-problems'
+
 /**
- * Joins the problems that checks collected into one error; a single problem stays itself.
+ * Joins the problems that checks collected into one error; a single problem stays itself, joined ones come apart again.
  * The exit code is the first problem's. Throws TypeError on an empty list (a bug of ours).
  */
 export function joinProblems(problems: readonly PipelineError[]): PipelineError {
   const [first, ...rest] = problems
   if (!first) throw new TypeError('joinProblems needs at least one problem')
   if (rest.length === 0) return first
-  return new PipelineError({
-    code: 'several-problems',
-    message: `${problems.length} problems:`,
-    exitCode: first.exitCode,
-    details: problems.map(formatOneLine),
-  })
+  const details = problems.flatMap(problem => (problem.code === several ? problem.details : [formatOneLine(problem)]))
+  return new PipelineError({ code: several, message: `${details.length} problems:`, exitCode: first.exitCode, details })
 }
 
 /** `message (hint)` on one line, the form in lists. */

@@ -1,15 +1,9 @@
 /** Checks a kickstart against what Anaconda of one el release understands. */
-import {
-  commandNotInRelease,
-  commandRemoved,
-  kickstartRule,
-  optionMissing,
-  optionUnknown,
-  sectionUnknown,
-} from '../errors/kickstart.js'
+import { commandNotInRelease, commandRemoved, optionUnknown, sectionUnknown } from '../errors/kickstart.js'
 import type { PipelineError } from '../errors/pipeline-error.js'
+import { adviceFor } from './advice.js'
+import { commandConflicts, optionConflicts } from './conflicts.js'
 import { readWords } from './options.js'
-import type { OptionValues } from './options.js'
 import { elRules } from './releases.js'
 import type { ElRelease, ElRules } from './releases.js'
 import { formatPlace } from './types.js'
@@ -29,12 +23,20 @@ export function checkKickstart(tree: Kickstart, release: ElRelease): KickstartCh
     node.kind === 'command' ? checkCommand(node, release, rules) : checkSection(node, release, rules)
   )
   return {
-    problems: found.flatMap(({ problems }) => problems),
+    problems: [...found.flatMap(({ problems }) => problems), ...commandConflicts(tree)],
     warnings: found.flatMap(({ warnings }) => warnings),
   }
 }
 
+/** As checkKickstart, with our own advice among the warnings: what Anaconda takes, and its owner may regret. */
+export function reviewKickstart(tree: Kickstart, release: ElRelease): KickstartCheck {
+  const { problems, warnings } = checkKickstart(tree, release)
+  return { problems, warnings: [...warnings, ...adviceFor(tree, release)] }
+}
+
 function checkCommand(command: KickstartCommand, release: ElRelease, rules: ElRules): KickstartCheck {
+  // Kept by the parser: only the installer will see that file.
+  if (command.name === '%include') return { problems: [], warnings: [] }
   const place = formatPlace(command.place)
   const rule = rules.commands[command.name]
   if (!rule)
@@ -56,33 +58,11 @@ function checkCommand(command: KickstartCommand, release: ElRelease, rules: ElRu
       optionUnknown(place, `${command.name} of ${release}`, option, optionNames(rule.options)),
   })
   return {
-    problems: problems.length > 0 ? problems : checkTogether(command.name, place, values, words),
+    problems: problems.length > 0 ? problems : optionConflicts({ name: command.name, place, values, words }, release),
     warnings: deprecated.map(
       option => `${place}: ${command.name} ${option} no longer has an effect in ${release}`
     ),
   }
-}
-
-/** What no single option tells: some commands need one of several. */
-function checkTogether(
-  name: string,
-  place: string,
-  values: OptionValues,
-  words: readonly string[]
-): PipelineError[] {
-  if (name === 'url' && !['--url', '--mirrorlist', '--metalink'].some(option => values.flag(option))) {
-    return [optionMissing(place, name, '--url')]
-  }
-  if (name === 'rootpw' && words.length === 0 && !values.flag('--lock')) {
-    return [
-      kickstartRule(
-        place,
-        'rootpw has neither a password nor --lock',
-        'Write rootpw --lock, or rootpw --iscrypted HASH.'
-      ),
-    ]
-  }
-  return []
 }
 
 function checkSection(section: KickstartSection, release: ElRelease, rules: ElRules): KickstartCheck {

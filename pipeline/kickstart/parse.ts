@@ -22,6 +22,17 @@ export interface ParseOptions {
   readonly file: string
   /** Gives an included file's text by the path as written in %include; throws when there is none. */
   readonly readInclude: (path: string) => string
+  /**
+   * Whether an included file that is not here is left to the installer: the line stays in the tree, as a command
+   * `%include`. @default never, a missing file is a problem
+   */
+  readonly keepInclude?: (path: string) => boolean
+}
+
+export interface ReadKickstart {
+  /** What could be read; lines with a problem are not in it. */
+  readonly tree: Kickstart
+  readonly problems: readonly PipelineError[]
 }
 
 interface Parsing extends ParseOptions {
@@ -42,10 +53,22 @@ interface Source {
  * an open quote, an included file that is missing or includes itself; several come as `several-problems`.
  */
 export function parseKickstart(text: string, options: ParseOptions): Kickstart {
+  const { tree, problems } = readKickstart(text, options)
+  if (problems.length > 0) throw joinProblems(problems)
+  return tree
+}
+
+/** As parseKickstart, for those who go on to check what could be read. */
+export function readKickstart(text: string, options: ParseOptions): ReadKickstart {
   const parsing: Parsing = { ...options, nodes: [], problems: [] }
   readCommands(parsing, { chain: [options.file], lines: splitLines(text), next: 0 })
-  if (parsing.problems.length > 0) throw joinProblems(parsing.problems)
-  return { file: options.file, nodes: parsing.nodes }
+  return { tree: { file: options.file, nodes: parsing.nodes }, problems: parsing.problems }
+}
+
+/** The path of an %include line as it is written; undefined for any other line. */
+export function includePath(line: string): string | undefined {
+  const split = splitWords(line)
+  return 'words' in split && split.words[0] === '%include' ? split.words[1] : undefined
 }
 
 function splitLines(text: string): string[] {
@@ -72,7 +95,13 @@ function readCommands(parsing: Parsing, source: Source): void {
     const [name, ...words] = split.words
     if (name === undefined) continue
     if (name === '%include')
-      include(parsing, { source, place, path: words[0] }, inner => readCommands(parsing, inner))
+      include(parsing, {
+        source,
+        place,
+        path: words[0],
+        read: inner => readCommands(parsing, inner),
+        keep: () => parsing.nodes.push({ kind: 'command', name, words, place }),
+      })
     else if (name === '%end') parsing.problems.push(endWithoutSection(formatPlace(place)))
     else if (name.startsWith('%'))
       readSection(parsing, source, { kind: 'section', name, words, lines: [], place })
@@ -113,7 +142,7 @@ function readSection(parsing: Parsing, source: Source, opened: KickstartSection)
 /** An included file inside a section is more of its lines: it can neither end it nor open another. */
 function includeLines(parsing: Parsing, source: Source, line: SectionLine, lines: SectionLine[]): void {
   const path = line.text.split(/\s+/)[1]
-  include(parsing, { source, place: line.place, path }, inner => {
+  const read = (inner: Source) => {
     for (let each = takeLine(inner); each; each = takeLine(inner)) {
       const word = each.text.split(/\s/, 1)[0] ?? ''
       if (word === '%end' || knownSections.includes(word))
@@ -121,20 +150,21 @@ function includeLines(parsing: Parsing, source: Source, line: SectionLine, lines
       else if (word === '%include') includeLines(parsing, inner, each, lines)
       else lines.push(each)
     }
-  })
+  }
+  include(parsing, { source, place: line.place, path, read, keep: () => lines.push(line) })
 }
 
 interface Including {
   readonly source: Source
   readonly place: Place
   readonly path: string | undefined
+  /** Takes the included file's lines. */
+  readonly read: (inner: Source) => void
+  /** Takes the line itself, of a file that only the installer will find. */
+  readonly keep: () => void
 }
 
-function include(
-  parsing: Parsing,
-  { source, place, path }: Including,
-  read: (inner: Source) => void
-): void {
+function include(parsing: Parsing, { source, place, path, read, keep }: Including): void {
   const at = formatPlace(place)
   if (!path) {
     parsing.problems.push(includeWithoutPath(at))
@@ -150,7 +180,8 @@ function include(
   try {
     text = parsing.readInclude(path)
   } catch (error) {
-    parsing.problems.push(includeUnreadable(at, path, error as NodeJS.ErrnoException))
+    if (parsing.keepInclude?.(path)) keep()
+    else parsing.problems.push(includeUnreadable(at, path, error as NodeJS.ErrnoException))
     return
   }
   read({ chain, lines: splitLines(text), next: 0 })

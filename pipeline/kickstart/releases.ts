@@ -38,3 +38,9 @@ function knownIn(part: keyof ElRules): readonly string[] {
 export const knownCommands = knownIn('commands')
 
 export const knownSections = knownIn('sections')
+
+/** The release meant by `RHEL7`, `rhel7`, `7` or `7.9`; undefined when there are no rules for it. */
+export function releaseNamed(text: string): ElRelease | undefined {
+  const major = /^(?:rhel)?(\d+)(?:\.\d+)?$/i.exec(text)?.[1]
+  return elReleases.find(release => release === `RHEL${major}`)
+}

@@ -33,16 +33,22 @@ export async function renderAppliance(loaded: LoadedAppliance): Promise<Rendered
     seed: `${spec.name}-${spec.version}`,
     diskMib: spec.hardware.diskGib * mibPerGib,
   })
-  const [install, shared, firstBoot, provision] = await Promise.all(
-    ['install', '../shared/first-boot', 'first-boot', 'provision'].map(name => renderFolder(join(directory, name), data))
-  )
+  const install = await renderFolder(join(directory, 'install'), data)
   return {
     spec,
     kickstart,
     compiled,
     installFiles: [...scripts(compiled), ...below('files', install)],
-    provisionFiles: [...below('first-boot', overlay(shared, firstBoot)), ...below('provision', provision)],
+    provisionFiles: await renderPayload(directory, data),
   }
+}
+
+/** What provision uploads, of either family: `first-boot/**` with the shared engine in it, `provision/**`. */
+export async function renderPayload(directory: string, data: object): Promise<RenderedFile[]> {
+  const [shared, firstBoot, provision] = await Promise.all(
+    ['../shared/first-boot', 'first-boot', 'provision'].map(name => renderFolder(join(directory, name), data))
+  )
+  return [...below('first-boot', overlay(shared, firstBoot)), ...below('provision', provision)]
 }
 
 const mibPerGib = 1024

@@ -8,6 +8,7 @@ import { buildVersion } from '../plan/version.js'
 import { renderAppliance } from '../render/appliance.js'
 import type { RenderedAppliance } from '../render/appliance.js'
 import { readFolder } from '../render/files.js'
+import { familyUnbuilt } from '../errors/spec.js'
 import { loadAppliance } from '../spec/load.js'
 import type { Spec } from '../spec/types.js'
 import { loadTargets, selectTargets } from '../targets/index.js'
@@ -66,6 +67,7 @@ export async function prepareBuild(request: PrepareRequest, run: Run, signal: Ab
   const targets = selectTargets(allTargets, request.targets)
   const { root, appliance: name, set } = request
   const loaded = await loadAppliance({ root, name, set, knownTargets: allTargets.map(target => target.name) })
+  if (loaded.spec.family !== 'debian') throw familyUnbuilt(name, loaded.spec.family)
   const rendered = await renderAppliance(loaded)
   const [install, provision] = await Promise.all(
     ['install', 'provision'].map(stage => readFile(join(request.templates, `packer/${stage}.json.hbs`), 'utf8'))

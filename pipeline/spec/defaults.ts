@@ -6,7 +6,7 @@ type Optional<Group> = { readonly [Key in keyof Group]?: Group[Key] }
 /** appliance.yaml as validation lets it pass: four keys are there, the others may be. */
 export interface WrittenSpec extends Omit<
   Partial<Spec>,
-  'name' | 'hardware' | 'network' | 'cloud' | 'timeouts'
+  'name' | 'hardware' | 'network' | 'cloud' | 'el' | 'timeouts'
 > {
   readonly title: string
   readonly version: string
@@ -15,6 +15,7 @@ export interface WrittenSpec extends Omit<
   readonly hardware?: Optional<Spec['hardware']>
   readonly network?: Optional<Spec['network']>
   readonly cloud?: Optional<Spec['cloud']>
+  readonly el?: Optional<Spec['el']>
   readonly timeouts?: Optional<Spec['timeouts']>
 }
 
@@ -29,6 +30,17 @@ export const fixedDefaults = {
   network: { fallbackAddress: '192.168.42.2/24', fallbackGateway: '192.168.42.1', dhcpWaitSeconds: 20 },
   cloud: { bridgeAddress: '10.171.86.1/24', demoVmMemoryMib: 256 },
   aptSources: [],
+  el: {
+    installerUrl: '',
+    installerSha256: '',
+    mirror: '',
+    repositories: {},
+    keys: {},
+    demoImageUrl: '',
+    demoImageSha256: '',
+    publicAddresses: '',
+    privateAddresses: '',
+  },
   timeouts: { installSeconds: 600, provisionSeconds: 600, readySeconds: 300 },
   params: {},
 } as const satisfies Partial<Spec>
@@ -52,6 +64,7 @@ export function applyDefaults(written: WrittenSpec, { name, knownTargets }: Defa
     hardware: { ...fixedDefaults.hardware, ...written.hardware },
     network: { ...fixedDefaults.network, ...written.network },
     cloud: { ...fixedDefaults.cloud, ...written.cloud },
+    el: { ...fixedDefaults.el, ...written.el },
     timeouts: { ...fixedDefaults.timeouts, ...written.timeouts },
   }
 }

@@ -47,6 +47,24 @@ export function isHostAddress(address: number, subnet: Subnet): boolean {
   return address > subnet.first && address < subnet.last
 }
 
+export interface AddressRange {
+  readonly first: number
+  readonly last: number
+}
+
+/** `192.168.42.100-192.168.42.199`; undefined when it is not of that form or runs backwards. */
+export function parseRange(text: string): AddressRange | undefined {
+  const [from = '', to = '', ...rest] = text.split('-')
+  const first = parseAddress(from)
+  const last = parseAddress(to)
+  if (first === undefined || last === undefined || rest.length > 0 || last < first) return undefined
+  return { first, last }
+}
+
+export function contains({ first, last }: AddressRange, address: number): boolean {
+  return address >= first && address <= last
+}
+
 export function overlap(a: Subnet, b: Subnet): boolean {
   return a.first <= b.last && b.first <= a.last
 }

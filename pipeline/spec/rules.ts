@@ -5,15 +5,9 @@ import { specRule } from '../errors/spec.js'
 import type { KeyPath } from './document.js'
 import { formatKey } from './document.js'
 import { formatSubnet, isHostAddress, overlap, parseAddress, parseSubnet } from './ipv4.js'
+import { elRuleset } from './el-rules.js'
+import type { Rule, Violation } from './rule.js'
 import type { Family, Spec } from './types.js'
-
-export interface Violation {
-  readonly path: KeyPath
-  readonly problem: string
-  readonly hint: string
-}
-
-type Rule = (spec: Spec, knownTargets: readonly string[]) => readonly Violation[]
 
 /** Releases whose package names, boot files and first boot were tried. */
 const releases: Readonly<Record<Family, readonly string[]>> = { debian: ['trixie'], el: ['7.9'] }
@@ -32,6 +26,7 @@ export const rules: readonly Rule[] = [
   bridgeIsUsable,
   bridgeIsElsewhere,
   aptSourcesFit,
+  ...elRuleset,
   targetsAreKnown,
 ]
 

@@ -50,6 +50,8 @@ export interface Spec {
   }
   /** Lines of the image's own sources.list; empty: what the bootstrap writes without a mirror. */
   readonly aptSources: readonly string[]
+  /** What the el family needs besides; empty values for the debian family. */
+  readonly el: ElSpec
   /** Targets whose guest needs the golden disk carries, whatever is exported. */
   readonly targets: readonly string[]
   readonly timeouts: {
@@ -60,6 +62,38 @@ export interface Spec {
   }
   /** Free values for the appliance's own templates. */
   readonly params: Readonly<Record<string, string | number | boolean>>
+}
+
+export interface ElSpec {
+  /** Boot ISO (an address or a path, `.iso`) or installation tree that Anaconda starts from and installs the minimal system from. */
+  readonly installerUrl: string
+  /** SHA-256 of the ISO, or of the tree's `.treeinfo`, which holds those of its files. */
+  readonly installerSha256: string
+  /** Copies of every address below are looked for at `<mirror>/<host>/<path>`. Empty: the addresses themselves. */
+  readonly mirror: string
+  /** yum repositories by id. */
+  readonly repositories: Readonly<Record<string, ElRepository>>
+  /** Keys that packages are signed with, by name. */
+  readonly keys: Readonly<Record<string, ElKey>>
+  /** Disk image of the demo instance, any format qemu-img reads. */
+  readonly demoImageUrl: string
+  readonly demoImageSha256: string
+  /** Addresses that instances are reached by, `a-b`, on the appliance's own network. */
+  readonly publicAddresses: string
+  /** Addresses of instances on the cloud's bridge, `a-b`. */
+  readonly privateAddresses: string
+}
+
+export interface ElRepository {
+  readonly url: string
+  /** A name in `keys`. */
+  readonly key: string
+}
+
+export interface ElKey {
+  readonly url: string
+  /** 40 hexadecimal digits; a key with another one is not imported. */
+  readonly fingerprint: string
 }
 
 /** A spec with the place it came from. */

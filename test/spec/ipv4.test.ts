@@ -1,13 +1,6 @@
 /** Addresses and subnets: what is read, what is refused, what overlaps. */
 import t from 'tap'
-import {
-  formatAddress,
-  formatSubnet,
-  isHostAddress,
-  overlap,
-  parseAddress,
-  parseSubnet,
-} from '../../pipeline/spec/ipv4.js'
+import { contains, formatAddress, formatSubnet, isHostAddress, overlap, parseAddress, parseRange, parseSubnet } from '../../pipeline/spec/ipv4.js'
 import type { Subnet } from '../../pipeline/spec/ipv4.js'
 
 function subnet(text: string): Subnet {
@@ -83,4 +76,12 @@ t.test('subnets overlap when one lies in the other, whichever is named first', a
     t.equal(overlap(subnet(a), subnet(b)), wanted, pair)
     t.equal(overlap(subnet(b), subnet(a)), wanted, `${b} ${a}`)
   }
+})
+
+t.test('reads a range of addresses, forwards only', async t => {
+  t.same(parseRange('10.0.0.1-10.0.0.3'), { first: 0x0a000001, last: 0x0a000003 })
+  t.same(parseRange('10.0.0.1-10.0.0.1'), { first: 0x0a000001, last: 0x0a000001 })
+  for (const text of ['10.0.0.3-10.0.0.1', '10.0.0.1', '10.0.0.1-', '10.0.0.1-10.0.0.2-10.0.0.3', '10.0.0.1-10.0.0.300']) t.equal(parseRange(text), undefined, text)
+  t.ok(contains({ first: 1, last: 3 }, 3))
+  t.notOk(contains({ first: 1, last: 3 }, 4))
 })

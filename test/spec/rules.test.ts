@@ -7,6 +7,8 @@ import { checkRules } from '../../pipeline/spec/rules.js'
 
 const known = ['kvm', 'vmware']
 
+const installer = { installerUrl: '/a.iso', installerSha256: 'a'.repeat(64) }
+
 function violations(written: Partial<WrittenSpec>): readonly string[] {
   const least = { title: 'Test box', version: '1.2.3', family: 'debian', release: 'trixie' } as const
   const spec = applyDefaults({ ...least, ...written }, { name: 'box', knownTargets: known })
@@ -15,7 +17,7 @@ function violations(written: Partial<WrittenSpec>): readonly string[] {
 
 t.test('lets the defaults pass for both families', async t => {
   t.same(violations({}), [])
-  t.same(violations({ family: 'el', release: '7.9', hardware: { diskGib: 40 } }), [])
+  t.same(violations({ family: 'el', release: '7.9', hardware: { diskGib: 40 }, el: installer }), [])
 })
 
 t.test('says in full what does not go together', async t => {
@@ -79,6 +81,7 @@ t.test('says in full what does not go together', async t => {
         family: 'el',
         release: '7.9',
         hardware: { diskGib: 40 },
+        el: installer,
         aptSources: ['deb http://mirror.example/a x y'],
       },
       'at aptSources: aptSources: the el family has no sources.list (Leave the key out; repositories are named in the kickstart.)',
@@ -92,7 +95,7 @@ t.test('says in full what does not go together', async t => {
 })
 
 t.test('an el disk needs more', async t => {
-  t.same(violations({ family: 'el', release: '7.9' }), [
+  t.same(violations({ family: 'el', release: '7.9', el: installer }), [
     "at hardware: hardware.diskGib: 10 GiB cannot hold the el family's system (Give it 20 GiB or more; the file stays small.)",
   ])
 })

@@ -33,7 +33,7 @@ t.test('says one fault in full', async t => {
       'k/a.yaml:6: network.xylophone: unknown key (Known keys: network.fallbackAddress, network.fallbackGateway, network.dhcpWaitSeconds.)',
     [`${least}__proto__: 3\n`]:
       'k/a.yaml:5: __proto__: unknown key (Known keys: title, version, family, release, architecture, ' +
-      'kickstart, hostname, hardware, nestedVirt, network, cloud, aptSources, targets, timeouts, params.)',
+      'kickstart, hostname, hardware, nestedVirt, network, cloud, aptSources, el, targets, timeouts, params.)',
     'title: x\nversion: 1.2.3\nfamily: debian\n':
       'k/a.yaml:1: release: this key is missing (Add it: Release of the family: trixie for debian, 7.9 (in quotes) for el.)',
     [least.replace('trixie', '7.9')]:
@@ -105,7 +105,7 @@ t.test('a value from --set is validated like a written one, and its fault names 
       '--set: hardware.cpu: unknown key (Did you mean "hardware.cpus"?)',
       '--set family: there is no value (Write --set key=value.)',
       'k/a.yaml:5: wallpaper: unknown key (Known keys: title, version, family, release, architecture, kickstart, hostname, hardware, ' +
-        'nestedVirt, network, cloud, aptSources, targets, timeouts, params.)',
+        'nestedVirt, network, cloud, aptSources, el, targets, timeouts, params.)',
     ].join('\n  ')
   )
 })

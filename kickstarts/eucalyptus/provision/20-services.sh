@@ -1,0 +1,11 @@
+#!/bin/bash
+# Says what runs when a copy starts: the first boot, the landing page, SSH; the first boot starts the cloud itself.
+set -eu
+
+systemctl daemon-reload
+systemctl enable evc-first-boot.service nginx.service sshd.service
+systemctl disable eucalyptus-cloud eucalyptus-node eucanetd libvirtd tgtd dnsmasq firewalld 2>/dev/null || true
+# Passwords are for the screen; SSH takes keys only.
+sed -i -e 's/^#\?PasswordAuthentication.*/PasswordAuthentication no/' -e 's/^#\?ChallengeResponseAuthentication.*/ChallengeResponseAuthentication no/' \
+  -e 's/^#\?PermitRootLogin.*/PermitRootLogin prohibit-password/' /etc/ssh/sshd_config
+sshd -t

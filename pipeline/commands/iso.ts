@@ -1,0 +1,82 @@
+/** `pipeline iso`: an installer for bare metal, made of a boot ISO whose checksum was compared. */
+import { join, resolve } from 'node:path'
+import { diskRuleMissing, diskRuleWrong, isoFamily, isoFromTree } from '../errors/iso.js'
+import { renderPayload } from '../render/appliance.js'
+import { elData, renderRoles } from '../render/el.js'
+import { openHost } from '../run/host.js'
+import { loadAppliance } from '../spec/load.js'
+import type { LoadedAppliance } from '../spec/types.js'
+import { makeIso, readIsoTemplates } from '../stages/installer-iso.js'
+import { obtainMedium } from '../stages/installer-medium.js'
+import { loadTargets } from '../targets/index.js'
+import { childPath } from '../tools/child-env.js'
+import { checkTools, needOf } from '../tools/need.js'
+import { printLine } from './io.js'
+import type { CommandIo } from './io.js'
+import type { PlaceOptions } from './options.js'
+import { placesOf } from './places.js'
+
+export interface IsoOptions extends PlaceOptions {
+  readonly set: readonly string[]
+  readonly output?: string
+  readonly unattended?: boolean
+  readonly disk?: string
+  readonly fit?: number
+}
+
+const bytesPerGib = 2 ** 30
+
+/** Time to switch the machine off, when nobody was asked. */
+const countdownSeconds = 30
+
+/** Prints the ISO's path. Errors: of spec and kickstarts, of the medium (exit 2, 4), `tool-missing` (3). */
+export async function runIso(appliance: string, options: IsoOptions, io: CommandIo): Promise<void> {
+  const places = placesOf(options)
+  const diskRule = ruleOf(options)
+  const knownTargets = (await loadTargets()).map(target => target.name)
+  const loaded = await loadAppliance({ root: places.root, name: appliance, set: options.set, knownTargets })
+  const { spec } = loaded
+  if (spec.family !== 'el') throw isoFamily(appliance, spec.family)
+  if (!spec.el.installerUrl.endsWith('.iso')) throw isoFromTree(spec.el.installerUrl)
+  await checkTools(['xorriso', 'implantisomd5', 'mcopy'].map(file => needOf(file)), childPath(io.env))
+  const output = resolve(options.output ?? join(places.artifacts, `${spec.name}-${spec.version}.iso`))
+  const host = openHost(io, places.state)
+  try {
+    const parts = await partsOf(loaded, { ...options, diskRule, templates: places.templates })
+    const progress = (line: string) => void io.stderr.write(`${line}\n`)
+    const medium = await obtainMedium({ spec, cache: join(places.state, 'installer'), signal: host.signal, progress })
+    await makeIso({ ...parts, spec, medium, output, unattended: options.unattended ?? false, ...fitOf(options) }, parts.templates, host.run)
+    printLine(io, output)
+  } finally {
+    host.close()
+  }
+}
+
+function fitOf({ fit }: IsoOptions): { limitMib?: number } {
+  return fit === undefined ? {} : { limitMib: fit }
+}
+
+/** Without --unattended somebody chooses an entry of the menu, and the only disk is meant. */
+function ruleOf({ unattended, disk }: IsoOptions): string {
+  if (unattended && disk === undefined) throw diskRuleMissing()
+  const rule = disk ?? 'only'
+  if (!/^[A-Za-z0-9][A-Za-z0-9._:+-]*$/.test(rule)) throw diskRuleWrong(rule)
+  return rule
+}
+
+interface PartsOptions extends IsoOptions {
+  readonly diskRule: string
+  readonly templates: string
+}
+
+async function partsOf(loaded: LoadedAppliance, { diskRule, unattended, templates: folder }: PartsOptions) {
+  const templates = await readIsoTemplates(folder)
+  const { spec, directory } = loaded
+  const roles = await renderRoles(loaded, {
+    diskRule,
+    leastBytes: spec.hardware.diskGib * bytesPerGib,
+    countdownSeconds: unattended ? countdownSeconds : 0,
+    chooseDisk: templates.chooseDisk.trimEnd(),
+  })
+  return { templates, roles, payload: await renderPayload(directory, elData(spec)) }
+}

@@ -1,0 +1,96 @@
+/** Catalogue: what can be wrong with an installer's medium, the one that is taken and the one that is made. */
+import { exitCodes } from './exit-codes.js'
+import { PipelineError } from './pipeline-error.js'
+
+export function isoFamily(name: string, family: string): PipelineError {
+  return new PipelineError({
+    code: 'iso-family',
+    message: `There is no installer for the ${family} family: ${name} is of it.`,
+    hint: 'name an appliance of the el family, such as eucalyptus',
+    exitCode: exitCodes.usage,
+  })
+}
+
+export function isoFromTree(url: string): PipelineError {
+  return new PipelineError({
+    code: 'iso-from-tree',
+    message: `el.installerUrl ${url} is no ISO.`,
+    hint: 'name a boot ISO: --set el.installerUrl=FILE.iso --set el.installerSha256=DIGEST',
+    exitCode: exitCodes.usage,
+  })
+}
+
+export function diskRuleMissing(): PipelineError {
+  return new PipelineError({
+    code: 'disk-rule-missing',
+    message: '--unattended needs to know which disk it may erase.',
+    hint: 'add --disk only, --disk smallest, or --disk NAME of /dev/disk/by-id',
+    exitCode: exitCodes.usage,
+  })
+}
+
+export function diskRuleWrong(rule: string): PipelineError {
+  return new PipelineError({
+    code: 'disk-rule-wrong',
+    message: `--disk ${rule} is no rule for one disk.`,
+    hint: 'write only, smallest, or a name of /dev/disk/by-id such as ata-QEMU_HARDDISK_QM00001',
+    exitCode: exitCodes.usage,
+  })
+}
+
+export function installerUnreadable(path: string, cause: NodeJS.ErrnoException): PipelineError {
+  return new PipelineError({
+    code: 'installer-unreadable',
+    message: `Could not read the installer's ISO ${path}: ${cause.code ?? cause.message}.`,
+    hint: `look at it: ls -l ${path}`,
+    exitCode: exitCodes.usage,
+    cause,
+  })
+}
+
+/** @param reason `HTTP 404`, `ENOTFOUND` */
+export function installerUnreachable(url: string, reason: string): PipelineError {
+  return new PipelineError({
+    code: 'installer-unreachable',
+    message: `The installer's ISO could not be fetched: ${url}: ${reason}.`,
+    hint: 'name a copy: --set el.installerUrl=FILE.iso, or a mirror of all addresses: --set el.mirror=URL',
+    exitCode: exitCodes.stage,
+  })
+}
+
+export function installerChanged(source: string, wanted: string, found: string): PipelineError {
+  return new PipelineError({
+    code: 'installer-changed',
+    message: `The installer's ISO ${source} is not the one that was meant: its SHA-256 is ${found}, not ${wanted}.`,
+    hint: 'fetch it again, or give its digest from a source you trust: --set el.installerSha256=DIGEST',
+    exitCode: exitCodes.usage,
+  })
+}
+
+/** @param lacking a path on the ISO */
+export function installerForeign(source: string, lacking: string): PipelineError {
+  return new PipelineError({
+    code: 'installer-foreign',
+    message: `The ISO ${source} is no boot ISO of the el family: it has no ${lacking}.`,
+    hint: 'take a minimal, DVD or netinstall ISO of the release',
+    exitCode: exitCodes.usage,
+  })
+}
+
+export function installerOfOtherRelease(source: string, found: string, wanted: string): PipelineError {
+  return new PipelineError({
+    code: 'installer-of-other-release',
+    message: `The ISO ${source} is of release ${found}, and the appliance is of ${wanted}.`,
+    hint: `take an ISO of ${wanted}`,
+    exitCode: exitCodes.usage,
+  })
+}
+
+export function isoTooLarge(mib: number, limitMib: number): PipelineError {
+  return new PipelineError({
+    code: 'iso-too-large',
+    message: `The installer has ${mib} MiB, and the medium holds ${limitMib} MiB.`,
+    hint: 'take a larger medium, or a smaller boot ISO',
+    exitCode: exitCodes.stage,
+  })
+}

@@ -1,0 +1,91 @@
+/** Renders every role of an el appliance: templates over shared parts, each checked against the rules of its release. */
+import { existsSync, readFileSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { joinProblems } from '../errors/pipeline-error.js'
+import { releaseUnknown } from '../errors/kickstart.js'
+import { reviewKickstart } from '../kickstart/check.js'
+import { includePath, parseKickstart } from '../kickstart/parse.js'
+import { elReleases, releaseNamed } from '../kickstart/releases.js'
+import { roleOf } from '../spec/el-rules.js'
+import { mirrored } from '../spec/mirrored.js'
+import type { LoadedAppliance, Spec } from '../spec/types.js'
+import { renderTemplate } from './engine.js'
+
+export interface RenderedRole {
+  /** The kickstart's name without its endings. */
+  readonly name: string
+  /** One file, its parts in place. */
+  readonly kickstart: string
+  /** `file:line: sentence` */
+  readonly warnings: readonly string[]
+}
+
+const suffix = '.ks.hbs'
+
+/** What an installer on a medium does otherwise than a builder VM: it chooses a disk, and brings the payload along. */
+export interface IsoInstall {
+  /** `only`, `smallest`, or a name below /dev/disk/by-id. */
+  readonly diskRule: string
+  readonly leastBytes: number
+  /** Time to switch the machine off before its disk is erased. */
+  readonly countdownSeconds: number
+  /** The shell script that obeys the rule. */
+  readonly chooseDisk: string
+}
+
+/** All roles of the appliance's folder in name order. Errors: of templates and kickstarts, of all roles at once, with file and line (exit 2). */
+export async function renderRoles(loaded: LoadedAppliance, iso?: IsoInstall): Promise<readonly RenderedRole[]> {
+  const names = (await readdir(loaded.directory)).filter(name => name.endsWith(suffix)).sort()
+  return names.map(name => renderRole(loaded, name, iso))
+}
+
+/** One role by its template's file name. Errors: as renderRoles. */
+export function renderRole({ spec, directory }: LoadedAppliance, name: string, iso?: IsoInstall): RenderedRole {
+  const release = releaseNamed(spec.release)
+  if (!release) throw releaseUnknown('release', spec.release, elReleases)
+  const file = join(directory, name)
+  const role = roleOf({ kickstart: name })
+  // Only the appliance's own role has a first boot, which makes passwords.
+  const asksPassword = iso !== undefined && role !== roleOf(spec)
+  const read = readerOf(directory, { ...elData(spec), iso: iso ?? null, asksPassword })
+  const text = read(name)
+  const tree = parseKickstart(text, { file, readInclude: read, keepInclude: path => path.startsWith('/') })
+  const { problems, warnings } = reviewKickstart(tree, release)
+  if (problems.length > 0) throw joinProblems(problems)
+  return { name: role, kickstart: inPlace(text, read), warnings }
+}
+
+/** What the templates of an el appliance may name. */
+export function elData(spec: Spec): object {
+  const { el } = spec
+  const at = (address: string) => mirrored(address, el.mirror)
+  return {
+    spec,
+    source: { iso: el.installerUrl.endsWith('.iso'), tree: at(el.installerUrl) },
+    keys: Object.entries(el.keys).map(([name, key]) => ({ name, url: at(key.url), fingerprint: key.fingerprint })),
+    repositories: Object.entries(el.repositories).map(([id, { url, key }]) => ({ id, url: at(url), key })),
+    demoImage: at(el.demoImageUrl),
+  }
+}
+
+/** Reads a part below the appliance's folder; `parts/x.ks` may be the template `parts/x.ks.hbs`. */
+function readerOf(directory: string, data: object): (path: string) => string {
+  return path => {
+    const file = resolve(directory, path)
+    if (!file.endsWith('.hbs') && !existsSync(`${file}.hbs`)) return readFileSync(file, 'utf8')
+    const template = file.endsWith('.hbs') ? file : `${file}.hbs`
+    return renderTemplate({ file: template, text: readFileSync(template, 'utf8'), data })
+  }
+}
+
+/** The text with every part in the place of its %include line, comments and all; parsing has shown that they are there. */
+function inPlace(text: string, read: (path: string) => string): string {
+  return text
+    .split('\n')
+    .map(line => {
+      const path = includePath(line)
+      return path === undefined || path.startsWith('/') ? line : inPlace(read(path).replace(/\n$/, ''), read)
+    })
+    .join('\n')
+}

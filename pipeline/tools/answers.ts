@@ -1,0 +1,26 @@
+/** Asks addresses whether they answer, without fetching what is there. */
+
+export interface Asked {
+  readonly address: string
+  /** `HTTP 404`, `ENOTFOUND`; absent when it answers. */
+  readonly problem?: string
+}
+
+/** All at once; none longer than `timeoutMs`. */
+export async function askAddresses(addresses: readonly string[], timeoutMs: number): Promise<readonly Asked[]> {
+  return await Promise.all(addresses.map(address => ask(address, timeoutMs)))
+}
+
+async function ask(address: string, timeoutMs: number): Promise<Asked> {
+  try {
+    const response = await fetch(address, { method: 'HEAD', signal: AbortSignal.timeout(timeoutMs) })
+    return response.ok ? { address } : { address, problem: `HTTP ${response.status}` }
+  } catch (error) {
+    return { address, problem: reasonOf(error as Error, timeoutMs) }
+  }
+}
+
+function reasonOf({ name, message, cause }: Error, timeoutMs: number): string {
+  if (name === 'TimeoutError') return `no answer within ${timeoutMs / 1000} s`
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : message
+}

@@ -1,0 +1,38 @@
+/** Options and commands that exclude or need each other, line by line and in the whole file. */
+import t from 'tap'
+import { formatOneLine } from '../../pipeline/errors/pipeline-error.js'
+import { checkKickstart } from '../../pipeline/kickstart/check.js'
+import { parseKickstart } from '../../pipeline/kickstart/parse.js'
+import type { ElRelease } from '../../pipeline/kickstart/releases.js'
+
+function problems(text: string, release: ElRelease): string[] {
+  const tree = parseKickstart(text, { file: 'x.ks', readInclude: () => '' })
+  return checkKickstart(tree, release).problems.map(formatOneLine)
+}
+
+const none: readonly string[] = []
+const table: Readonly<Record<string, Partial<Record<ElRelease, readonly string[]>>>> = {
+  'url --url=http://a --mirrorlist=http://b': {
+    RHEL7: ['x.ks:1: url has --url and --mirrorlist, which exclude each other. (Keep one of them.)'],
+  },
+  'url --noverifyssl': { RHEL9: ['x.ks:1: url needs --url. (Add --url.)'] },
+  'repo --name=a --baseurl=http://a --mirrorlist=http://b': {
+    RHEL6: ['x.ks:1: repo has --baseurl and --mirrorlist, which exclude each other. (Keep one of them.)'],
+    RHEL8: ['x.ks:1: repo has --baseurl and --mirrorlist, which exclude each other. (Keep one of them.)'],
+  },
+  'repo --name=updates': { RHEL6: ['x.ks:1: repo needs --baseurl. (Add --baseurl.)'], RHEL7: none },
+  'autopart\npart / --size=1': {
+    RHEL6: ['x.ks:2: part cannot stand beside autopart at x.ks:1. (Keep one of the two.)'],
+    RHEL10: ['x.ks:2: part cannot stand beside autopart at x.ks:1. (Keep one of the two.)'],
+  },
+  'volgroup vg pv.01\nautopart': {
+    RHEL7: ['x.ks:2: autopart cannot stand beside volgroup at x.ks:1. (Keep one of the two.)'],
+  },
+  'reqpart\npart / --size=1': { RHEL7: none },
+}
+
+for (const [text, releases] of Object.entries(table)) {
+  t.test(`judges ${text.replace('\n', ' with ')}`, async t => {
+    for (const [release, wanted] of Object.entries(releases)) t.same(problems(text, release as ElRelease), wanted, release)
+  })
+}

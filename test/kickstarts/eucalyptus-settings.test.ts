@@ -1,0 +1,54 @@
+/** Settings of the first boot that are wrong, and commands that fail: told at once, with the step and the reason. */
+import t from 'tap'
+import { EucalyptusMachine } from '../fixtures/eucalyptus-cloud.js'
+
+const cases: Readonly<Record<string, { settings?: string; fail?: readonly [string, string]; step: string; reason: string }>> = {
+  'an address without prefix length': {
+    settings: 'address = 10.7.0.5\n',
+    step: 'network',
+    reason: 'the setting address = 10.7.0.5 has no prefix length: write it like 192.168.42.2/24',
+  },
+  'an address that is none': {
+    settings: 'address = 10.7.0.500/24\n',
+    step: 'network',
+    reason: 'the setting address = 10.7.0.500/24 is no IPv4 address with a prefix length from 8 to 30',
+  },
+  'a gateway that is a command': {
+    settings: 'gateway = $(reboot)\n',
+    step: 'network',
+    reason: 'the setting gateway = $(reboot) is no IPv4 address',
+  },
+  "an address in the cloud's own subnet": {
+    settings: 'address = 172.31.0.9/24\ngateway = 172.31.0.1\n',
+    step: 'configuration',
+    reason: "the address 172.31.0.9/24 lies in the cloud's own subnet 172.31.0.1/16: choose another one in /etc/evc/settings",
+  },
+  "instances' addresses elsewhere": {
+    settings: 'address = 10.7.0.5/24\ngateway = 10.7.0.1\n',
+    step: 'configuration',
+    reason: "the instances' addresses 192.168.42.100-192.168.42.199 are not in the subnet of 10.7.0.5/24: set public-addresses in /etc/evc/settings",
+  },
+  'a cloud that cannot be initialised (stand-in)': {
+    fail: ['clcadmin-initialize-cloud', 'no space left on device'],
+    step: 'initialise',
+    reason: 'the cloud could not be initialised: /var/log/eucalyptus/cloud-output.log',
+  },
+}
+
+for (const [title, { settings, fail, step, reason }] of Object.entries(cases)) {
+  t.test(`fails with its reason: ${title}`, async t => {
+    const box = await EucalyptusMachine.create(t.testdir({}))
+    if (settings) box.write('etc/evc/settings', settings)
+    if (fail) box.tell(`fail/${fail[0]}`, fail[1])
+    const { code, states, output } = await box.boot()
+    t.equal(code, 1, output)
+    t.match(states.at(-1), { state: 'failed', step, reason })
+  })
+}
+
+t.test('a setting is text: comments, blanks and the last of equal ones', async t => {
+  const box = await EucalyptusMachine.create(t.testdir({}))
+  box.write('etc/evc/settings', '# mine\n  address=10.7.0.4/24\naddress = 10.7.0.5/16 # the right one\ngateway = 10.7.0.1\n')
+  await box.boot()
+  t.match(box.read('etc/sysconfig/network-scripts/ifcfg-eth0'), 'IPADDR=10.7.0.5\nPREFIX=16\nGATEWAY=10.7.0.1\nDNS1=10.7.0.1\n')
+})
