@@ -29,6 +29,7 @@ export interface ZipVmdkOptions {
 const chunkBytes = 32 * 1024
 const storedHeaderBytes = 5
 const zeroChunk = Buffer.alloc(chunkBytes)
+const crcOfZeros = crc32(zeroChunk)
 /** An empty final block ends the entry's deflate stream. */
 const finalBlock = Buffer.from([0x03, 0x00])
 const limit32 = 0xffff_ffff
@@ -65,7 +66,7 @@ export function zipVmdk(options: ZipVmdkOptions): ImageWriter {
     for (let chunk = 0; chunk * chunkBytes < layout.overheadSectors * sectorBytes; chunk += 1) {
       const start = stored.get(chunk)
       if (start !== undefined) await file.read(buffer, start)
-      sum = crc32Join(sum, crc32(start === undefined ? zeroChunk : buffer), chunkBytes)
+      sum = crc32Join(sum, start === undefined ? crcOfZeros : crc32(buffer), chunkBytes)
     }
     return sum
   }
@@ -85,10 +86,18 @@ export function zipVmdk(options: ZipVmdkOptions): ImageWriter {
       const front = sparseFront(layout, options.disk)
       const live = liveChunks(layout, disk, front)
       const zeros = deflateGrain('stream', zeroChunk)
+      let holes: Uint8Array[] = []
       for (let chunk = 0; chunk * chunkBytes < layout.overheadSectors * sectorBytes; chunk += 1) {
-        if (live.has(chunk)) stored.set(chunk, file.length + storedHeaderBytes)
-        await file.write(live.has(chunk) ? [storedHeader(chunkBytes), zeroChunk] : [zeros])
+        if (!live.has(chunk)) {
+          holes.push(zeros)
+          continue
+        }
+        await file.write(holes)
+        holes = []
+        stored.set(chunk, file.length + storedHeaderBytes)
+        await file.write([storedHeader(chunkBytes), zeroChunk])
       }
+      await file.write(holes)
       for (const { bytes, at } of front) await patchFront(bytes, at)
     },
     take: async block => {

@@ -20,7 +20,8 @@ for (const [shape, disk] of Object.entries(shapes)) {
     t.equal(capacityBytes, Math.ceil(disk.sizeBytes / 512) * 512)
     await realRun(['qemu-img', 'check', '-q', '-f', 'vmdk', image])
     await requireEqual({ raw, image, format: 'vmdk' }, disk)
-    t.equal(await sha256File(image), await sha256File(again), 'twice alike')
+    // The tables of 3 TiB have 768 MiB, nearly all holes.
+    if (disk.sizeBytes < 2 ** 40) t.equal(await sha256File(image), await sha256File(again), 'twice alike')
   })
 }
 

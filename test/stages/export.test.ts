@@ -2,18 +2,19 @@
 import t from 'tap'
 import { spawnSync } from 'node:child_process'
 import * as fsPromises from 'node:fs/promises'
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { relative, join } from 'node:path'
 import { formatError } from '../../pipeline/errors/pipeline-error.js'
 import { toolFailed } from '../../pipeline/errors/tools.js'
 import { exportTargets, exportedTargets, requireWritable } from '../../pipeline/stages/export.js'
 import type { ExportRequest } from '../../pipeline/stages/export.js'
+import type { ImageWriter } from '../../pipeline/images/types.js'
 import { createRun } from '../../pipeline/tools/exec.js'
 import type { ExportInput, Target } from '../../pipeline/targets/types.js'
 import { failureOf } from '../fixtures/failure.js'
 import { fakeRun } from '../fixtures/fake-run.js'
 import { fakeContext } from '../fixtures/stage-context.js'
-import { options, spec, version } from '../fixtures/target-contract.js'
+import { options, spec, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 const deps = { run: fakeRun().run, render: async () => '', templates: '/templates' }
 const run = createRun({ signal: new AbortController().signal, parentEnv: process.env })
@@ -204,6 +205,88 @@ t.test('a full disk is told as such, and nothing is left on it', { skip }, async
   } finally {
     await run(['umount', directory])
   }
+})
+
+t.test('what will not fit is refused before anything is written', async t => {
+  const release = join(t.testdir({}), 'release')
+  const huge = (name: string, estimatedBytes: number) => ({
+    ...target(name, () => t.fail('must not be exported')),
+    plan: () => [{ name: 'disk', mediaType: 'application/x-disk', estimatedBytes }],
+    scratchBytes: () => 2 ** 20,
+  })
+  const error = await failureOf(exportTo(requestFor(release, [huge('one', 2 ** 60), huge('two', 2 ** 20)])))
+  t.equal(
+    formatError(error).replace(/\d+ MiB are free/, 'N MiB are free'),
+    [
+      `error: The export needs about 1099511627779 MiB on the disk of ${release}, and N MiB are free. ` +
+        '(free some space (pipeline clean --releases removes old releases), name fewer targets, or give another folder with --artifacts DIR)',
+      'one: 1099511627777 MiB',
+      'two: 2 MiB',
+    ].join('\n  ')
+  )
+  t.equal(error.exitCode, 3)
+  t.same(readdirSync(release), [])
+})
+
+/** A writer that only counts what it is given. */
+function counting(): ImageWriter & { taken: number } {
+  return {
+    taken: 0,
+    deflates: [],
+    begin: async () => {},
+    async take() {
+      this.taken += 1
+    },
+    finish: async () => {},
+    abort: async () => {},
+  }
+}
+
+function writing(name: string, writer: ImageWriter, beside?: () => Promise<void>): Target {
+  const files = { writers: [writer], finish: async () => [], ...(beside ? { beside } : {}) }
+  return { ...target(name), export: async () => files }
+}
+
+t.test('one pass feeds the writers of all targets; a golden disk of another size is refused', async t => {
+  const directory = t.testdir({})
+  const golden = writeGoldenDisk(directory)
+  const [one, two] = [counting(), counting()]
+  const request = { ...requestFor(join(directory, 'release'), [writing('one', one), writing('two', two)]), goldenDisk: golden }
+  await exportTo(request, fakeContext(run, '/nowhere'))
+  t.same([one.taken, two.taken], [3, 3])
+  truncateSync(golden.path, 2 ** 29)
+  const error = await failureOf(exportTo(request, fakeContext(run, '/nowhere')))
+  t.equal(error.message, `The golden disk ${golden.path} has 536870912 bytes, wanted 1073741824.`)
+  t.same(readdirSync(join(directory, 'release')).sort(), ['SHA256SUMS', 'manifest.json', 'one', 'two'], 'what was there stays')
+})
+
+t.test('what a target does beside the pass fails the export as a whole', async t => {
+  const directory = t.testdir({})
+  const failing = writing('one', counting(), async () => {
+    throw new Error('qemu-img broke')
+  })
+  const request = { ...requestFor(join(directory, 'release'), [failing, target('two')]), goldenDisk: writeGoldenDisk(directory) }
+  await t.rejects(exportTo(request, fakeContext(run, '/nowhere')), { message: 'qemu-img broke' })
+  t.same(readdirSync(join(directory, 'release')), [])
+})
+
+t.test('files that an archive holds, too, are marked in the manifest', async t => {
+  const release = join(t.testdir({}), 'release')
+  const packed: Target = {
+    ...target('one'),
+    export: async ({ directory }) => ({
+      writers: [],
+      finish: async () => {
+        for (const name of ['a', 'b.zip']) writeFileSync(join(directory, name), name)
+        return [
+          { name: 'a', mediaType: 'text/plain', bytes: 1, executable: false, packedIn: 'b.zip' },
+          { name: 'b.zip', mediaType: 'application/zip', bytes: 5, executable: false },
+        ]
+      },
+    }),
+  }
+  const { targets } = await exportTo(requestFor(release, [packed]))
+  t.same(targets['one']?.files.map(({ path, packedIn }) => [path, packedIn]), [['one/a', 'one/b.zip'], ['one/b.zip', undefined]])
 })
 
 const other = '(give a folder you may write to with --artifacts DIR)'
