@@ -163,8 +163,9 @@ async function keysOfExports(
   facts: { readonly described: string; readonly version: string; readonly tools: ToolVersions; readonly options: ExportOptions }
 ): Promise<Record<string, string>> {
   const entries = await Promise.all(
-    targets.map(async ({ name }) => {
-      const files = treeDigest(await readFolder(join(templates, name)))
+    targets.map(async ({ name, templates: others = [] }) => {
+      const folders = await Promise.all([name, ...others].map(async folder => [folder, treeDigest(await readFolder(join(templates, folder)))] as const))
+      const files = Object.fromEntries(folders)
       const qemuImg = facts.tools['qemu-img']
       const { described, version } = facts
       const options = { ...facts.options }

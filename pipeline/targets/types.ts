@@ -172,6 +172,8 @@ export interface Target {
   /** Programs that export and verify run; all are looked for before a build starts. */
   readonly tools: readonly ToolNeed[]
   readonly guest: GuestNeeds
+  /** Folders in templates/ that it renders from besides its own: a change there is one of its files, too. */
+  readonly templates?: readonly string[]
   /** Names, media types and sizes; pure. */
   plan(input: PlanInput): readonly ArtifactPlan[]
   /** Bytes that the export needs besides its files while it runs. @default 0 */

@@ -158,6 +158,7 @@ const vagrant: Target = {
   name: 'vagrant',
   summary: 'Vagrant: boxes for libvirt, VirtualBox, VMware and Hyper-V',
   from: 'disk',
+  templates: ['virtualbox', 'vmware'],
   tools: ['qemu-img', 'qemu-io', 'e2image', 'debugfs', 'e2fsck', 'tar', 'bsdtar', 'vagrant'].map(file => needOf(file, 'export and verify vagrant')),
   guest: { packages: { debian: ['openssh-server', 'sudo'], el: ['openssh-server', 'sudo'] }, drivers: ['virtio_blk'], modules: ['virtio_net'], devices: [], kernelArguments: [] },
   plan,

@@ -48,7 +48,7 @@ if (Test-Path -LiteralPath $Copy) { Stop-Import "$Copy is there already: choose 
 Write-Host "Copying the disk to $Copy"
 Copy-Item -LiteralPath $Disk -Destination $Copy
 
-$Machine = New-VM -Name $Name -Generation $Generation -MemoryStartupBytes ($MemoryMiB * 1MB) -VHDPath $Copy -SwitchName $SwitchName -Path $Path
+$Machine = New-VM -Name $Name -Generation $Generation -MemoryStartupBytes ([int64]$MemoryMiB * 1048576) -VHDPath $Copy -SwitchName $SwitchName -Path $Path
 Set-VMProcessor -VM $Machine -Count $Processors
 # Machines inside need memory that stays.
 Set-VMMemory -VM $Machine -DynamicMemoryEnabled $false

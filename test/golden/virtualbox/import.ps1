@@ -42,9 +42,9 @@ if ($Nested) {
     if ($LASTEXITCODE -ne 0) { Write-Warning 'No nested virtualisation here: the cloud will run containers, but no virtual machines.' }
 }
 if ($Bridge) {
-    Invoke-VBox modifyvm $Name --nic1 bridged --bridgeadapter1 $Bridge --nic-promisc1 allow-all
+    Invoke-VBox modifyvm $Name '--nic1' bridged '--bridgeadapter1' $Bridge '--nic-promisc1' allow-all
 } else {
-    Invoke-VBox modifyvm $Name --natpf1 'web,tcp,127.0.0.1,8080,,80' --natpf1 'api,tcp,127.0.0.1,8443,,8443' --natpf1 'ssh,tcp,127.0.0.1,2222,,22'
+    Invoke-VBox modifyvm $Name '--natpf1' 'web,tcp,127.0.0.1,8080,,80' '--natpf1' 'api,tcp,127.0.0.1,8443,,8443' '--natpf1' 'ssh,tcp,127.0.0.1,2222,,22'
     Write-Host 'On this machine: web page http://127.0.0.1:8080, API https://127.0.0.1:8443, SSH port 2222'
 }
 Write-Host "Made the machine $Name."
