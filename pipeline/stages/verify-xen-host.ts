@@ -39,7 +39,7 @@ export function xenHostInputs(input: {
   readonly hooks: Record<string, string>
   readonly tools: Pick<ToolVersions, 'mmdebstrap' | 'tar2sqfs'>
 }): Json {
-  return mediaInputs({ spec: xenHostSpec, ...input })
+  return mediaInputs({ spec: xenHostSpec, include: xenHostPackages, ...input })
 }
 
 /** Fills `directory`, or leaves it empty. Errors: those of the media stage, `hypervisor-missing` (exit 4). */
