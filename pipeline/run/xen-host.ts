@@ -40,7 +40,7 @@ async function storedXenHost(places: XenHostPlaces, context: StageContext): Prom
   const inputs = xenHostInputs({ packages, hooks: treeDigest(await readFolder(hooks)), tools })
   const stored = await store.lookup(stage, inputs)
   if (stored) return { directory: stored.directory, program }
-  const made = await store.build({ stage, appliance: stage, inputs, signal }, async directory => {
+  const made = await store.build({ stage, appliance: xenHostSpec.name, inputs, signal }, async directory => {
     await buildXenHost({ packages, hooks }, context, directory)
     return {}
   })

@@ -9,7 +9,9 @@ import { applianceData, describeArtifacts, fullNameOf } from './target-files.js'
 import type { Release } from './target-files.js'
 import { plannedText, readme, writeTexts } from './target-texts.js'
 import type { TextPlan } from './target-texts.js'
-import type { ArtifactPlan, ExportInput, GuestNeeds, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
+import type {
+  ArtifactPlan, ExportInput, GuestNeeds, PlanInput, Target, TargetDeps, TargetExport, VerifyInput, XenBootPlan,
+} from './types.js'
 
 /** As for kvm. */
 const compressedShare = 0.5
@@ -81,6 +83,15 @@ async function checkPygrub(input: VerifyInput, deps: TargetDeps): Promise<Verdic
   return await checkByTool('xen', { command, file: diskName(input), found: 'pygrub lists the entries of the disk that it was made from' }, deps)
 }
 
+/** An HVM guest on an emulated processor may not have the time to get ready. */
+function xenBoots(input: PlanInput): readonly XenBootPlan[] {
+  const disk = { disk: diskName(input), diskFormat: 'qcow2' } as const
+  return [
+    { name: 'pv', config: 'pv.cfg', reaches: 'ready', ...disk },
+    { name: 'hvm', config: 'hvm.cfg', reaches: 'booting', ...disk },
+  ]
+}
+
 export const xenGuest: GuestNeeds = {
   packages: { debian: ['xenstore-utils'], el: [] },
   drivers: ['xen_blkfront', 'ata_piix'],
@@ -101,6 +112,7 @@ const xen: Target = {
   plan,
   export: exportXen,
   verify: (input, deps) => runChecks('xen', { planned: plan({ ...input, usedBytes: 0 }), checks }, [input, deps]),
+  xenBoots,
 }
 
 export default xen
