@@ -1,4 +1,5 @@
 /** The download page as visitors meet it: Chromium, and a real S3 server. Screenshots are left in .pipeline/screenshots/. */
+/// <reference lib="dom" />
 import t from 'tap'
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
