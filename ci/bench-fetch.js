@@ -92,6 +92,10 @@ function measure(command, args, env) {
         // It has just ended.
       }
     }, 50)
+    child.on('error', error => {
+      say(`could not start ${command}: ${error.message}`)
+      process.exit(3)
+    })
     child.on('close', code => {
       clearInterval(timer)
       if (code !== 0) {

@@ -8,7 +8,7 @@ import { openJournal } from '../release/journal.js'
 import { releaseHeaders } from '../release/object-headers.js'
 import { objectsOf, publish } from '../release/publish.js'
 import type { Published } from '../release/publish.js'
-import { isSafeName, treeKeys } from '../release/tree.js'
+import { isSafeName, treeKeys, urlPath } from '../release/tree.js'
 import { openHost } from '../run/host.js'
 import { loadTargets } from '../targets/index.js'
 import { openHashMemory } from '../tools/hash-memory.js'
@@ -48,7 +48,7 @@ export async function runPublish(folder: string, options: PublishOptions, io: Co
         release, channel: options.channel, journal: openJournal(join(state, 'publish', `${name}.jsonl`)),
         parallel: options.parallel, staleMs: options.staleDays * dayMs, publicUrl: publicUrlOf(options, tree),
       })
-      report(published, `${publicUrlOf(options, tree)}${treeKeys.release(release.document.appliance, published.version)}`, options, io)
+      report(published, `${publicUrlOf(options, tree)}${urlPath(treeKeys.release(release.document.appliance, published.version))}`, options, io)
     } finally {
       tree.bucket.close()
     }

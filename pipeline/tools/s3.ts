@@ -91,6 +91,8 @@ export interface Bucket {
   /** One try: undefined when the condition did not hold; a failed answer is thrown as `S3Failure`, for nobody knows what it did. */
   putIf(key: string, body: Body, headers: ObjectHeaders, condition: Condition): Promise<Receipt | undefined>
   remove(keys: readonly string[]): Promise<void>
+  /** Makes the bucket itself; a bucket of one's own that is there already is no error. */
+  create(): Promise<void>
   startUpload(key: string, headers: ObjectHeaders): Promise<string>
   putPart(upload: { readonly key: string; readonly id: string }, number: number, body: Body): Promise<Receipt>
   /** Undefined when the server knows no such upload. */
@@ -195,6 +197,9 @@ function bucketOf(connection: Connection): Bucket {
     // One by one: DeleteObjects wants a Content-MD5 on some servers and refuses it on others.
     remove: async keys => {
       for (const key of keys) await ask(`deleting ${key}`, () => client.send(new sdk.DeleteObjectCommand({ Bucket, Key: key }), abort))
+    },
+    create: async () => {
+      await ask(`making the bucket ${Bucket}`, () => client.send(new sdk.CreateBucketCommand({ Bucket }), abort))
     },
     startUpload: (key, headers) => ask(`starting the upload of ${key}`, async () => {
       const { UploadId } = await client.send(new sdk.CreateMultipartUploadCommand({ Bucket, Key: key, ChecksumAlgorithm: 'SHA256', ...headersOf(headers) }), abort)

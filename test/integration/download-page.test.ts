@@ -1,6 +1,8 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 /** The download page as visitors meet it: Chromium, and a real S3 server. Screenshots are left in .pipeline/screenshots/. */
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
 import t from 'tap'
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'

@@ -2,7 +2,8 @@
 import t from 'tap'
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { checkLines } from '../../pipeline/release/page-check.js'
@@ -102,11 +103,14 @@ t.test('kill -9 at ten moments: the same command ends it, and no half file ever 
 })
 
 t.test('a full disk is told before the first byte and in the middle; what came is kept', async t => {
-  const small = join(directory, 'small')
-  mkdirSync(small)
+  // Not in the test's own folder: a mount that a killed test leaves would keep the next run from removing that.
+  const small = mkdtempSync(join(tmpdir(), 'small-disk-'))
   const mount = promisify(execFile)
   await mount('mount', ['-t', 'tmpfs', '-o', 'size=12m', 'tmpfs', small])
-  t.teardown(() => mount('umount', [small]))
+  t.teardown(async () => {
+    await mount('umount', ['--lazy', small])
+    rmdirSync(small)
+  })
   const { code, stderr } = await runMain(fetchArguments(small))
   t.equal(code, 3)
   t.match(stderr, new RegExp(`error: 21 MiB are still to be written to ${small}/ciab-[^ ]+/kvm, and its disk has 1[01] MiB free\\.`))

@@ -1,0 +1,360 @@
+/** Publishing to a real S3 server (Ceph RGW), with faults made by a proxy between: complete or invisible, and repaired by the same command. */
+import t from 'tap'
+import { execFileSync } from 'node:child_process'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { openConditionalWriter } from '../../pipeline/release/conditional.js'
+import type { ChannelDocument, IndexDocument, ReleaseDocument, Sealed } from '../../pipeline/release/documents.js'
+import { allowedSigners, bareSshKey } from '../../pipeline/tools/signature.js'
+import { startFaultProxy } from '../fixtures/fault-proxy.js'
+import { startCli } from '../fixtures/cli-run.js'
+import { makeSshKey } from '../fixtures/keys.js'
+import { runMain } from '../fixtures/main-run.js'
+import { makeRelease, usualFiles } from '../fixtures/release.js'
+import type { ReleaseWish } from '../fixtures/release.js'
+import { credentials, startS3Server, testBucket } from '../fixtures/s3-server.js'
+
+const server = await startS3Server()
+const proxy = await startFaultProxy(server.url)
+t.teardown(async () => {
+  await proxy.close()
+  await server.close()
+})
+Object.assign(process.env, credentials(proxy.url))
+const bucket = await testBucket(server.url, 'images')
+await bucket.create()
+
+interface World {
+  readonly to: string
+  readonly prefix: string
+  readonly key: string
+  readonly state: string
+  readonly folder: string
+  readonly release: (wish?: ReleaseWish) => Promise<string>
+  readonly publish: (release: string, ...more: string[]) => ReturnType<typeof runMain>
+  readonly args: (release: string, ...more: string[]) => string[]
+  readonly tree: (...argv: string[]) => ReturnType<typeof runMain>
+}
+
+let worlds = 0
+
+/** A tree, a key and a state folder of its own for each test; releases are signed. */
+function world(folder: string): World {
+  proxy.clear()
+  worlds += 1
+  const prefix = `tree ${worlds}/`
+  const [to, state, key] = [`s3://images/${prefix}`, join(folder, 'state'), makeSshKey(join(folder, 'key'))]
+  const args = (release: string, ...more: string[]) => ['publish', release, '--to', to, '--store', state, '--sign-key', key, '--patience', '20', ...more]
+  return {
+    to, prefix, key, state, folder, args,
+    release: async wish => {
+      const release = await makeRelease(folder, wish)
+      const { code, stderr } = await runMain(['sign', release, '--store', state, '--sign-key', key])
+      if (code !== 0) throw new Error(stderr)
+      return release
+    },
+    publish: (release, ...more) => runMain(args(release, ...more)),
+    tree: (...argv) => runMain([...argv, '--to', to, '--store', state, '--sign-key', key, '--patience', '20']),
+  }
+}
+
+const versionOf = (release: string) => release.slice(release.lastIndexOf('/ciab-') + '/ciab-'.length)
+
+async function read<Content>(prefix: string, path: string): Promise<Content | undefined> {
+  const found = await bucket.get(`${prefix}${path}`)
+  return found && (JSON.parse(found.text) as Sealed<Content>).signed
+}
+
+/** Versions that a reader can find, by pointer or list; every one must be whole. */
+async function visible(t: { ok(value: unknown, message: string): unknown }, prefix: string): Promise<string[]> {
+  const index = await read<IndexDocument>(prefix, 'ciab/index.json')
+  const pointer = await read<ChannelDocument>(prefix, 'ciab/channels/nightly.json')
+  const versions = [...new Set([...(index?.releases ?? []), ...(pointer?.current ? [pointer.current] : [])].map(({ version }) => version))]
+  for (const version of versions) {
+    const release = await read<ReleaseDocument>(prefix, `ciab/${version}/index.json`)
+    t.ok(release, `${version} has an index`)
+    const objects = new Map((await bucket.list(`${prefix}ciab/${version}/`)).map(({ key, sizeBytes }) => [key, sizeBytes]))
+    const missing = (release?.files ?? []).filter(file => objects.get(`${prefix}ciab/${version}/${file.path}`) !== file.sizeBytes)
+    t.ok(missing.length === 0, `${version} is whole: ${missing.map(({ path }) => path).join(', ')}`)
+  }
+  return versions
+}
+
+/** Keys of the writes that came through the proxy, in their order. */
+const written = (prefix: string) => proxy.requests
+  .filter(({ method, path }) => method === 'PUT' || (method === 'POST' && path.includes('uploadId')))
+  .map(({ path }) => decodeURIComponent(path.split('?')[0] ?? '').slice(`/images/${prefix}`.length))
+  .filter(key => !key.startsWith('.probe'))
+
+t.test('artifacts travel first, then what describes them, the release index, the list, and the pointer before the views', async t => {
+  const { release, publish, prefix } = world(t.testdir({}))
+  const made = await release()
+  const { code, stdout, stderr } = await publish(made)
+  t.equal(code, 0, stderr)
+  t.equal(stdout, `${proxy.url}/images/${encodeURIComponent(prefix.slice(0, -1))}/ciab/${encodeURIComponent(versionOf(made))}/\n`)
+  const keys = written(prefix)
+  const folder = `ciab/${versionOf(made)}/`
+  const last = (part: string) => keys.lastIndexOf(`${folder}${part}`)
+  const first = (part: string) => keys.indexOf(`${folder}${part}`)
+  t.ok(Math.max(last('kvm/ciab.qcow2'), last('vmware/ciab.vmdk'), last('kvm/empty')) < Math.min(first('SHA256SUMS'), first('sbom.cdx.json'), first('SHA256SUMS.sig')))
+  t.same(keys.slice(-4), [`${folder}index.json`, 'ciab/index.json', 'ciab/channels/nightly.json', 'index.html'])
+  t.same(await visible(t, prefix), [versionOf(made)])
+  const [disk, readme] = await Promise.all([bucket.head(`${prefix}${folder}kvm/ciab.qcow2`), bucket.get(`${prefix}${folder}kvm/README für alle.txt`)])
+  t.match(disk, { sizeBytes: usualFiles.kvm['ciab.qcow2'] })
+  t.equal(readme?.text, 'read me\n')
+})
+
+t.test('what was published is checked by sha256sum, jq and ssh-keygen alone', async t => {
+  const { release, publish, prefix, key, folder } = world(t.testdir({}))
+  const made = await release()
+  t.equal((await publish(made)).code, 0)
+  const copy = join(folder, 'copy')
+  const base = `${prefix}ciab/${versionOf(made)}/`
+  const names = (await bucket.list(base)).map(object => object.key.slice(base.length)).filter(name => !/qcow2|vmdk/.test(name))
+  for (const name of names) {
+    mkdirSync(dirname(join(copy, name)), { recursive: true })
+    writeFileSync(join(copy, name), (await bucket.get(`${base}${name}`))?.text ?? '')
+  }
+  writeFileSync(join(copy, 'allowed_signers'), allowedSigners([bareSshKey(readFileSync(`${key}.pub`, 'utf8'))]))
+  const sh = (script: string) => execFileSync('bash', ['-ec', script], { cwd: copy, encoding: 'utf8', stdio: 'pipe' })
+  const verify = 'ssh-keygen -Y verify -f allowed_signers -I release -n appliance-release'
+  t.match(sh(`${verify} -s SHA256SUMS.sig < SHA256SUMS`), /^Good "appliance-release" signature for release /)
+  t.match(sh(`cd kvm; ${verify.replace('-f ', '-f ../')} -s SHA256SUMS.sig < SHA256SUMS; grep -v qcow2 SHA256SUMS | sha256sum --check --quiet --strict`), /^Good/)
+  t.equal(sh('sha256sum --check --strict --ignore-missing SHA256SUMS | grep -c OK').trim(), String(names.filter(name => !/^(index\.json|SHA256SUMS.*)$|chunks$/.test(name)).length))
+  t.match(sh(`jq -r '.signatures[0].text' index.json > sig; jq -jcS .signed index.json | ${verify} -s sig`), /^Good/)
+})
+
+t.test('a release that is there already sends nothing again', async t => {
+  const { release, publish } = world(t.testdir({}))
+  const made = await release()
+  t.equal((await publish(made)).code, 0)
+  proxy.clear()
+  const again = await publish(made, '--json')
+  t.equal(again.code, 0, again.stderr)
+  t.match(JSON.parse(again.stdout), { sentBytes: 0, moved: false, version: versionOf(made), signed: true, verified: true })
+  t.notOk(proxy.requests.some(({ method, path }) => method === 'PUT' && path.includes('qcow2')))
+})
+
+t.test('what did not pass its verification, was changed, or is not finished is refused and leaves nothing behind', async t => {
+  const { release, publish, prefix, folder } = world(t.testdir({}))
+  const failed = await release({ version: '1', verified: false })
+  const changed = await release({ version: '2' })
+  appendFileSync(join(changed, 'kvm/start.sh'), '# changed\n')
+  const extra = await release({ version: '3' })
+  writeFileSync(join(extra, 'kvm/extra'), 'x')
+  const unsigned = await makeRelease(folder, { version: '4' })
+  const none = await release({ version: '5', verified: 'none' })
+  const table: [string, string][] = [
+    [failed, `error: ${failed} was not published: its verification is not complete. (pipeline verify ${failed}; or --allow-unverified, which marks it and never moves stable)\n  kvm: ready: it stands still\n  vmware: ready: it stands still\n`],
+    [changed, `error: ${changed} was not published: its files are not those that its sums and manifest name. (if the change is wanted: pipeline verify ${changed}, then pipeline sign ${changed})\n  kvm/start.sh: changed\n`],
+    [extra, `error: ${extra} was not published: its files are not those that its sums and manifest name. (if the change is wanted: pipeline verify ${extra}, then pipeline sign ${extra})\n  kvm/extra: not in SHA256SUMS\n`],
+    [unsigned, `error: ${unsigned} was not published: it lacks sbom.cdx.json and provenance.json. (pipeline sign ${unsigned} writes them (without a key, too: the release is then unsigned and says so))\n`],
+    [none, `error: ${none} was not published: its verification is not complete. (pipeline verify ${none}; or --allow-unverified, which marks it and never moves stable)\n  verification.json is missing or cannot be read\n`],
+  ]
+  for (const [made, message] of table) t.same(await publish(made), { code: 6, stdout: '', stderr: message })
+  t.same(await bucket.list(prefix), [])
+})
+
+t.test('an unverified release is marked, and stable never points to it', async t => {
+  const { release, publish, prefix, tree } = world(t.testdir({}))
+  const made = await release({ verified: false })
+  const stable = await publish(made, '--allow-unverified', '--channel', 'stable')
+  t.same([stable.code, stable.stderr], [6, 'publishing a release that is NOT VERIFIED; it is marked so\nerror: 1.0.0+20260101.aaaaaaaa is not verified, and stable never points to such a release. (verify and publish it again, or choose another channel)\n'])
+  t.equal((await publish(made, '--allow-unverified')).code, 0)
+  t.match(await read<ReleaseDocument>(prefix, `ciab/${versionOf(made)}/index.json`), { verified: false })
+  t.match((await tree('promote', 'nightly', 'stable')).stderr, /error: 1\.0\.0\S+ is not verified, and stable never points to such a release\./)
+  t.equal(await bucket.get(`${prefix}ciab/channels/stable.json`), undefined)
+})
+
+t.test('promote moves without an upload, retract goes back, prune keeps what channels point to', async t => {
+  const { release, publish, prefix, tree } = world(t.testdir({}))
+  const files = { kvm: { disk: 'x' } }
+  for (const version of ['1', '2', '3', '4']) t.equal((await publish(await release({ version, files }))).code, 0)
+  t.equal((await tree('promote', 'nightly', 'stable')).stdout, '4\n')
+  t.equal((await tree('retract', 'nightly', '--reason', 'it does not boot')).stdout, 'nightly -> 3\nstable -> nothing\n')
+  t.match(await read<IndexDocument>(prefix, 'ciab/index.json'), { releases: [{ version: '4', retracted: { reason: 'it does not boot' } }, { version: '3' }, { version: '2' }, { version: '1' }] })
+  t.equal((await tree('promote', 'nightly', 'stable')).stdout, '3\n')
+  t.equal((await publish(await release({ version: '5', files }))).code, 0)
+  const dry = await tree('prune', '--keep', '1', '--dry-run')
+  t.equal(dry.stdout, 'would remove 4\nwould remove 2\nwould remove 1\nwould free 0.0 GiB\n')
+  t.equal((await bucket.list(`${prefix}ciab/1/`)).length > 0, true, 'a dry run deletes nothing')
+  t.equal((await tree('prune', '--keep', '1')).stdout, 'removed 4\nremoved 2\nremoved 1\nfreed 0.0 GiB\n')
+  t.same((await visible(t, prefix)).sort(), ['3', '5'])
+  t.same(await bucket.list(`${prefix}ciab/4/`), [])
+  t.match(await read<ChannelDocument>(prefix, 'ciab/channels/nightly.json'), { current: { version: '5' }, previous: [{ version: '3' }] })
+  const listed = await tree('releases')
+  t.match(listed.stdout, /^ciab nightly -> 5, until \d{4}-\d\d-\d\d\nciab stable -> 3, until \d{4}-\d\d-\d\d\nciab 5 /)
+})
+
+t.test('a version that is published never changes', async t => {
+  const { release, publish, folder } = world(t.testdir({}))
+  t.equal((await publish(await release())).code, 0)
+  rmSync(join(folder, `ciab-${versionOf(await release())}`), { recursive: true })
+  const other = await publish(await release())
+  t.equal(other.code, 6)
+  t.match(other.stderr, /error: This version is published already, with other files: ciab\/1\.0\.0\+20260101\.aaaaaaaa\/index\.json\./)
+  t.match(other.stderr, '  kvm/ciab.qcow2: is another file\n')
+})
+
+t.test('of two publishers at once one moves the channel and the other is told, both releases are whole', async t => {
+  const { release, args, prefix, folder } = world(t.testdir({}))
+  const made = [await release({ version: '1' }), await release({ version: '2' })]
+  const ended = await Promise.all(made.map((each, at) => runMain(args(each, '--store', join(folder, `state ${at}`)))))
+  t.same(ended.map(({ code }) => code).sort(), [0, 6], ended.map(({ stderr }) => stderr).join(''))
+  const loser = ended.find(({ code }) => code === 6)
+  t.match(loser?.stderr, /error: Another publisher moved nightly to [12] in the meantime; it stays there\./)
+  t.same((await visible(t, prefix)).sort(), ['1', '2'])
+})
+
+t.test('of eight writers of one object one wins, whatever the server answers to the others', async t => {
+  const { prefix } = world(t.testdir({}))
+  const options = { bucket, prefix, signal: new AbortController().signal, patienceMs: 20_000, progress: t.fail }
+  const writer = await openConditionalWriter(options)
+  t.equal(writer.conditions, 'bare', 'RGW 16.2 compares If-Match with the bare ETag')
+  const headers = { contentType: 'text/plain', cacheControl: 'no-cache' }
+  for (let round = 0; round < 5; round += 1) {
+    const seen = (await bucket.head(`${prefix}x`)) ?? null
+    const texts = Array.from({ length: 8 }, (_, at) => `round ${round}, writer ${at}`)
+    const results = await Promise.all(texts.map(text => writer.write(`${prefix}x`, text, seen, headers)))
+    const winners = texts.filter((_, at) => results[at]?.won)
+    t.same(winners, [(await bucket.get(`${prefix}x`))?.text])
+  }
+})
+
+t.test('a tree that somebody else has signed or changed is not built upon', async t => {
+  const { release, publish, prefix, folder } = world(t.testdir({}))
+  const made = await release()
+  t.equal((await publish(made)).code, 0)
+  const other = makeSshKey(join(folder, 'other'))
+  t.equal((await runMain(['sign', made, '--sign-key', other, '--store', join(folder, 'state')])).code, 0)
+  const foreign = await publish(made, '--sign-key', other)
+  t.same([foreign.code, foreign.stderr.split('\n')[0]], [5, 'error: The signature of ciab/channels/nightly.json does not fit: it was changed, or signed by a key that is not trusted here. (do not use it; ask the publisher, and compare the key given with --key or in keys/)'])
+  t.equal((await publish(made, '--sign-key', other, '--key', `${join(folder, 'key')}.pub`)).code, 6, 'trusted, but the sums of this version are other ones')
+  const before = await bucket.list(prefix)
+  t.ok(before.length > 0)
+})
+
+t.test('without a key everything says that it is unsigned, and a signed tree stays signed', async t => {
+  const { prefix, to, state, folder, release, publish } = world(t.testdir({}))
+  const bare = await makeRelease(folder, { version: '1' })
+  const signed = await runMain(['sign', bare, '--store', state])
+  t.match(signed.stderr, 'sign: no key given, this release is UNSIGNED')
+  const { code, stderr } = await runMain(['publish', bare, '--to', to, '--store', state])
+  t.equal(code, 0, stderr)
+  t.match(stderr, /nightly now points to 1 \(UNSIGNED\)/)
+  t.match((await runMain(['releases', '--to', to])).stdout, /^ciab nightly -> 1, until \S+ UNSIGNED\nciab 1 .*UNSIGNED\)\n$/)
+  t.match(await read<ReleaseDocument>(prefix, 'ciab/1/index.json'), { signatures: [] })
+  const made = await release({ version: '2' })
+  t.match((await publish(made)).stderr, 'error: ciab/channels/nightly.json is not signed; signing it now would vouch for what anybody may have written there.')
+  t.equal((await publish(made, '--adopt-unsigned')).code, 0)
+  const third = await makeRelease(folder, { version: '3' })
+  t.equal((await runMain(['sign', third, '--store', state])).code, 0)
+  t.match((await runMain(['publish', third, '--to', to, '--store', state])).stderr, 'error: ciab/channels/nightly.json is signed, and this command has no key to sign it again.')
+})
+
+t.test('storms, cuts, a wrong ETag, lost parts and a wrong clock are overcome', async t => {
+  const path = /qcow2/
+  const table: Record<string, () => void> = {
+    'a storm of 503': () => void proxy.fault({ times: 15 }, { kind: 'answer', status: 503, code: 'SlowDown' }),
+    'a storm of 500 after the work was done': () => void proxy.fault({ method: 'PUT', times: 8 }, { kind: 'answer-after', status: 500, code: 'InternalError' }),
+    'a connection cut in the middle of a part': () => void proxy.fault({ method: 'PUT', path, times: 3 }, { kind: 'cut-request', afterBytes: 3_000_000 }),
+    'a wrong ETag': () => void proxy.fault({ method: 'PUT', path, times: 2 }, { kind: 'headers', headers: { etag: '"00000000000000000000000000000000"' } }),
+    'a part that the server loses': () => void proxy.fault({ method: 'PUT', path: /partNumber=1/, times: 1 }, { kind: 'lose' }),
+    'a clock that is a day off': () => void proxy.fault({}, { kind: 'skew', milliseconds: 24 * 60 * 60 * 1000 }),
+    'a lost answer to the finish': () => void proxy.fault({ method: 'POST', path: /uploadId/, times: 1 }, { kind: 'answer-after', status: 500, code: 'InternalError' }),
+    'a lost answer to the pointer': () => void proxy.fault({ method: 'PUT', path: /channels/, times: 1 }, { kind: 'answer-after', status: 500, code: 'InternalError' }),
+  }
+  for (const [name, fault] of Object.entries(table)) {
+    const { release, publish, prefix } = world(t.testdir({}))
+    const made = await release()
+    fault()
+    const { code, stderr } = await publish(made)
+    t.equal(code, 0, `${name}: ${stderr}`)
+    t.same(await visible(t, prefix), [versionOf(made)], name)
+  }
+})
+
+t.test('what no patience overcomes is told with what to do, and nothing of the release is seen', async t => {
+  await server.addUser('other', 'otherkey', 'othersecret')
+  const wrongEtag = { kind: 'headers', headers: { etag: '"00000000000000000000000000000000"' } } as const
+  const table: Record<string, { env?: Record<string, string>; fault?: () => void; more?: string[]; message: RegExp }> = {
+    'no bucket': { more: ['--to', 's3://nowhere/x'], message: /^error: Looking for|^error: Uploading x\/\.probe-\w+: there is no bucket "nowhere" at http:\S+\. \(create it, or correct --to and --endpoint\)$/m },
+    'a bucket of somebody else': { env: { AWS_ACCESS_KEY_ID: 'otherkey', AWS_SECRET_ACCESS_KEY: 'othersecret' }, message: /does not allow these credentials to do that in "images"\. \(let them read, write, list and delete there, then run the same command again/ },
+    'a wrong secret': { env: { AWS_SECRET_ACCESS_KEY: 'wrongsecret' }, message: /does not accept the credentials \(403 SignatureDoesNotMatch\)\. \(correct them, then run/ },
+    'an unknown key': { env: { AWS_ACCESS_KEY_ID: 'nobody' }, message: /does not accept the credentials \(403 InvalidAccessKeyId\)/ },
+    'credentials that expire in the middle (a stand-in answer)': { fault: () => void proxy.fault({ method: 'PUT', path: /partNumber=2/ }, { kind: 'answer', status: 400, code: 'ExpiredToken' }), message: /the credentials have expired \(400 ExpiredToken\)\. \(renew them, then run the same command again: what has travelled is kept\)/ },
+    'a wrong ETag for ever': { fault: () => void proxy.fault({ method: 'PUT', path: /partNumber=1/ }, wrongEtag), message: /did not store what was sent \(its ETag is 0{32}, the MD5 is [0-9a-f]{32}\)/ },
+    '503 for ever': { fault: () => void proxy.fault({ method: 'PUT', path: /qcow2/ }, { kind: 'answer', status: 503, code: 'SlowDown' }), more: ['--patience', '1'], message: /keeps answering 503 SlowDown, tried for \d+ s\. \(wait until it works, then run/ },
+  }
+  for (const [name, { env = {}, fault, more = [], message }] of Object.entries(table)) {
+    const { release, publish, prefix } = world(t.testdir({}))
+    const made = await release()
+    fault?.()
+    const before = { ...process.env }
+    Object.assign(process.env, env)
+    const { code, stdout, stderr } = await publish(made, ...more)
+    Object.assign(process.env, before)
+    t.same([code, stdout], [6, ''], `${name}: ${stderr}`)
+    t.match(stderr, message, name)
+    t.notMatch(stderr, /demosecret|othersecret|wrongsecret/, 'no secret is shown')
+    t.same(await visible(t, prefix), [], name)
+    proxy.clear()
+    t.equal((await publish(made)).code, 0, `${name}: the same command again`)
+  }
+})
+
+t.test('a gateway that is gone for a while is waited for', async t => {
+  const { release, publish, prefix } = world(t.testdir({}))
+  const made = await release()
+  proxy.fault({ method: 'PUT', path: /partNumber=2/, times: 1 }, { kind: 'call', run: () => server.leave() })
+  const running = publish(made, '--patience', '120')
+  while (proxy.requests.filter(({ path }) => path.includes('partNumber=2')).length < 2) await new Promise(resolve => setTimeout(resolve, 100))
+  await server.comeBack()
+  const { code, stderr } = await running
+  t.equal(code, 0, stderr)
+  t.same(await visible(t, prefix), [versionOf(made)])
+})
+
+t.test('killed at ten moments, the same command ends the work and sends only what is missing', async t => {
+  const { release, args, prefix } = world(t.testdir({}))
+  const mib = 1024 * 1024
+  const old = await release({ version: '0', files: { kvm: { disk: 'x' } } })
+  t.equal((await runMain(args(old))).code, 0)
+  const made = await release({ version: '1', files: { kvm: { 'ciab.qcow2': 60 * mib, 'start.sh': 'x' } } })
+  const moments: { method: string; path: RegExp; skip?: number }[] = [
+    { method: 'POST', path: /uploads/ }, { method: 'PUT', path: /partNumber/, skip: 1 }, { method: 'PUT', path: /partNumber/, skip: 2 },
+    { method: 'PUT', path: /partNumber/, skip: 1 }, { method: 'POST', path: /uploadId/ }, { method: 'PUT', path: /sbom/ }, { method: 'PUT', path: /SHA256SUMS\.sig/ },
+    { method: 'PUT', path: /ciab\/1\/index\.json/ }, { method: 'PUT', path: /ciab\/index\.json/ }, { method: 'PUT', path: /channels/ },
+  ]
+  let partBytes = 0
+  for (const moment of moments) {
+    proxy.clear()
+    const running = startCli(args(made, '--parallel', '1'), process.env)
+    proxy.fault({ ...moment, times: 1 }, { kind: 'call', run: () => void running.child.kill('SIGKILL') })
+    const { code } = await running.ended
+    t.equal(code, null, `killed at ${moment.method} ${moment.path}`)
+    partBytes += proxy.requests.filter(({ path }) => path.includes('partNumber')).reduce((sum, { requestBytes }) => sum + requestBytes, 0)
+    const seen = await visible(t, prefix)
+    t.ok(seen.includes('0'))
+    t.match((await read<ChannelDocument>(prefix, 'ciab/channels/nightly.json'))?.current?.version, moment.path.source === 'channels' ? /[01]/ : '0')
+  }
+  const { code, stderr } = await runMain(args(made))
+  t.equal(code, 0, stderr)
+  t.same((await visible(t, prefix)).sort(), ['0', '1'])
+  t.same(await read<ChannelDocument>(prefix, 'ciab/channels/nightly.json').then(found => found?.current?.version), '1')
+  t.same(await bucket.listUploads(prefix), [], 'no unfinished upload is left')
+  // Each kill costs the parts that were on their way, no more.
+  t.ok(partBytes <= 60 * mib + 4 * 8 * mib, `${partBytes} bytes of parts travelled`)
+})
+
+t.test('a dry run lists every object and asks no server', async t => {
+  const { release, publish, prefix } = world(t.testdir({}))
+  const made = await release()
+  const { code, stdout } = await publish(made, '--dry-run', '--json')
+  const listed = (JSON.parse(stdout) as { objects: { key: string }[] }).objects.map(({ key }) => key).sort()
+  t.equal(code, 0)
+  t.same(proxy.requests, [])
+  t.equal((await publish(made)).code, 0)
+  t.same((await bucket.list(prefix)).map(({ key }) => key).filter(key => !key.endsWith('index.html')).sort(), listed)
+  t.ok(existsSync(made))
+})
