@@ -36,7 +36,7 @@ export function addPlaces(command: Command): Command {
 export function addInputs(command: Command): Command {
   return addAcceleration(addSet(command))
     .addOption(new Option('-t, --target <names>', 'targets, separated by commas; "all" for every one').default([defaultTarget], defaultTarget).argParser(splitTargets))
-    .option('--mirror <url>', "Debian mirror to bootstrap from (default: this host's own)")
+    .addOption(new Option('--mirror <url>', "Debian mirror to bootstrap from (default: this host's own)").argParser(checkMirror))
     .option('--offline', 'do not ask the mirror for news; use the package list of the last build')
     .addOption(new Option('--version <text>', 'version of the build (default: <spec version>+<date>.<8 digits of its key>)').argParser(checkVersion))
 }
@@ -59,6 +59,15 @@ function splitTargets(value: string): readonly string[] {
   const names = value.split(',').map(name => name.trim())
   if (names.some(name => name === '')) throw new InvalidArgumentError('Give target names separated by commas.')
   return [...new Set(names)]
+}
+
+/** apt writes it into one line of its sources, so it holds no blanks; a query would be cut off by what follows. */
+function checkMirror(value: string): string {
+  const url = URL.canParse(value) && !/\s/.test(value) ? new URL(value) : undefined
+  if (!url || !/^https?:$/.test(url.protocol) || !/^https?:\/\/[^/]/i.test(value) || url.search !== '' || url.hash !== '') {
+    throw new InvalidArgumentError('Write it like http://HOST/debian or https://HOST/debian.')
+  }
+  return value
 }
 
 function collect(value: string, previous: readonly string[]): readonly string[] {

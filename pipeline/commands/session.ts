@@ -57,11 +57,11 @@ export async function openSession(
       targets: options.target,
       set: options.set,
       offline: options.offline ?? false,
+      env: io.env,
       ...(options.mirror ? { mirror: options.mirror } : {}),
       ...(options.version ? { version: options.version } : {}),
     },
-    host.run,
-    host.signal
+    host.run
   )
   const warned = new Set<string>()
   const store = openStore(join(places.state, 'store'), line => {

@@ -10,18 +10,17 @@ import {
   sectionUnknown,
   wordsWrong,
 } from '../errors/kickstart.js'
-import { joinProblems } from '../errors/pipeline-error.js'
-import type { PipelineError } from '../errors/pipeline-error.js'
+import { joinProblems, PipelineError } from '../errors/pipeline-error.js'
 import { knownCommands, knownSections } from './releases.js'
 import { formatPlace } from './types.js'
-import type { Kickstart, KickstartNode, KickstartSection, Place, SectionLine } from './types.js'
+import type { Kickstart, KickstartNode, KickstartSection, MappedText, Place, SectionLine } from './types.js'
 import { splitWords } from './words.js'
 
 export interface ParseOptions {
   /** The kickstart's path, for messages; %include paths are relative to its folder. */
   readonly file: string
-  /** Gives an included file's text by the path as written in %include; throws when there is none. */
-  readonly readInclude: (path: string) => string
+  /** Gives an included file's text by the path as written in %include; throws when there is none, or a user's error. */
+  readonly readInclude: (path: string) => string | MappedText
 }
 
 interface Parsing extends ParseOptions {
@@ -34,6 +33,8 @@ interface Source {
   /** This file last, the kickstart itself first. */
   readonly chain: readonly string[]
   readonly lines: readonly string[]
+  /** Of each line, where it was written. */
+  readonly numbers: readonly number[]
   next: number
 }
 
@@ -41,11 +42,16 @@ interface Source {
  * Errors (exit 2), each with file:line: unclosed section, %end without section, unknown command or section,
  * an open quote, an included file that is missing or includes itself; several come as `several-problems`.
  */
-export function parseKickstart(text: string, options: ParseOptions): Kickstart {
+export function parseKickstart(text: string | MappedText, options: ParseOptions): Kickstart {
   const parsing: Parsing = { ...options, nodes: [], problems: [] }
-  readCommands(parsing, { chain: [options.file], lines: splitLines(text), next: 0 })
+  readCommands(parsing, sourceOf([options.file], text))
   if (parsing.problems.length > 0) throw joinProblems(parsing.problems)
   return { file: options.file, nodes: parsing.nodes }
+}
+
+function sourceOf(chain: readonly string[], read: string | MappedText): Source {
+  const { text, numbers } = typeof read === 'string' ? { text: read, numbers: [] } : read
+  return { chain, lines: splitLines(text), numbers, next: 0 }
 }
 
 function splitLines(text: string): string[] {
@@ -57,8 +63,8 @@ function splitLines(text: string): string[] {
 function takeLine(source: Source): SectionLine | undefined {
   const text = source.lines[source.next]
   if (text === undefined) return undefined
-  source.next++
-  return { text, place: { file: source.chain.at(-1) ?? '', line: source.next } }
+  const line = source.numbers[source.next++] ?? source.next
+  return { text, place: { file: source.chain.at(-1) ?? '', line } }
 }
 
 function readCommands(parsing: Parsing, source: Source): void {
@@ -112,8 +118,12 @@ function readSection(parsing: Parsing, source: Source, opened: KickstartSection)
 
 /** An included file inside a section is more of its lines: it can neither end it nor open another. */
 function includeLines(parsing: Parsing, source: Source, line: SectionLine, lines: SectionLine[]): void {
-  const path = line.text.split(/\s+/)[1]
-  include(parsing, { source, place: line.place, path }, inner => {
+  const split = splitWords(line.text)
+  if ('problem' in split) {
+    parsing.problems.push(wordsWrong(formatPlace(line.place), split.problem))
+    return
+  }
+  include(parsing, { source, place: line.place, path: split.words[1] }, inner => {
     for (let each = takeLine(inner); each; each = takeLine(inner)) {
       const word = each.text.split(/\s/, 1)[0] ?? ''
       if (word === '%end' || knownSections.includes(word))
@@ -133,7 +143,7 @@ interface Including {
 function include(
   parsing: Parsing,
   { source, place, path }: Including,
-  read: (inner: Source) => void
+  take: (inner: Source) => void
 ): void {
   const at = formatPlace(place)
   if (!path) {
@@ -146,12 +156,13 @@ function include(
     parsing.problems.push(includeCycle(at, chain))
     return
   }
-  let text: string
+  let read: string | MappedText
   try {
-    text = parsing.readInclude(path)
+    read = parsing.readInclude(path)
   } catch (error) {
-    parsing.problems.push(includeUnreadable(at, path, error as NodeJS.ErrnoException))
+    const known = error instanceof PipelineError
+    parsing.problems.push(known ? error : includeUnreadable(at, path, error as NodeJS.ErrnoException))
     return
   }
-  read({ chain, lines: splitLines(text), next: 0 })
+  take(sourceOf(chain, read))
 }
