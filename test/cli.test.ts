@@ -8,11 +8,8 @@ import type { Session } from '../pipeline/commands/session.js'
 import { exitCodeMeanings, exitCodes } from '../pipeline/errors/exit-codes.js'
 import { PipelineError, formatError } from '../pipeline/errors/pipeline-error.js'
 import { matchGolden } from './fixtures/golden.js'
-import { repository, runMain, startMirror, stubPrograms } from './fixtures/main-run.js'
+import { mirrorUrl, repository, runMain, stubPrograms } from './fixtures/main-run.js'
 import type { MainResult } from './fixtures/main-run.js'
-
-const mirror = await startMirror()
-t.teardown(() => mirror.close())
 
 const failed = (code: number, stderr: string): MainResult => ({ code, stdout: '', stderr: `${stderr}\n` })
 
@@ -44,6 +41,13 @@ t.test('what is mistyped on the command line is named, with what was meant', asy
       ['plan', '--accel', 'xen'],
       "error: option '--accel <kind>' argument 'xen' is invalid. Allowed choices are auto, kvm, tcg.",
     ],
+    ...['foo', '', 'ftp://mirror.example/debian', 'http:debian', 'http:///debian', 'http://a b/debian', 'https://mirror.example/?x'].map(
+      url =>
+        [
+          ['plan', '--mirror', url],
+          `error: option '--mirror <url>' argument '${url}' is invalid. Write it like http://HOST/debian or https://HOST/debian.`,
+        ] as const
+    ),
     [['verify'], "error: missing required argument 'release'"],
     [['doctor', '--field', 'colour'], 'error: Unknown field "colour". (known fields: acceleration)'],
     [
@@ -63,7 +67,6 @@ t.test('what is mistyped on the command line is named, with what was meant', asy
 function withoutThisMachine(text: string, directory: string): string {
   return text
     .replaceAll(directory, '/build')
-    .replaceAll(new URL(mirror.url).origin, 'http://mirror.example')
     .replaceAll(repository, '/repository/')
     .replace(/\b[0-9a-f]{64}\b/g, 'KEY')
     .replace(/\+\d{8}\.[0-9a-f]{8}/g, '+DATE.KEY')
@@ -150,20 +153,21 @@ t.test('a missing program is named with its reason and its package, before anyth
   const { path } = stubPrograms(join(directory, 'bin'), ['packer'])
   const rest = pathWithout(join(directory, 'rest'), ['packer'])
   const artifacts = join(directory, 'artifacts')
-  const found = await runMain(['build', '--mirror', mirror.url, '--store', state, '--artifacts', artifacts], `${path}:${rest}`)
-  t.same(found, failed(3, 'error: Could not find "packer", needed to build an appliance. (apt-get install packer)'))
+  const found = await runMain(['build', '--mirror', mirrorUrl, '--store', state, '--artifacts', artifacts], `${path}:${rest}`)
+  t.same(found, failed(3, 'error: Could not find "packer", needed to install and provision. (apt-get install packer)'))
   t.notOk(existsSync(artifacts))
   t.notOk(existsSync(join(state, 'store')))
 })
 
-t.test('programs of late stages are missed before the first stage, all at once', async t => {
+t.test('programs of early and late stages are missed before the first stage, all at once', async t => {
   const directory = t.testdir({})
-  const gone = ['virt-xml-validate', 'mdir']
+  const gone = ['virt-xml-validate', 'packer', 'mdir']
   const { path } = stubPrograms(join(directory, 'bin'), gone)
   const rest = pathWithout(join(directory, 'rest'), gone)
-  const options = ['--mirror', mirror.url, '--store', join(directory, 'state'), '--artifacts', join(directory, 'artifacts')]
+  const options = ['--mirror', mirrorUrl, '--store', join(directory, 'state'), '--artifacts', join(directory, 'artifacts')]
   t.same(await runMain(['build', ...options], `${path}:${rest}`), failed(3, [
-    'error: 2 problems:',
+    'error: 3 problems:',
+    '  Could not find "packer", needed to install and provision. (apt-get install packer)',
     '  Could not find "mdir", needed to read the EFI system partition. (apt-get install mtools)',
     '  Could not find "virt-xml-validate", needed to check libvirt domain XML. (apt-get install libvirt-clients)',
   ].join('\n')))
@@ -172,7 +176,7 @@ t.test('programs of late stages are missed before the first stage, all at once',
 t.test('an artifacts folder that is a file is refused before the first stage', async t => {
   const directory = t.testdir({ file: 'mine' })
   const { path, calls } = stubPrograms(join(directory, 'bin'))
-  const options = ['--mirror', mirror.url, '--store', join(directory, 'state'), '--artifacts', join(directory, 'file'), '--version', '1']
+  const options = ['--mirror', mirrorUrl, '--store', join(directory, 'state'), '--artifacts', join(directory, 'file'), '--version', '1']
   const found = await runMain(['build', ...options], `${path}:/usr/bin:/bin`)
   t.same(found, failed(3, `error: Cannot write to ${directory}/file/ciab-1: part of the path is a file. (give a folder you may write to with --artifacts DIR)`))
   t.equal(readFileSync(join(directory, 'file'), 'utf8'), 'mine')
@@ -183,7 +187,7 @@ t.test('a stage that fails leaves no release folder behind', async t => {
   const directory = t.testdir({})
   const { path } = stubPrograms(join(directory, 'bin'))
   const artifacts = join(directory, 'artifacts')
-  const options = ['--mirror', mirror.url, '--store', join(directory, 'state'), '--artifacts', artifacts, '--accel', 'tcg']
+  const options = ['--mirror', mirrorUrl, '--store', join(directory, 'state'), '--artifacts', artifacts, '--accel', 'tcg']
   const found = await runMain(['build', ...options], `${path}:/usr/bin:/bin`)
   t.equal(found.code, 4)
   t.equal(found.stdout, '')
@@ -212,7 +216,7 @@ t.test('a dry run prints a script, runs no stage, and the plan has the same comm
   const directory = t.testdir({})
   const { path, calls } = stubPrograms(join(directory, 'bin'))
   const state = join(directory, 'state')
-  const options = ['--mirror', mirror.url, '--store', state, '--artifacts', join(directory, 'artifacts'), '--accel', 'tcg']
+  const options = ['--mirror', mirrorUrl, '--store', state, '--artifacts', join(directory, 'artifacts'), '--accel', 'tcg']
   const { code, stdout, stderr } = await runMain(['build', '--dry-run', ...options], path)
   t.same([code, stderr], [0, ''])
   execFileSync('bash', ['-n'], { input: stdout })
@@ -222,7 +226,7 @@ t.test('a dry run prints a script, runs no stage, and the plan has the same comm
   }
   t.notOk(calls().some(call => /packer (build|validate)|qemu-img convert|ssh-keygen|mmdebstrap --variant=minbase/.test(call)), 'none was run')
   const written = join(state, 'dry-run/ciab')
-  for (const file of ['media/start-install', 'install/install.json', 'install/kickstart/install.sh', 'provision/provision.json.in', 'provision/payload/provision/90-seal.sh', 'export/kvm/start.sh']) {
+  for (const file of ['media/start-install', 'media/mirror.list', 'install/install.json', 'install/kickstart/install.sh', 'provision/provision.json.in', 'provision/payload/provision/90-seal.sh', 'export/kvm/start.sh']) {
     t.ok(existsSync(join(written, file)), file)
     t.match(stdout, join(written, file.split('/')[0] ?? ''))
   }

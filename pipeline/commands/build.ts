@@ -17,6 +17,7 @@ import { requireWritable } from '../stages/export.js'
 import type { DiskResult } from '../stages/install.js'
 import type { MediaResult } from '../stages/media.js'
 import type { ProvisionResult } from '../stages/provision.js'
+import { loadTargets, selectTargets } from '../targets/index.js'
 import type { Target } from '../targets/types.js'
 import { childPath } from '../tools/child-env.js'
 import { allNeeds, checkTools } from '../tools/need.js'
@@ -41,6 +42,8 @@ export async function runBuild(appliance: string, options: BuildOptions, io: Com
       for (const name of await removeLeftovers(state)) {
         io.stderr.write(`Removed ${name}, left by a build that was killed.\n`)
       }
+      // First: what a missing program cannot say of itself would be the end of every later question.
+      await checkTools(needsOf(selectTargets(await loadTargets(), options.target)), childPath(io.env))
       const session = await openSession(appliance, options, { host, io, until })
       await runSession(session, state, io)
       const { build, release } = session
@@ -59,7 +62,6 @@ export async function runBuild(appliance: string, options: BuildOptions, io: Com
 async function runSession(session: Session, state: string, io: CommandIo): Promise<void> {
   const { build, plan, release } = session
   if (plan.stages.some(({ name, cached }) => !cached && name !== 'render')) {
-    await checkTools(needsOf(build.targets), childPath(io.env))
     requireSpace(session, state)
     await requireWritable(release)
   }

@@ -42,7 +42,7 @@ export function addInputs(command: Command): Command {
     .addOption(new Option('-t, --target <names>', 'targets, separated by commas; "all" for every one').default([defaultTarget], defaultTarget).argParser(splitTargets))
     .addOption(new Option('--ova-manifest <digest>', 'digests in the manifest of an OVA; sha1 for vSphere before 6.5').choices(['sha256', 'sha1', 'none']).default(defaultExportOptions.ovaManifest))
     .option('--hyperv-vhd', 'for Hyper-V also a fixed VHD, as long as the disk')
-    .option('--mirror <url>', "Debian mirror to bootstrap from (default: this host's own)")
+    .addOption(new Option('--mirror <url>', "Debian mirror to bootstrap from (default: this host's own)").argParser(checkMirror))
     .option('--offline', 'do not ask the mirror for news; use the package list of the last build')
     .addOption(new Option('--version <text>', 'version of the build (default: <spec version>+<date>.<8 digits of its key>)').argParser(checkVersion))
 }
@@ -65,6 +65,15 @@ function splitTargets(value: string): readonly string[] {
   const names = value.split(',').map(name => name.trim())
   if (names.some(name => name === '')) throw new InvalidArgumentError('Give target names separated by commas.')
   return [...new Set(names)]
+}
+
+/** apt writes it into one line of its sources, so it holds no blanks; a query would be cut off by what follows. */
+function checkMirror(value: string): string {
+  const url = URL.canParse(value) && !/\s/.test(value) ? new URL(value) : undefined
+  if (!url || !/^https?:$/.test(url.protocol) || !/^https?:\/\/[^/]/i.test(value) || url.search !== '' || url.hash !== '') {
+    throw new InvalidArgumentError('Write it like http://HOST/debian or https://HOST/debian.')
+  }
+  return value
 }
 
 export function collect(value: string, previous: readonly string[]): readonly string[] {

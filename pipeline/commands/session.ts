@@ -63,11 +63,11 @@ export async function openSession(
       set: options.set,
       offline: options.offline ?? false,
       exportOptions: { ovaManifest: options.ovaManifest, hypervVhd: options.hypervVhd === true },
+      env: io.env,
       ...(options.mirror ? { mirror: options.mirror } : {}),
       ...(options.version ? { version: options.version } : {}),
     },
-    host.run,
-    host.signal
+    host.run
   )
   const warned = new Set<string>()
   const store = openStore(join(places.state, 'store'), line => {
@@ -88,6 +88,7 @@ export async function openSession(
     guardEnvironment: host.guardEnvironment,
     xenHost: xenHostOf({
       store, templates: places.templates, state: places.state, offline: options.offline ?? false,
+      env: io.env,
       ...(options.mirror ? { mirror: options.mirror } : {}),
     }),
   }

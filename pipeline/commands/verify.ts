@@ -57,7 +57,7 @@ export async function runVerify(folder: string, options: VerifyOptions, io: Comm
     try {
       const store = openStore(join(state, 'store'), line => io.stderr.write(`warning: ${line}\n`))
       const golden = await goldenDiskOf(store, manifest.goldenKey)
-      const xenHost = xenHostOf({ store, templates, state, offline: false })
+      const xenHost = xenHostOf({ store, templates, state, offline: false, env: io.env })
       const request = { spec, version: manifest.version, release, targets, xenHost, ...(golden ? { goldenDisk: golden } : {}) }
       const render = (file: string, data: object) => renderFile({ root: templates, file, data })
       const deps = { run: host.run, render, templates }

@@ -13,10 +13,21 @@ export function mirrorUnreachable(url: string, reason: string): PipelineError {
   })
 }
 
-export function mirrorWithoutSuite(url: string, suite: string, status: number): PipelineError {
+/** The mirror answers, and apt does not take what it gives: a wrong signature, an expired index. */
+export function mirrorRefused(url: string, reason: string, lines: readonly string[] = []): PipelineError {
+  return new PipelineError({
+    code: 'mirror-refused',
+    message: `apt does not take the index of the Debian mirror: ${url}: ${reason}.`,
+    hint: mirrorHint,
+    exitCode: exitCodes.stage,
+    details: lines,
+  })
+}
+
+export function mirrorWithoutSuite(url: string, suite: string): PipelineError {
   return new PipelineError({
     code: 'mirror-without-suite',
-    message: `The Debian mirror ${url} has no suite "${suite}" (HTTP ${status}).`,
+    message: `The Debian mirror ${url} has no suite "${suite}".`,
     hint: 'name a mirror that carries this release with --mirror URL',
     exitCode: exitCodes.stage,
   })

@@ -16,6 +16,15 @@ export function applianceUnknown(name: string, known: readonly string[]): Pipeli
   )
 }
 
+/** The folder's name goes into host names, file names, URLs and scripts. */
+export function applianceNameWrong(name: string): PipelineError {
+  return specError(
+    'appliance-name',
+    `kickstarts/${name}: "${name}" cannot be the name of an appliance.`,
+    'Name the folder with small letters, digits and dashes, beginning with a letter or digit.'
+  )
+}
+
 /** No kickstarts/<name>/appliance.yaml anywhere under the root. */
 export function applianceNone(root: string): PipelineError {
   return specError(

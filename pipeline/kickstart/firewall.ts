@@ -90,7 +90,7 @@ function firewallProblems(command: ReadCommand, context: AreaContext): PipelineE
   const services = [...values.list('--service'), ...values.list('--remove-service')].filter(
     name => !(name in servicePorts)
   )
-  const ports = values.list('--port').filter(port => !/^\d{1,5}(-\d{1,5})?:(tcp|udp)$/.test(port))
+  const ports = values.list('--port').filter(port => !isPort(port))
   const missing = kickstartValue(
     at,
     'firewall needs nftables, and %packages does not have it',
@@ -106,7 +106,7 @@ function firewallProblems(command: ReadCommand, context: AreaContext): PipelineE
       )
     ),
     ...ports.map(port =>
-      kickstartValue(at, `--port=${port} is no port`, 'Write it like 8443:tcp or 5900-5999:tcp.')
+      kickstartValue(at, `--port=${port} is no port`, 'Write it like 8443:tcp or 5900-5999:tcp, from 1 to 65535.')
     ),
     ...values
       .list('--trust')
@@ -115,6 +115,12 @@ function firewallProblems(command: ReadCommand, context: AreaContext): PipelineE
         kickstartValue(at, `--trust=${device} is no device`, 'Write the name of a network device.')
       ),
   ]
+}
+
+/** `PORT:PROTOCOL` or `FIRST-LAST:PROTOCOL`. */
+function isPort(text: string): boolean {
+  const [, first = '', last = first] = /^(\d{1,5})(?:-(\d{1,5}))?:(?:tcp|udp)$/.exec(text) ?? []
+  return first !== '' && Number(first) >= 1 && Number(first) <= Number(last) && Number(last) <= 65535
 }
 
 /**

@@ -41,6 +41,10 @@ export function partProblems(part: Wanted, sized: boolean): PipelineError[] {
       kickstartValue(at, `part ${part.mountPoint} cannot be of --fstype=${part.fileSystem}`, hint)
     )
   }
+  if (part.mountPoint === '/boot/efi' && part.fileSystem !== 'efi') {
+    const problem = `part /boot/efi of --fstype=${part.fileSystem} is no EFI system partition: no firmware boots from it`
+    found.push(kickstartValue(at, problem, 'Write --fstype=efi, or leave it out.'))
+  }
   const longest = labelLengths[part.fileSystem]
   if (
     part.label !== undefined &&

@@ -10,18 +10,17 @@ import {
   sectionUnknown,
   wordsWrong,
 } from '../errors/kickstart.js'
-import { joinProblems } from '../errors/pipeline-error.js'
-import type { PipelineError } from '../errors/pipeline-error.js'
+import { joinProblems, PipelineError } from '../errors/pipeline-error.js'
 import { knownCommands, knownSections } from './releases.js'
 import { formatPlace } from './types.js'
-import type { Kickstart, KickstartNode, KickstartSection, Place, SectionLine } from './types.js'
+import type { Kickstart, KickstartNode, KickstartSection, MappedText, Place, SectionLine } from './types.js'
 import { splitWords } from './words.js'
 
 export interface ParseOptions {
   /** The kickstart's path, for messages; %include paths are relative to its folder. */
   readonly file: string
-  /** Gives an included file's text by the path as written in %include; throws when there is none. */
-  readonly readInclude: (path: string) => string
+  /** Gives an included file's text by the path as written in %include; throws when there is none, or a user's error. */
+  readonly readInclude: (path: string) => string | MappedText
   /**
    * Whether an included file that is not here is left to the installer: the line stays in the tree, as a command
    * `%include`. @default never, a missing file is a problem
@@ -45,6 +44,8 @@ interface Source {
   /** This file last, the kickstart itself first. */
   readonly chain: readonly string[]
   readonly lines: readonly string[]
+  /** Of each line, where it was written. */
+  readonly numbers: readonly number[]
   next: number
 }
 
@@ -52,16 +53,16 @@ interface Source {
  * Errors (exit 2), each with file:line: unclosed section, %end without section, unknown command or section,
  * an open quote, an included file that is missing or includes itself; several come as `several-problems`.
  */
-export function parseKickstart(text: string, options: ParseOptions): Kickstart {
+export function parseKickstart(text: string | MappedText, options: ParseOptions): Kickstart {
   const { tree, problems } = readKickstart(text, options)
   if (problems.length > 0) throw joinProblems(problems)
   return tree
 }
 
 /** As parseKickstart, for those who go on to check what could be read. */
-export function readKickstart(text: string, options: ParseOptions): ReadKickstart {
+export function readKickstart(text: string | MappedText, options: ParseOptions): ReadKickstart {
   const parsing: Parsing = { ...options, nodes: [], problems: [] }
-  readCommands(parsing, { chain: [options.file], lines: splitLines(text), next: 0 })
+  readCommands(parsing, sourceOf([options.file], text))
   return { tree: { file: options.file, nodes: parsing.nodes }, problems: parsing.problems }
 }
 
@@ -69,6 +70,11 @@ export function readKickstart(text: string, options: ParseOptions): ReadKickstar
 export function includePath(line: string): string | undefined {
   const split = splitWords(line)
   return 'words' in split && split.words[0] === '%include' ? split.words[1] : undefined
+}
+
+function sourceOf(chain: readonly string[], read: string | MappedText): Source {
+  const { text, numbers } = typeof read === 'string' ? { text: read, numbers: [] } : read
+  return { chain, lines: splitLines(text), numbers, next: 0 }
 }
 
 function splitLines(text: string): string[] {
@@ -80,8 +86,8 @@ function splitLines(text: string): string[] {
 function takeLine(source: Source): SectionLine | undefined {
   const text = source.lines[source.next]
   if (text === undefined) return undefined
-  source.next++
-  return { text, place: { file: source.chain.at(-1) ?? '', line: source.next } }
+  const line = source.numbers[source.next++] ?? source.next
+  return { text, place: { file: source.chain.at(-1) ?? '', line } }
 }
 
 function readCommands(parsing: Parsing, source: Source): void {
@@ -99,7 +105,7 @@ function readCommands(parsing: Parsing, source: Source): void {
         source,
         place,
         path: words[0],
-        read: inner => readCommands(parsing, inner),
+        take: inner => readCommands(parsing, inner),
         keep: () => parsing.nodes.push({ kind: 'command', name, words, place }),
       })
     else if (name === '%end') parsing.problems.push(endWithoutSection(formatPlace(place)))
@@ -141,8 +147,12 @@ function readSection(parsing: Parsing, source: Source, opened: KickstartSection)
 
 /** An included file inside a section is more of its lines: it can neither end it nor open another. */
 function includeLines(parsing: Parsing, source: Source, line: SectionLine, lines: SectionLine[]): void {
-  const path = line.text.split(/\s+/)[1]
-  const read = (inner: Source) => {
+  const split = splitWords(line.text)
+  if ('problem' in split) {
+    parsing.problems.push(wordsWrong(formatPlace(line.place), split.problem))
+    return
+  }
+  const take = (inner: Source) => {
     for (let each = takeLine(inner); each; each = takeLine(inner)) {
       const word = each.text.split(/\s/, 1)[0] ?? ''
       if (word === '%end' || knownSections.includes(word))
@@ -151,7 +161,7 @@ function includeLines(parsing: Parsing, source: Source, line: SectionLine, lines
       else lines.push(each)
     }
   }
-  include(parsing, { source, place: line.place, path, read, keep: () => lines.push(line) })
+  include(parsing, { source, place: line.place, path: split.words[1], take, keep: () => lines.push(line) })
 }
 
 interface Including {
@@ -159,12 +169,12 @@ interface Including {
   readonly place: Place
   readonly path: string | undefined
   /** Takes the included file's lines. */
-  readonly read: (inner: Source) => void
+  readonly take: (inner: Source) => void
   /** Takes the line itself, of a file that only the installer will find. */
   readonly keep: () => void
 }
 
-function include(parsing: Parsing, { source, place, path, read, keep }: Including): void {
+function include(parsing: Parsing, { source, place, path, take, keep }: Including): void {
   const at = formatPlace(place)
   if (!path) {
     parsing.problems.push(includeWithoutPath(at))
@@ -176,13 +186,14 @@ function include(parsing: Parsing, { source, place, path, read, keep }: Includin
     parsing.problems.push(includeCycle(at, chain))
     return
   }
-  let text: string
+  let read: string | MappedText
   try {
-    text = parsing.readInclude(path)
+    read = parsing.readInclude(path)
   } catch (error) {
-    if (parsing.keepInclude?.(path)) keep()
+    if (error instanceof PipelineError) parsing.problems.push(error)
+    else if (parsing.keepInclude?.(path)) keep()
     else parsing.problems.push(includeUnreadable(at, path, error as NodeJS.ErrnoException))
     return
   }
-  read({ chain, lines: splitLines(text), next: 0 })
+  take(sourceOf(chain, read))
 }

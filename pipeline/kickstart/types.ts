@@ -7,6 +7,13 @@ export interface Place {
   readonly line: number
 }
 
+/** A text made from another one, such as a template: messages name the lines of that. */
+export interface MappedText {
+  readonly text: string
+  /** For each line of the text, from 1. */
+  readonly numbers: readonly number[]
+}
+
 export interface KickstartCommand {
   readonly kind: 'command'
   readonly name: string

@@ -6,7 +6,7 @@ import { compileDebian } from '../kickstart/compile-debian.js'
 import type { DebianInstall } from '../kickstart/compile-debian.js'
 import { parseKickstart } from '../kickstart/parse.js'
 import type { LoadedAppliance, Spec } from '../spec/types.js'
-import { renderTemplate } from './engine.js'
+import { renderMapped } from './engine.js'
 import { renderFolder } from './files.js'
 import type { RenderedFile } from './files.js'
 
@@ -27,8 +27,15 @@ export async function renderAppliance(loaded: LoadedAppliance): Promise<Rendered
   const { spec, directory } = loaded
   const data = { spec }
   const file = join(directory, spec.kickstart)
-  const kickstart = renderTemplate({ file, text: await readFile(file, 'utf8'), data })
-  const tree = parseKickstart(kickstart, { file, readInclude: path => readFileSync(resolve(dirname(file), path), 'utf8') })
+  const kickstart = renderMapped({ file, text: await readFile(file, 'utf8'), data })
+  const tree = parseKickstart(kickstart, {
+    file,
+    // What is included is a part of the template: it is filled in like the rest.
+    readInclude: path => {
+      const included = resolve(dirname(file), path)
+      return renderMapped({ file: included, text: readFileSync(included, 'utf8'), data })
+    },
+  })
   const compiled = compileDebian(tree, {
     seed: `${spec.name}-${spec.version}`,
     diskMib: spec.hardware.diskGib * mibPerGib,
@@ -36,7 +43,7 @@ export async function renderAppliance(loaded: LoadedAppliance): Promise<Rendered
   const install = await renderFolder(join(directory, 'install'), data)
   return {
     spec,
-    kickstart,
+    kickstart: kickstart.text,
     compiled,
     installFiles: [...scripts(compiled), ...below('files', install)],
     provisionFiles: await renderPayload(directory, data),

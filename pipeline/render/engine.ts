@@ -10,6 +10,7 @@ import type { PipelineError } from '../errors/pipeline-error.js'
 import { renderedNoJson, templateSyntax, templateUnreadable } from '../errors/render.js'
 import { checkTemplate } from './check.js'
 import { blockHelpers, templateHelpers } from './helpers.js'
+import { markLines, readMarks } from './line-numbers.js'
 
 export interface Template {
   /** Name for messages. */
@@ -37,11 +38,22 @@ const options: CompileOptions = {
  * The rendered text. Pure. Throws one PipelineError (exit 2) that holds every fault as `file:line: problem`:
  * `template-syntax`, `template-unknown-value`, `template-no-value`, `template-unknown-helper` and their kin.
  */
-export function renderTemplate({ file, text, data }: Template): string {
+export function renderTemplate(template: Template): string {
+  return handlebars.compile(checkedTree(template), options)(template.data)
+}
+
+/** As renderTemplate; `numbers` has the template's line for each line of the text. */
+export function renderMapped(template: Template): { readonly text: string; readonly numbers: readonly number[] } {
+  const tree = checkedTree(template)
+  markLines(template.text, tree)
+  return readMarks(handlebars.compile(tree, options)(template.data))
+}
+
+function checkedTree({ file, text, data }: Template): hbs.AST.Program {
   const tree = parse(file, text)
   const problems = checkTemplate(file, tree, data)
   if (problems.length > 0) throw joinProblems(problems)
-  return handlebars.compile(tree, options)(data)
+  return tree
 }
 
 /**

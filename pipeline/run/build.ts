@@ -1,6 +1,6 @@
 /** Runs a prepared build: each stage from the store or for real, in order; each takes what the one before it gave. */
-import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { Acceleration } from '../tools/acceleration.js'
 import type { Run, RunPiped } from '../tools/command.js'
 import { mergeGuestNeeds } from '../plan/guest-needs.js'
@@ -20,6 +20,7 @@ import { isVerified, verifyRelease } from '../stages/verify-release.js'
 import { requirePassed } from '../stages/verify-report.js'
 import type { TargetDeps } from '../targets/types.js'
 import type { StageContext, VmContext } from '../stages/types.js'
+import { distinctNeedles, keepNeedles, readNeedles } from './needles.js'
 import type { PreparedBuild } from './prepare.js'
 import type { Progress } from './progress.js'
 import type { Store } from './store.js'
@@ -61,7 +62,6 @@ export interface GoldenDisk {
   readonly key: string
 }
 
-const secretsName = 'build-secrets.json'
 const reportName = 'audit.json'
 
 export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages {
@@ -94,12 +94,18 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
     async media(progress) {
       const { include, exclude } = rendered.compiled.packages
       const input = { spec, packages, include, exclude, hooks: join(host.templates, 'media') }
-      return mediaResult(await stored('media', async directory => void (await media(input, context(progress), directory))))
+      const directory = await stored('media', async directory => {
+        await media(input, context(progress), directory)
+        // A mirror is no part of the key: another run may go on with what came from this one.
+        await keepNeedles(directory, packages.forbidden)
+      })
+      return mediaResult(directory)
     },
     async install(from, progress) {
       const directory = await stored('install', async directory => {
         const input = { spec, media: from, files: rendered.installFiles }
         await install(input, templates.install, await vmContext(from.kernel, progress), directory)
+        await keepNeedles(directory, await readNeedles(dirname(from.root)))
       })
       return { disk: join(directory, diskName) }
     },
@@ -108,14 +114,13 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
         const { sourceDateEpoch } = packages
         const input = { spec, base: from, files: rendered.provisionFiles, sourceDateEpoch }
         const result = await provision(input, templates.provision, await vmContext(kernel, progress), directory)
-        await writeFile(join(directory, secretsName), JSON.stringify(result.secrets), { mode: 0o600 })
+        await keepNeedles(directory, [...result.secrets, ...(await readNeedles(dirname(from.disk)))])
       })
-      const secrets = JSON.parse(await readFile(join(directory, secretsName), 'utf8')) as ProvisionResult['secrets']
-      return { disk: join(directory, diskName), secrets }
+      return { disk: join(directory, diskName), secrets: await readNeedles(directory) }
     },
     async audit(from, progress) {
       await stored('audit', async directory => {
-        const needles = [...from.secrets, ...packages.forbidden]
+        const needles = distinctNeedles([...from.secrets, ...packages.forbidden])
         const needs = mergeGuestNeeds(build.allTargets, spec)
         const report = await audit({ disk: from.disk, needles, ...needs }, context(progress), directory)
         await writeFile(join(directory, reportName), `${JSON.stringify(report, null, 2)}\n`)

@@ -1,17 +1,16 @@
 /** The commands of a build, ready to paste: what they read is rendered into a folder, and nothing is run. */
-import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StageName } from '../plan/plan.js'
 import { renderFile } from '../render/engine.js'
 import { diskName, packerOutput, serialLogPath } from '../stages/builder-vm.js'
 import { packExt4, packTar, writeTree } from '../stages/file-tree.js'
 import { renderInstall } from '../stages/install.js'
-import { bootstrapCommand, mediaResult, packCommand } from '../stages/media.js'
+import { bootstrapCommand, mediaResult, packCommand, writeBootstrapFiles } from '../stages/media.js'
 import { baseName, buildKeyCommand, renderProvision, scriptNames } from '../stages/provision.js'
 import type { Acceleration } from '../tools/acceleration.js'
 import { formatCommand } from '../tools/command.js'
 import type { Command, Run, RunOptions } from '../tools/command.js'
-import { createMasker } from '../tools/mask.js'
 import { packerBuild, packerEnvironment, packerValidate } from '../tools/packer.js'
 import type { PreparedBuild } from './prepare.js'
 
@@ -28,19 +27,18 @@ export interface DryRunRequest {
   readonly stored: Readonly<Partial<Record<StageName, string>>>
 }
 
-/** Lines for a POSIX shell, by stage; the mirror's secrets are masked in them. Errors: those of the template engine. */
+/** Lines for a POSIX shell, by stage; secrets of mirror and proxies are in files that they name. Errors: those of the template engine. */
 export async function dryRun(request: DryRunRequest): Promise<Readonly<Partial<Record<StageName, readonly string[]>>>> {
-  const { build, directory, stored } = request
+  const { directory, stored } = request
   await rm(directory, { recursive: true, force: true })
   const folder = (stage: StageName) => stored[stage] ?? join(directory, stage)
   for (const stage of ['media', 'install', 'provision', 'export'] as const) {
     if (!stored[stage]) await mkdir(join(directory, stage), { recursive: true })
   }
   const places = { media: folder('media'), install: folder('install'), provision: folder('provision') }
-  const mask = createMasker(build.packages.secrets)
   const check = formatCommand(['pipeline', 'verify', request.release])
   return {
-    ...(stored.media ? {} : { media: (await mediaLines(request, places)).map(mask) }),
+    ...(stored.media ? {} : { media: await mediaLines(request, places) }),
     ...(stored.install ? {} : { install: await installLines(request, places) }),
     ...(stored.provision ? {} : { provision: await provisionLines(request, places) }),
     audit: ['# This program reads the disk itself; no command stands for that.'],
@@ -54,15 +52,14 @@ type Places = Readonly<Record<'media' | 'install' | 'provision', string>>
 async function mediaLines({ build, templates }: DryRunRequest, { media }: Places): Promise<string[]> {
   const { spec, packages, rendered } = build
   const { include, exclude } = rendered.compiled.packages
-  const hooks = join(templates, 'media')
-  await copyFile(join(hooks, 'start-install'), join(media, 'start-install'))
-  await writeFile(join(media, 'sources.list'), `${packages.imageSources.join('\n')}\n`)
+  const input = { spec, packages, include, exclude, hooks: join(templates, 'media') }
+  await writeBootstrapFiles(input, media)
   const env = { SOURCE_DATE_EPOCH: String(packages.sourceDateEpoch), PIPELINE_MEDIA: media }
   const { root, kernel, initrd } = mediaResult(media)
   const list = formatCommand(['rdsquashfs', '-l', '/boot', root])
   const unpack = (start: string, to: string) =>
     `rdsquashfs -c "/boot/$(${list} | grep -o '${start}-[^ ]*' | head -n 1)" ${quote(root)} >${quote(to)}`
-  const bootstrap = bootstrapCommand({ spec, packages, include, exclude, hooks })
+  const bootstrap = bootstrapCommand(input, media)
   return [
     `${assignments(env)} ${formatCommand(bootstrap)} | ${formatCommand(packCommand(root))}`,
     unpack('vmlinuz', kernel),

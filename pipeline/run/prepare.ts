@@ -35,6 +35,8 @@ export interface PrepareRequest {
   readonly mirror?: string
   readonly offline: boolean
   readonly exportOptions: ExportOptions
+  /** Of the programs that are run: proxies count. */
+  readonly env: Readonly<Record<string, string | undefined>>
   /** --version */
   readonly version?: string
 }
@@ -62,7 +64,7 @@ export interface PreparedBuild {
 }
 
 /** Errors: of the spec, kickstart and templates (exit 2), missing tools (3), an unreachable mirror (4). */
-export async function prepareBuild(request: PrepareRequest, run: Run, signal: AbortSignal): Promise<PreparedBuild> {
+export async function prepareBuild(request: PrepareRequest, run: Run): Promise<PreparedBuild> {
   const allTargets = await loadTargets()
   const targets = selectTargets(allTargets, request.targets)
   const { root, appliance: name, set } = request
@@ -81,10 +83,10 @@ export async function prepareBuild(request: PrepareRequest, run: Run, signal: Ab
       include: rendered.compiled.packages.include,
       stateDirectory: request.state,
       offline: request.offline,
+      env: request.env,
       ...(request.mirror ? { mirror: request.mirror } : {}),
     },
-    run,
-    signal
+    run
   )
   const mediaHooks = treeDigest(await readFolder(join(request.templates, 'media')))
   const facts = { spec, rendered, templates, tools, packages, allTargets, mediaHooks }

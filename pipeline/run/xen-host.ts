@@ -18,6 +18,8 @@ export interface XenHostPlaces {
   readonly state: string
   readonly mirror?: string
   readonly offline: boolean
+  /** Of the programs that are run: proxies count. */
+  readonly env: Readonly<Record<string, string | undefined>>
 }
 
 /** One name in the store's folder, as of a stage. */
@@ -48,13 +50,13 @@ async function storedXenHost(places: XenHostPlaces, context: StageContext): Prom
 }
 
 /** A release can be verified while the mirror is away, when the host was bootstrapped before. */
-async function packagesOf({ state, mirror, offline }: XenHostPlaces, { run, signal, progress }: StageContext): Promise<PackageSet> {
-  const request = { spec: xenHostSpec, include: xenHostPackages, stateDirectory: state, ...(mirror ? { mirror } : {}) }
+async function packagesOf({ state, mirror, offline, env }: XenHostPlaces, { run, progress }: StageContext): Promise<PackageSet> {
+  const request = { spec: xenHostSpec, include: xenHostPackages, stateDirectory: state, env, ...(mirror ? { mirror } : {}) }
   try {
-    return await resolvePackages({ ...request, offline }, run, signal)
+    return await resolvePackages({ ...request, offline }, run)
   } catch (error) {
     if (!(error instanceof PipelineError) || error.code !== 'mirror-unreachable') throw error
-    const known = await resolvePackages({ ...request, offline: true }, run, signal).catch(() => Promise.reject(error))
+    const known = await resolvePackages({ ...request, offline: true }, run).catch(() => Promise.reject(error))
     progress(`${error.message} Taking the Xen host of before.`)
     return known
   }

@@ -3,7 +3,7 @@ import { readFile, readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { joinProblems } from '../errors/pipeline-error.js'
 import type { PipelineError } from '../errors/pipeline-error.js'
-import { applianceNone, applianceUnknown, specRule, specUnreadable } from '../errors/spec.js'
+import { applianceNameWrong, applianceNone, applianceUnknown, specRule, specUnreadable } from '../errors/spec.js'
 import { applyDefaults } from './defaults.js'
 import { checkRules } from './rules.js'
 import type { LoadedAppliance, Spec } from './types.js'
@@ -35,7 +35,7 @@ export async function listAppliances(root: string): Promise<readonly string[]> {
 
 /**
  * Loads, validates and completes an appliance. Throws a PipelineError (exit 2): `appliance-unknown`, `appliance-none`,
- * `spec-unreadable`, or every fault of the description at once.
+ * `appliance-name`, `spec-unreadable`, or every fault of the description at once.
  */
 export async function loadAppliance({
   root,
@@ -46,6 +46,7 @@ export async function loadAppliance({
   const known = await listAppliances(root)
   if (known.length === 0) throw applianceNone(root)
   if (!known.includes(name)) throw applianceUnknown(name, known)
+  if (!/^[a-z0-9][a-z0-9-]*$/.test(name)) throw applianceNameWrong(name)
   const file = `kickstarts/${name}/appliance.yaml`
   const text = await readFile(join(root, file), 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw specUnreadable(file, error)

@@ -5,11 +5,6 @@
 
 export type Family = 'debian' | 'el'
 
-export interface AptSource {
-  /** One line of an apt sources.list, for the finished image. */
-  readonly line: string
-}
-
 export interface Spec {
   /** = folder name under kickstarts/ */
   readonly name: string

@@ -36,7 +36,10 @@ export function mediaResult(directory: string): MediaResult {
   }
 }
 
-/** What the stage's key depends on: the packages by version, and neither the mirror nor its indexes' signatures. */
+/**
+ * What the stage's key depends on: the packages by version, and the date that goes with that very list, so neither
+ * the mirror nor its indexes' signatures.
+ */
 export function mediaInputs(input: {
   readonly spec: Pick<Spec, 'release'>
   readonly packages: PackageSet
@@ -58,18 +61,34 @@ export function mediaInputs(input: {
 
 /**
  * `mmdebstrap` writes a tar; the mirror's lines name this host's mirror and are replaced in the customize hook.
- * No mode is given: mmdebstrap takes root where it is root, else a user namespace.
+ * No mode is given: mmdebstrap takes root where it is root, else a user namespace. `directory` holds what
+ * writeBootstrapFiles wrote.
  */
-export function bootstrapCommand(input: MediaInput): Command {
+export function bootstrapCommand(input: MediaInput, directory: string): Command {
   return [
     'mmdebstrap', '--variant=minbase', '--architectures=amd64', '--format=tar',
     '--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Languages "none"',
-    ...input.packages.aptOptions.map(option => `--aptopt=${option}`),
+    `--aptopt=${join(directory, aptOptionsName)}`,
     `--include=${input.include.join(',')}`,
     `--essential-hook=${join(input.hooks, 'essential-hook')}`,
     `--customize-hook=${join(input.hooks, 'customize-hook')}`,
-    input.spec.release, '-', ...input.packages.mirror.map(formatSource),
+    input.spec.release, '-', join(directory, mirrorName),
   ]
+}
+
+const mirrorName = 'mirror.list'
+const aptOptionsName = 'apt.conf'
+const startName = 'start-install'
+const imageSourcesName = 'sources.list'
+
+/** What mmdebstrap and its hooks read. Mirror and proxies may hold passwords, and every user can read a command line. */
+export async function writeBootstrapFiles({ packages, hooks }: MediaInput, directory: string): Promise<void> {
+  const lines = (name: string, text: readonly string[], mode?: number) =>
+    writeFile(join(directory, name), text.map(line => `${line}\n`).join(''), { mode: mode ?? 0o644 })
+  await copyFile(join(hooks, startName), join(directory, startName))
+  await lines(imageSourcesName, packages.imageSources)
+  await lines(mirrorName, packages.mirror.map(formatSource), 0o600)
+  await lines(aptOptionsName, packages.aptOptions, 0o600)
 }
 
 /** lz4: the root is read by an emulated CPU, and size does not matter here. */
@@ -92,14 +111,13 @@ async function fill(input: MediaInput, context: StageContext, directory: string)
   const result = mediaResult(directory)
   const logFile = join(context.logDirectory, 'media.log')
   await rm(logFile, { force: true })
-  await copyFile(join(input.hooks, 'start-install'), join(directory, 'start-install'))
-  await writeFile(join(directory, 'sources.list'), `${input.packages.imageSources.join('\n')}\n`)
+  await writeBootstrapFiles(input, directory)
   const { secrets } = input.packages
   const env = { SOURCE_DATE_EPOCH: String(input.packages.sourceDateEpoch), PIPELINE_MEDIA: directory }
   context.progress(`bootstrapping ${input.packages.packages.length} packages`)
   try {
     await context.runPiped(
-      { command: bootstrapCommand(input), options: { env, logFile, secrets, reason: 'bootstrap Debian' } },
+      { command: bootstrapCommand(input, directory), options: { env, logFile, secrets, reason: 'bootstrap Debian' } },
       { command: packCommand(result.root), options: { logFile, reason: 'pack the media' } }
     )
   } catch (error) {
@@ -108,7 +126,7 @@ async function fill(input: MediaInput, context: StageContext, directory: string)
   }
   await extract(result, context, directory)
   await requirePlanned(input, directory)
-  await Promise.all(['start-install', 'sources.list'].map(name => rm(join(directory, name))))
+  await Promise.all([startName, imageSourcesName, mirrorName, aptOptionsName].map(name => rm(join(directory, name))))
   return result
 }
 

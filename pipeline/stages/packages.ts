@@ -1,17 +1,23 @@
 /** The package set of an appliance: which versions the mirror offers today, asked only when its indexes changed. */
 import { createHash } from 'node:crypto'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { offlineWithoutPackages, sourcesUnknown } from '../errors/media.js'
 import { askAptProxies } from '../tools/apt-config.js'
-import { resolveWithApt } from '../tools/apt-resolve.js'
+import { readAptLogins } from '../tools/apt-auth.js'
+import { resolveWithApt, updateLists } from '../tools/apt-resolve.js'
+import { keepLists, withApt } from '../tools/apt-root.js'
+import type { AptRequest } from '../tools/apt-root.js'
 import { writeFileAtomic } from '../tools/atomic-file.js'
 import type { Run } from '../tools/command.js'
-import { debianCodename, formatSource, hostMirror, parseSources, suitesOf } from '../tools/deb-sources.js'
+import { debianCodename, formatSource, hostMirror, parseSources, suitesOf, withoutCredentials } from '../tools/deb-sources.js'
 import type { DebSource } from '../tools/deb-sources.js'
-import { askMirror } from '../tools/mirror-state.js'
+import { readIndexes } from '../tools/mirror-state.js'
 import type { IndexState } from '../tools/mirror-state.js'
+import type { Needle } from '../tools/needles.js'
+import { environmentProxies, urlWords } from '../tools/url-secrets.js'
 import type { Spec } from '../spec/types.js'
+import { hostNeedles } from './host-needles.js'
 import type { PackageSource } from './release-folder.js'
 
 export interface PackageSet {
@@ -19,7 +25,7 @@ export interface PackageSet {
   readonly packages: readonly string[]
   /** Date of the indexes when the set last changed, seconds since 1970. */
   readonly sourceDateEpoch: number
-  /** Lines of apt.conf for the bootstrap: this host's proxies. */
+  /** Lines of apt.conf for the bootstrap: this host's proxies, and where its logins are. */
   readonly aptOptions: readonly string[]
   /** Masked in logs. */
   readonly secrets: readonly string[]
@@ -27,10 +33,10 @@ export interface PackageSet {
   readonly mirror: readonly DebSource[]
   /** Lines of the image's own sources.list. */
   readonly imageSources: readonly string[]
-  /** For the manifest: without credentials. */
+  /** For the manifest: the image's own, not this host's mirror. */
   readonly sources: readonly PackageSource[]
   /** Strings of this host that must not be in the image. */
-  readonly forbidden: readonly { readonly name: string; readonly value: string }[]
+  readonly forbidden: readonly Needle[]
 }
 
 export interface PackageRequest {
@@ -39,6 +45,10 @@ export interface PackageRequest {
   readonly stateDirectory: string
   readonly offline: boolean
   readonly mirror?: string
+  /** Its proxies are those of the programs that are run. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Of the logins. @default /etc/apt */
+  readonly aptFolder?: string
 }
 
 /** What is kept of the last answer, for each set of wishes. */
@@ -50,63 +60,98 @@ interface Known {
   readonly sourceDateEpoch: number
 }
 
-/** Errors: `mirror-unreachable`, `mirror-without-suite`, `packages-not-resolved`, `sources-unknown` (exit 4), `offline-without-packages` (2). */
-export async function resolvePackages(request: PackageRequest, run: Run, signal: AbortSignal): Promise<PackageSet> {
+/**
+ * Errors: `mirror-unreachable`, `mirror-without-suite`, `mirror-refused`, `packages-not-resolved`, `sources-unknown`
+ * (exit 4), `offline-without-packages` (2).
+ */
+export async function resolvePackages(request: PackageRequest, run: Run): Promise<PackageSet> {
   const directory = join(request.stateDirectory, 'mirror')
   await mkdir(directory, { recursive: true })
-  const defaults = await defaultSources(request.spec.release, directory, run)
+  const { spec } = request
+  const defaults = await defaultSources(spec.release, directory, run)
   const mirror = await mirrorOf(request, defaults, run)
-  const proxies = await askAptProxies(run)
-  const wishes = digest({ mirror: mirror.map(formatSource), include: request.include })
-  const secrets = passwordsOf([...mirror.map(source => source.url), ...proxies.urls])
-  const file = join(directory, `${request.spec.name}-${wishes.slice(0, 16)}.json`)
-  const known = await readKnown(file, wishes)
-  if (request.offline && !known) throw offlineWithoutPackages(request.spec.name)
-  const current = request.offline && known ? known : await refresh({ mirror, secrets, wishes, known, file, request }, run, signal)
-  const imageSources = request.spec.aptSources.length > 0 ? request.spec.aptSources : defaults
+  const [apt, logins] = await Promise.all([askAptProxies(run), readAptLogins(request.aptFolder)])
+  const mirrors = mirror.map(source => source.url)
+  const proxies = [...new Set([...apt.urls, ...environmentProxies(request.env)])]
+  const secrets = [...new Set([...[...mirrors, ...proxies].flatMap(urlWords), ...logins.secrets])]
+  const current = await currentList({ request, run, apt: { sources: mirror, directory, kept: join(directory, `lists-${spec.release}`), secrets } })
+  const imageSources = spec.aptSources.length > 0 ? spec.aptSources : defaults
   return {
     packages: current.packages,
     sourceDateEpoch: current.sourceDateEpoch,
-    aptOptions: proxies.options,
+    aptOptions: [...apt.options, ...logins.options],
     secrets,
     mirror,
     imageSources,
-    sources: current.indexes.map(({ url, suite, date }) => ({ url, suite, date })),
-    forbidden: forbiddenIn(mirror, proxies.urls, imageSources),
+    sources: publicSources(current.indexes, imageSources),
+    forbidden: hostNeedles({ mirrors, proxies, logins: logins.secrets, imageSources }),
   }
 }
 
-interface Refresh {
-  readonly mirror: readonly DebSource[]
-  readonly secrets: readonly string[]
-  readonly wishes: string
-  readonly known: Known | undefined
-  readonly file: string
+interface Asking {
   readonly request: PackageRequest
+  readonly apt: AptRequest
+  readonly run: Run
 }
 
-/** Equal indexes: nothing is asked further. New indexes with an equal result keep the old date: nothing is built again. */
-async function refresh({ mirror, secrets, wishes, known, file, request }: Refresh, run: Run, signal: AbortSignal): Promise<Known> {
-  const indexes = await askMirror(mirror, known?.indexes ?? [], signal)
-  const same = known && indexes.every(index => known.indexes.some(old => old.url === index.url && old.sha256 === index.sha256))
-  if (same) return known
-  const directory = join(request.stateDirectory, 'mirror/apt')
-  const packages = await resolveWithApt({ sources: mirror, include: request.include, directory, secrets }, run)
-  const unchanged = known && JSON.stringify(known.packages) === JSON.stringify(packages)
-  const newest = Math.max(...indexes.map(index => Date.parse(index.date))) / 1000
-  const next: Known = { wishes, indexes, packages, sourceDateEpoch: unchanged ? known.sourceDateEpoch : newest }
-  await writeFileAtomic(file, `${JSON.stringify(next, null, 2)}\n`)
-  return next
+/** The list that is known, where nothing changed or nobody may be asked; else the one that apt resolves now. */
+async function currentList({ request, apt, run }: Asking): Promise<Known> {
+  const wishes = digest({ mirror: apt.sources.map(formatSource), include: request.include })
+  const file = join(apt.directory, `${request.spec.name}-${wishes.slice(0, 16)}.json`)
+  const lists = await readKnown(apt.directory)
+  const known = lists.find(list => list.wishes === wishes)
+  if (request.offline) {
+    if (!known) throw offlineWithoutPackages(request.spec.name)
+    return known
+  }
+  return withApt(apt, async root => {
+    await updateLists(root, run)
+    const indexes = await readIndexes(root.lists, apt.sources)
+    const same = known && indexes.every(index => known.indexes.some(old => old.suite === index.suite && old.sha256 === index.sha256))
+    const packages = same ? known.packages : await resolveWithApt(root, request.include, run)
+    await keepLists(root)
+    if (same) return known
+    const next: Known = { wishes, indexes, packages, sourceDateEpoch: dateOf(packages, lists) ?? newestOf(indexes) }
+    await writeFileAtomic(file, `${JSON.stringify(next, null, 2)}\n`)
+    return next
+  })
+}
+
+/** An equal list keeps its date, whoever gave it: neither a new signature nor another mirror has anything built again. */
+function dateOf(packages: readonly string[], lists: readonly Known[]): number | undefined {
+  const equal = lists.filter(list => JSON.stringify(list.packages) === JSON.stringify(packages))
+  return equal.length > 0 ? Math.max(...equal.map(list => list.sourceDateEpoch)) : undefined
+}
+
+/** Seconds since 1970. */
+function newestOf(indexes: readonly IndexState[]): number {
+  return Math.max(...indexes.map(index => Date.parse(index.date))) / 1000
+}
+
+/** What people may know of the packages' origin: suite and date, and where the image itself gets its updates. */
+function publicSources(indexes: readonly IndexState[], imageSources: readonly string[]): readonly PackageSource[] {
+  const own = parseSources(imageSources.join('\n'))
+  return indexes.map(({ suite, date }) => {
+    const found = own.find(source => source.suite === suite)
+    return { ...(found ? { url: withoutCredentials(found.url) } : {}), suite, date }
+  })
 }
 
 function digest(value: object): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex')
 }
 
-async function readKnown(file: string, wishes: string): Promise<Known | undefined> {
+/** Every list that was ever resolved here and can be read. */
+async function readKnown(directory: string): Promise<readonly Known[]> {
+  const names = (await readdir(directory)).filter(name => name.endsWith('.json'))
+  const read = await Promise.all(names.map(name => readFile(join(directory, name), 'utf8').then(parseKnown, () => undefined)))
+  return read.filter(list => list !== undefined)
+}
+
+function parseKnown(text: string): Known | undefined {
   try {
-    const known = JSON.parse(await readFile(file, 'utf8')) as Known
-    return known.wishes === wishes ? known : undefined
+    const known = JSON.parse(text) as Partial<Known> | null
+    return Array.isArray(known?.packages) && Array.isArray(known.indexes) ? (known as Known) : undefined
   } catch {
     return undefined
   }
@@ -136,30 +181,4 @@ async function defaultSources(release: string, directory: string, run: Run): Pro
   if (lines.length === 0) throw sourcesUnknown(release, stderr.trim().split('\n').slice(-20))
   await writeFileAtomic(file, `${lines.join('\n')}\n`)
   return lines
-}
-
-/** The build host's mirror, where the image does not name it itself, its proxies, and all their passwords. */
-function forbiddenIn(mirror: readonly DebSource[], proxies: readonly string[], imageSources: readonly string[]) {
-  const own = imageSources.join('\n')
-  const mirrors = mirror.map(source => source.url)
-  return [
-    ...hostsOf(mirrors).filter(host => !own.includes(host)).map(value => ({ name: "the build host's mirror", value })),
-    ...hostsOf(proxies).map(value => ({ name: "the build host's proxy", value })),
-    ...passwordsOf(mirrors).map(value => ({ name: "the mirror's password", value })),
-    ...passwordsOf(proxies).map(value => ({ name: "the proxy's password", value })),
-  ]
-}
-
-/** A bare loopback name stands in every image and tells nothing of the host; with a port it does. */
-const everywhere = ['localhost', '127.0.0.1', '[::1]']
-
-function hostsOf(urls: readonly string[]): string[] {
-  return [...new Set(urls.map(url => new URL(url).host))].filter(host => !everywhere.includes(host))
-}
-
-/** A shorter word would be found in any image by chance. */
-const shortestPassword = 5
-
-function passwordsOf(urls: readonly string[]): string[] {
-  return [...new Set(urls.map(url => new URL(url).password))].filter(word => word.length >= shortestPassword)
 }

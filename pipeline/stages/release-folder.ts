@@ -28,7 +28,8 @@ export interface ReleaseTarget {
 }
 
 export interface PackageSource {
-  readonly url: string
+  /** The image's own source of this suite; absent where it has none. */
+  readonly url?: string
   readonly suite: string
   /** The index's own Date, ISO 8601. */
   readonly date: string

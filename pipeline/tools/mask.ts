@@ -1,4 +1,5 @@
 /** Masks secrets in text: as they are, and as they look in a URL. */
+import { environmentProxies, urlWords } from './url-secrets.js'
 
 const mask = '***'
 
@@ -27,20 +28,7 @@ function formsOf(secret: string): string[] {
   return [secret, encoded, strict, strict.replace(/%20/g, '+'), strict.replace(/%[0-9A-F]{2}/g, code => code.toLowerCase())]
 }
 
-/** The passwords in the proxy settings of an environment: tools print proxy URLs when they fail. */
+/** The passwords and tokens in the proxy settings of an environment: tools print proxy URLs when they fail. */
 export function proxyPasswords(env: Readonly<Record<string, string | undefined>>): string[] {
-  return Object.entries(env)
-    .filter(([name]) => /_proxy$/i.test(name))
-    .flatMap(([, value]) => {
-      const password = /^[a-z]+:\/\/[^/@]*?:([^/]*)@/.exec(value ?? '')?.[1]
-      return password ? [password, decode(password)] : []
-    })
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
+  return environmentProxies(env).flatMap(urlWords)
 }

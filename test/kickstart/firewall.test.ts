@@ -60,8 +60,12 @@ const wrong: Readonly<Record<string, readonly [line: string, error: string]>> = 
   ],
   'a port without its protocol': [
     'firewall --enabled --port=80',
-    '--port=80 is no port. (Write it like 8443:tcp or 5900-5999:tcp.)',
+    '--port=80 is no port. (Write it like 8443:tcp or 5900-5999:tcp, from 1 to 65535.)',
   ],
+  'a port above the last': ['firewall --enabled --port=70000:tcp', '--port=70000:tcp is no port. (Write it like 8443:tcp or 5900-5999:tcp, from 1 to 65535.)'],
+  'port zero': ['firewall --enabled --port=0:udp', '--port=0:udp is no port. (Write it like 8443:tcp or 5900-5999:tcp, from 1 to 65535.)'],
+  'a range that runs backwards': ['firewall --enabled --port=200-100:tcp', '--port=200-100:tcp is no port. (Write it like 8443:tcp or 5900-5999:tcp, from 1 to 65535.)'],
+  'a range beyond the last port': ['firewall --enabled --port=65000-65536:tcp', '--port=65000-65536:tcp is no port. (Write it like 8443:tcp or 5900-5999:tcp, from 1 to 65535.)'],
   'a firewall both ways': [
     'firewall --disabled --ssh',
     'firewall --disabled contradicts --ssh. (Keep one of the two.)',

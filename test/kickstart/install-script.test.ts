@@ -70,6 +70,16 @@ t.test('a failing script warns, or fails with --erroronfail, and shows its log',
   t.equal(readFileSync(join(directory, 'logs', 'x.log'), 'utf8'), 'said\n')
 })
 
+t.test('a log that cannot be written fails the script, which would not have run', async t => {
+  const directory = t.testdir({ kickstart: { post: { '01.sh': 'echo said\n' } }, file: '' })
+  for (const log of [join(directory, 'file', 'x.log'), directory]) {
+    t.equal(
+      bash(directory, `step x.ks:2 'run %post'\nrun_script builder warn /bin/sh post/01.sh '${log}'\necho next`).output,
+      `PIPELINE install: run %post\nPIPELINE install failed: x.ks:2: could not run %post: cannot write the log ${log}\nPOWEROFF\n`
+    )
+  }
+})
+
 t.test('a partition of a disk whose name ends in a digit has a p', async t => {
   t.match(
     bash(t.testdir(), 'disk=/dev/vdc\npartition 3\ndisk=/dev/nvme0n1\npartition 3').output,

@@ -35,6 +35,10 @@ const wrong: Readonly<Record<string, readonly [text: string, error: string]>> = 
     'reqpart\npart / --size=10 --fstype=swap\n',
     'error: box/box.ks:2: part / cannot be of --fstype=swap. (swap and biosboot are both mount point and --fstype; every other mount point needs a file system.)',
   ],
+  'another file system on /boot/efi, which no firmware would boot from': [
+    'part biosboot --fstype=biosboot --size=1\npart /boot/efi --fstype=vfat --size=64\npart / --size=10\n',
+    'error: box/box.ks:2: part /boot/efi of --fstype=vfat is no EFI system partition: no firmware boots from it. (Write --fstype=efi, or leave it out.)',
+  ],
   'a label that is too long': [
     'reqpart\npart / --size=10 --label=a-root-file-system\n',
     'error: box/box.ks:2: "a-root-file-system" cannot be the label of a ext4 partition. (Use at most 16 letters, digits, dots, dashes and underscores.)',

@@ -136,6 +136,26 @@ for (const [what, [text, error]] of Object.entries(wrong)) {
   t.test(`refuses ${what}`, async t => t.equal(failure(text), error))
 }
 
+t.test('an included path may be quoted, inside a section as outside', async t => {
+  const tree = parse(`%include 'my parts.ks'\n%post\n%include "hello there.sh" # why\n%end\n`, {
+    'my parts.ks': 'text\n', 'hello there.sh': 'echo\n',
+  })
+  t.match(tree.nodes, [{ name: 'text' }, { name: '%post', lines: [{ text: 'echo', place: { file: 'box/hello there.sh', line: 1 } }] }])
+  t.equal(
+    failure(`%post\n%include 'a.sh\n%end\n`),
+    "error: box/box.ks:2: the quote ' is not closed. (Put a value with blanks, quotes or # in single quotes.)"
+  )
+})
+
+t.test('names the lines of the text that this one was made from', async t => {
+  const read = { text: 'lang C.UTF-8\n%post\n%include a.sh\n%end\n', numbers: [3, 7, 8, 9] }
+  const tree = parseKickstart(read, { file: 'box.ks', readInclude: () => ({ text: 'one\ntwo\n', numbers: [2, 2] }) })
+  t.match(tree.nodes, [
+    { place: { line: 3 } },
+    { place: { line: 7 }, lines: [{ place: { file: 'a.sh', line: 2 } }, { place: { file: 'a.sh', line: 2 } }] },
+  ])
+})
+
 t.test('refuses files that include each other', async t => {
   t.equal(
     failure('%include a.ks\n', { 'a.ks': 'text\n%include b.ks\n', 'b.ks': '%include a.ks\n' }),

@@ -50,6 +50,17 @@ t.test('lists folders with an appliance.yaml, sorted', async t => {
   t.same(await listAppliances(t.testdir({})), [])
 })
 
+t.test('a folder whose name could not stand in a host name or a script is refused', async t => {
+  const names = ["it's", 'Box', 'a_b', '-x', 'a.b']
+  const root = t.testdir({ kickstarts: Object.fromEntries(names.map(name => [name, { 'appliance.yaml': least }])) })
+  for (const name of names) {
+    t.equal(
+      await faultOf({ root, name }),
+      `error: kickstarts/${name}: "${name}" cannot be the name of an appliance. (Name the folder with small letters, digits and dashes, beginning with a letter or digit.) [2]`
+    )
+  }
+})
+
 t.test('an unknown appliance is an error that names the nearest, and never a path', async t => {
   const root = t.testdir({
     kickstarts: { ciab: { 'appliance.yaml': least }, eucalyptus: { 'appliance.yaml': least } },

@@ -1,6 +1,6 @@
 /** media: its command lines, its key, and what it does when the bootstrap fails or gives something else. */
 import t from 'tap'
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { formatError } from '../../pipeline/errors/pipeline-error.js'
@@ -22,7 +22,7 @@ const packages = {
   sourceDateEpoch: 1763200000,
   aptOptions: ['Acquire::http::Proxy "http://user:secret@proxy.example:3128";'],
   secrets: ['secret'],
-  mirror: [{ url: 'http://m.example/debian', suite: 'trixie', component: 'main' }],
+  mirror: [{ url: 'http://user:secret@m.example/debian', suite: 'trixie', component: 'main' }],
   imageSources: ['deb http://own.example/debian trixie main'],
   sources: [],
   forbidden: [],
@@ -31,20 +31,20 @@ const hooks = fileURLToPath(new URL('../../templates/media/', import.meta.url))
 const input: MediaInput = { spec, packages, include: ['jq', 'openssh-server'], exclude: [], hooks: '/hooks' }
 
 t.test('bootstraps with exactly this command', async t => {
-  t.same(bootstrapCommand(input), [
+  t.same(bootstrapCommand(input, '/m'), [
     'mmdebstrap',
     '--variant=minbase',
     '--architectures=amd64',
     '--format=tar',
     '--aptopt=APT::Install-Recommends "false"',
     '--aptopt=Acquire::Languages "none"',
-    '--aptopt=Acquire::http::Proxy "http://user:secret@proxy.example:3128";',
+    '--aptopt=/m/apt.conf',
     '--include=jq,openssh-server',
     '--essential-hook=/hooks/essential-hook',
     '--customize-hook=/hooks/customize-hook',
     'trixie',
     '-',
-    'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://m.example/debian trixie main',
+    '/m/mirror.list',
   ])
   t.same(packCommand('/m/root.squashfs'), ['tar2sqfs', '--quiet', '--force', '--compressor', 'lz4', '/m/root.squashfs'])
 })
@@ -99,7 +99,7 @@ function setUp(t: { testdir(content: Record<string, Record<string, never>>): str
 
 t.test('gives kernel, initrd and root, and leaves nothing of its own work', async t => {
   const { directory, context, fill, log } = setUp(t, 'jq=1.7\napt=3.0\n')
-  let sources = ''
+  const files: Record<string, string> = {}
   const pipe = context.pipes
   const result = await fill()
   t.same(result, {
@@ -116,12 +116,19 @@ t.test('gives kernel, initrd and root, and leaves nothing of its own work', asyn
   const again = setUp(t, 'jq=1.7\napt=3.0\n', {
     effect: from => {
       const folder = from.options?.env?.['PIPELINE_MEDIA'] ?? ''
-      sources = readFileSync(join(folder, 'sources.list'), 'utf8')
+      for (const name of ['sources.list', 'mirror.list', 'apt.conf']) {
+        const path = join(folder, name)
+        files[`${name} ${(statSync(path).mode & 0o777).toString(8)}`] = readFileSync(path, 'utf8')
+      }
       t.match(readFileSync(join(folder, 'start-install'), 'utf8'), /^#!/)
     },
   })
   await again.fill()
-  t.equal(sources, 'deb http://own.example/debian trixie main\n', "the hook finds the image's own sources")
+  t.same(files, {
+    'sources.list 644': 'deb http://own.example/debian trixie main\n',
+    'mirror.list 600': 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://user:secret@m.example/debian trixie main\n',
+    'apt.conf 600': 'Acquire::http::Proxy "http://user:secret@proxy.example:3128";\n',
+  }, "the hook finds the image's own sources, and what holds passwords is for this user only")
 })
 
 t.test('a mirror that changed meanwhile is told apart, with what differs', async t => {

@@ -1,108 +1,93 @@
-/** Asks a real HTTP server on loopback whether its indexes changed. */
+/** The state of a mirror as apt leaves it on disk, and what apt says when it cannot have it. */
 import t from 'tap'
 import { createHash } from 'node:crypto'
+import { join } from 'node:path'
 import { formatError } from '../../pipeline/errors/pipeline-error.js'
-import { interrupted } from '../../pipeline/errors/tools.js'
-import { askMirror } from '../../pipeline/tools/mirror-state.js'
+import { updateLists } from '../../pipeline/tools/apt-resolve.js'
+import { withApt } from '../../pipeline/tools/apt-root.js'
+import type { DebSource } from '../../pipeline/tools/deb-sources.js'
+import { createRun } from '../../pipeline/tools/exec.js'
+import { readIndexes } from '../../pipeline/tools/mirror-state.js'
+import { findTool } from '../../pipeline/tools/need.js'
 import { failureOf } from '../fixtures/failure.js'
-import { inRelease, startIndexServer } from '../fixtures/index-server.js'
+import { fakeRun } from '../fixtures/fake-run.js'
+import { startIndexServer } from '../fixtures/index-server.js'
+import { inRelease } from '../fixtures/played-apt.js'
 
-const { signal } = new AbortController()
+const sources: readonly DebSource[] = ['trixie', 'trixie-updates'].map(suite => ({ url: 'http://m.example/debian', suite, component: 'main' }))
 const text = inRelease('Sat, 15 Nov 2025 09:50:13 UTC')
 const sha256 = (body: string) => createHash('sha256').update(body).digest('hex')
 
-async function setUp(t: { teardown(done: () => void): unknown }) {
-  const server = await startIndexServer()
-  t.teardown(server.close)
-  server.indexes.set('trixie', text)
-  return { server, source: { url: server.url, suite: 'trixie', component: 'main' } }
-}
-
-for (const [validator, header] of [['etag', 'if-none-match'], ['last-modified', 'if-modified-since']] as const) {
-  t.test(`asks with ${header}, and keeps what it knows when nothing changed`, async t => {
-    const { server, source } = await setUp(t)
-    server.validator = validator
-    const first = await askMirror([source], [], signal)
-    t.match(first, [
-      { url: `${server.url}/dists/trixie/InRelease`, suite: 'trixie', sha256: sha256(text), date: '2025-11-15T09:50:13.000Z' },
-    ])
-    t.same(await askMirror([source], first, signal), first)
-    t.same(server.requests.map(request => request.status), [200, 304])
-    t.equal(server.requests[0]?.headers[header], undefined)
-    t.ok(server.requests[1]?.headers[header])
+t.test('reads digest and date of each index, whichever form the mirror has', async t => {
+  const lists = t.testdir({
+    'm.example_debian_dists_trixie_InRelease': text,
+    'm.example_debian_dists_trixie_main_binary-amd64_Packages': '',
+    'm.example_debian_dists_trixie-updates_Release': 'Origin: Debian\n',
+    'm.example_debian_dists_trixie-updates_Release.gpg': '',
   })
-}
-
-t.test('a server without validators sends the file again, and its digest says that it is the same', async t => {
-  const { server, source } = await setUp(t)
-  server.validator = 'none'
-  const first = await askMirror([source], [], signal)
-  const second = await askMirror([source], first, signal)
-  t.same(server.requests.map(request => request.status), [200, 200])
-  t.same(second, first)
-})
-
-t.test('tells a changed file', async t => {
-  const { server, source } = await setUp(t)
-  const first = await askMirror([source], [], signal)
-  const changed = inRelease('Sun, 16 Nov 2025 09:50:13 UTC')
-  server.indexes.set('trixie', changed)
-  const [second] = await askMirror([source], first, signal)
-  t.match(second, { sha256: sha256(changed), date: '2025-11-16T09:50:13.000Z' })
-  t.not(second?.etag, first[0]?.etag)
-})
-
-t.test('a file without a date has the oldest', async t => {
-  const { server, source } = await setUp(t)
-  server.indexes.set('trixie', 'Origin: Debian\n')
-  t.match(await askMirror([source], [], signal), [{ date: '1970-01-01T00:00:00.000Z' }])
-})
-
-t.test('says that a mirror has no such suite', async t => {
-  const { server, source } = await setUp(t)
-  const error = await failureOf(askMirror([{ ...source, suite: 'nosuch' }], [], signal))
-  t.equal(
-    formatError(error),
-    `error: The Debian mirror ${server.url} has no suite "nosuch" (HTTP 404). (name a mirror that carries this release with --mirror URL)`
-  )
-  t.equal(error.exitCode, 4)
+  t.same(await readIndexes(lists, sources), [
+    { suite: 'trixie', sha256: sha256(text), date: '2025-11-15T09:50:13.000Z' },
+    { suite: 'trixie-updates', sha256: sha256('Origin: Debian\n'), date: '1970-01-01T00:00:00.000Z' },
+  ])
 })
 
 const hint = '(try another one with --mirror URL, or --offline to build from the package list of the last build)'
 
-t.test('says that a mirror does not answer, without its password', async t => {
-  const { server, source } = await setUp(t)
-  const url = `${server.url}/dists/trixie/InRelease`
-  server.instead = 503
-  t.equal(
-    formatError(await failureOf(askMirror([source], [], signal))),
-    `error: The Debian mirror does not answer: ${url}: HTTP 503. ${hint}`
-  )
-  server.close()
-  const secret = { ...source, url: source.url.replace('://', '://user:secret@') }
-  const error = await failureOf(askMirror([secret], [], signal))
-  t.equal(formatError(error), `error: The Debian mirror does not answer: ${url}: ECONNREFUSED. ${hint}`)
+t.test('an index that apt did not keep is named', async t => {
+  const error = await failureOf(readIndexes(t.testdir({}), sources))
+  const problem = 'http://m.example/debian/dists/trixie/InRelease: apt kept no index of it'
+  t.equal(formatError(error), `error: apt does not take the index of the Debian mirror: ${problem}. ${hint}`)
   t.equal(error.exitCode, 4)
 })
 
-t.test("sends the URL's user and password, and keeps neither", async t => {
-  const { server, source } = await setUp(t)
-  const secret = { ...source, url: source.url.replace('://', '://us%40er:p%3Aw@') }
-  const first = await askMirror([secret], [], signal)
-  const expected = `Basic ${Buffer.from('us@er:p:w').toString('base64')}`
-  t.equal(server.requests[0]?.headers.authorization, expected)
-  t.equal(first[0]?.url, `${server.url}/dists/trixie/InRelease`)
-  await askMirror([secret], first, signal)
-  t.equal(server.requests[1]?.status, 304, 'what is known is found without them')
-})
+const noApt = (await findTool('apt-get', process.env['PATH'] ?? '')) ? false : 'apt is not installed here'
 
-t.test('ends at once when it is interrupted', async t => {
-  const { server, source } = await setUp(t)
-  server.instead = 'silence'
-  const controller = new AbortController()
-  const asking = failureOf(askMirror([source], [], controller.signal))
-  const started = Date.now()
-  setTimeout(() => controller.abort(interrupted()), 50)
-  t.equal((await asking).code, 'interrupted')
-  t.ok(Date.now() - started < 5000)
+interface Real {
+  readonly answer: number | 'gone' | 'unsigned'
+  /** `URL` stands for the mirror's. */
+  readonly message: string
+}
+
+const real: Readonly<Record<string, Real>> = {
+  'has no such suite': {
+    answer: 404,
+    message: 'The Debian mirror URL has no suite "trixie". (name a mirror that carries this release with --mirror URL)',
+  },
+  'wants a password': { answer: 401, message: `The Debian mirror does not answer: URL/dists/trixie/InRelease: 401 Unauthorized. ${hint}` },
+  'is not there': {
+    answer: 'gone',
+    message: `The Debian mirror does not answer: URL/dists/trixie/InRelease: Could not connect to HOST (127.0.0.1). - connect (111: Connection refused). ${hint}`,
+  },
+  'is not signed': {
+    answer: 'unsigned',
+    message: `apt does not take the index of the Debian mirror: URL/dists/trixie/InRelease: Clearsigned file isn't valid, got 'NOSPLIT' (does the network require authentication?). ${hint}`,
+  },
+}
+
+for (const [what, { answer, message }] of Object.entries(real)) {
+  t.test(`says that a mirror ${what}, in the words of a real apt, without the password`, { skip: noApt }, async t => {
+    const server = await startIndexServer()
+    t.teardown(server.close)
+    if (answer === 'unsigned') server.indexes.set('trixie', text)
+    if (typeof answer === 'number') server.instead = answer
+    if (answer === 'gone') server.close()
+    const directory = t.testdir({})
+    const url = server.url.replace('://', '://user:sesame@')
+    const run = createRun({ signal: new AbortController().signal, parentEnv: process.env })
+    const request = { sources: [{ url, suite: 'trixie', component: 'main' }], directory, kept: join(directory, 'kept'), secrets: ['sesame'] }
+    const error = await failureOf(withApt(request, root => updateLists(root, run)))
+    const { host } = new URL(server.url)
+    t.equal(error.message + ` (${error.hint})`, message.replace('URL', server.url).replace('HOST', host))
+    t.equal(error.exitCode, 4)
+  })
+}
+
+t.test('words that tell nothing are passed on (apt is played)', async t => {
+  const directory = t.testdir({})
+  const { run } = fakeRun([{ on: / update /, exitCode: 100, stderr: 'E: The list of sources could not be read.\n' }])
+  const error = await failureOf(withApt({ sources, directory, kept: join(directory, 'kept'), secrets: [] }, root => updateLists(root, run)))
+  t.equal(
+    formatError(error),
+    `error: apt does not take the index of the Debian mirror: http://m.example/debian: apt-get update failed. ${hint}\n  E: The list of sources could not be read.`
+  )
 })

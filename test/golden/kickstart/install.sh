@@ -213,7 +213,8 @@ run_logged() {
     "$@"
     return
   fi
-  mkdir -p "$(dirname "$log")"
+  # Here no failing command ends the script by itself: who calls this asks for the status.
+  { mkdir -p "$(dirname "$log")" && : >>"$log"; } 2>/dev/null || fail "cannot write the log $log"
   "$@" >>"$log" 2>&1
 }
 
