@@ -167,7 +167,7 @@ t.test('an unverified release is marked, and stable never points to it', async t
 })
 
 t.test('promote moves without an upload, retract goes back, prune keeps what channels point to', async t => {
-  const { release, publish, prefix, tree } = world(t.testdir({}))
+  const { release, publish, prefix, tree, to } = world(t.testdir({}))
   const files = { kvm: { disk: 'x' } }
   for (const version of ['1', '2', '3', '4']) t.equal((await publish(await release({ version, files }))).code, 0)
   t.equal((await tree('promote', 'nightly', 'stable')).stdout, '4\n')
@@ -182,7 +182,7 @@ t.test('promote moves without an upload, retract goes back, prune keeps what cha
   t.same((await visible(t, prefix)).sort(), ['3', '5'])
   t.same(await bucket.list(`${prefix}ciab/4/`), [])
   t.match(await read<ChannelDocument>(prefix, 'ciab/channels/nightly.json'), { current: { version: '5' }, previous: [{ version: '3' }] })
-  const listed = await tree('releases')
+  const listed = await runMain(['releases', '--to', to])
   t.match(listed.stdout, /^ciab nightly -> 5, until \d{4}-\d\d-\d\d\nciab stable -> 3, until \d{4}-\d\d-\d\d\nciab 5 /)
 })
 
