@@ -13,7 +13,7 @@ t.test('names the addresses that do not answer, each with its reason', async t =
   const mirror = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const folder = t.testdir({})
   const argv = ['doctor', 'eucalyptus', '--store', join(folder, 'state'), '--set', `el.mirror=${mirror}`]
-  const { code, stdout } = await runMain(argv, stubPrograms(join(folder, 'bin')).path)
+  const { code, stdout } = await runMain(argv, `${stubPrograms(join(folder, 'bin')).path}:/usr/bin:/bin`)
   t.equal(code, 0)
   t.match(stdout, `addresses: 11 of 12 answer\n  ${mirror}${lacking} (HTTP 404)\n`)
 })

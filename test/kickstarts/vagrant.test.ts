@@ -1,17 +1,19 @@
 /** The first boot's step for Vagrant boxes, run for real in an empty folder; useradd, chown and visudo are stand-ins. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { realRun } from '../fixtures/phony-disk.js'
 
-const library = fileURLToPath(new URL('../../kickstarts/ciab/first-boot/usr/lib/evc', import.meta.url))
-const step = join(library, 'steps/06-vagrant')
+const kickstarts = fileURLToPath(new URL('../../kickstarts', import.meta.url))
+const library = (part: 'shared' | 'ciab') => join(kickstarts, part, 'first-boot/usr/lib/evc')
 
 /** Each stand-in writes its call to `calls`; `known` users are those that `id` finds. */
 function guest(directory: string): Readonly<Record<string, string>> {
   for (const folder of ['bin', 'run', 'state/done', 'sudoers', 'home']) mkdirSync(join(directory, folder), { recursive: true })
   writeFileSync(join(directory, 'appliance.env'), '')
+  // As the image has them: the engine's files and the appliance's own in one folder.
+  for (const part of ['shared', 'ciab'] as const) cpSync(library(part), join(directory, 'lib'), { recursive: true })
   const programs: Readonly<Record<string, string>> = {
     id: `grep -q -x "$1" ${directory}/known`,
     useradd: `echo "useradd $*" >>${directory}/calls; echo vagrant >>${directory}/known`,
@@ -25,7 +27,7 @@ function guest(directory: string): Readonly<Record<string, string>> {
   }
   return {
     PATH: `${join(directory, 'bin')}:/usr/bin:/bin`,
-    EVC_LIB: library,
+    EVC_LIB: join(directory, 'lib'),
     EVC_CONFIG: join(directory, 'appliance.env'),
     EVC_RUN: join(directory, 'run'),
     EVC_STATE: join(directory, 'state'),
@@ -35,7 +37,7 @@ function guest(directory: string): Readonly<Record<string, string>> {
   }
 }
 
-const boot = async (env: Readonly<Record<string, string>>) => (await realRun([step], { env, okCodes: [0, 1] })).exitCode
+const boot = async (env: Readonly<Record<string, string>>) => (await realRun([join(env['EVC_LIB'] ?? '', 'steps/06-vagrant')], { env, okCodes: [0, 1] })).exitCode
 
 t.test('without the marker nothing is done', async t => {
   const directory = t.testdir({})
@@ -57,7 +59,7 @@ t.test('with the marker the user is made once, by a key that everybody knows, wi
     '',
   ])
   const keys = join(directory, 'home/.ssh/authorized_keys')
-  t.equal(readFileSync(keys, 'utf8'), readFileSync(join(library, 'vagrant.pub'), 'utf8'))
+  t.equal(readFileSync(keys, 'utf8'), readFileSync(join(library('ciab'), 'vagrant.pub'), 'utf8'))
   t.equal(statSync(keys).mode & 0o777, 0o600)
   t.equal(readFileSync(join(directory, 'sudoers/vagrant'), 'utf8'), 'vagrant ALL=(ALL) NOPASSWD: ALL\n')
   t.equal(statSync(join(directory, 'sudoers/vagrant')).mode & 0o777, 0o440)
