@@ -107,7 +107,7 @@ t.test('prints what Handlebars prints wherever it finds no fault', async t => {
 t.test('names unknown helpers and what is not offered', async t => {
   const cases: Record<string, string> = {
     '{{jsn spec}}': 'error: a.hbs:1: unknown helper "jsn" (Did you mean "json"?)',
-    '{{lookup spec "hostname"}}': 'error: a.hbs:1: unknown helper "lookup" (Helpers: json, xml, sh, vmx, eq.)',
+    '{{lookup spec "hostname"}}': 'error: a.hbs:1: unknown helper "lookup" (Helpers: json, xml, sh, ps, vmx, eq.)',
     '{{#words}}{{/words}}': 'error: a.hbs:1: unknown helper "#words" (Helpers: #if, #unless, #each, #with.)',
     '{{#eahc words}}{{/eahc}}': 'error: a.hbs:1: unknown helper "#eahc" (Did you mean "#each"?)',
     '{{> header}}': 'error: a.hbs:1: partials are not supported here (Write the text itself.)',
