@@ -33,15 +33,15 @@ export async function renderAppliance(loaded: LoadedAppliance): Promise<Rendered
     seed: `${spec.name}-${spec.version}`,
     diskMib: spec.hardware.diskGib * mibPerGib,
   })
-  const [install, firstBoot, provision] = await Promise.all(
-    ['install', 'first-boot', 'provision'].map(name => renderFolder(join(directory, name), data))
+  const [install, shared, firstBoot, provision] = await Promise.all(
+    ['install', '../shared/first-boot', 'first-boot', 'provision'].map(name => renderFolder(join(directory, name), data))
   )
   return {
     spec,
     kickstart,
     compiled,
     installFiles: [...scripts(compiled), ...below('files', install)],
-    provisionFiles: [...below('first-boot', firstBoot), ...below('provision', provision)],
+    provisionFiles: [...below('first-boot', overlay(shared, firstBoot)), ...below('provision', provision)],
   }
 }
 
@@ -51,6 +51,12 @@ function scripts(compiled: DebianInstall): RenderedFile[] {
   return Object.entries(compiled.files)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([path, text]) => ({ path, mode: 0o755, content: Buffer.from(text) }))
+}
+
+/** The engine of the first boot is the same for every appliance; a file of the appliance's own takes a shared one's place. */
+function overlay(shared: readonly RenderedFile[] = [], own: readonly RenderedFile[] = []): RenderedFile[] {
+  const names = new Set(own.map(({ path }) => path))
+  return [...shared.filter(({ path }) => !names.has(path)), ...own].sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
 function below(folder: string, files: readonly RenderedFile[] = []): RenderedFile[] {

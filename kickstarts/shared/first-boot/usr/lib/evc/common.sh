@@ -69,7 +69,7 @@ credential() {
 # print_credentials: the block that consoles show.
 print_credentials() {
   echo '--- credentials of this copy ---'
-  for key in user password api api-token; do
+  for key in $CREDENTIAL_KEYS; do
     echo "$key: $(credential "$key")"
   done
   echo '--- end of credentials ---'
