@@ -1,16 +1,16 @@
-/** The registry of targets: this folder. Every file beside this one (but types) is a target. */
+/** The registry of targets: this folder. Every file beside this one (but types and target-*) is a target. */
 import { readdir } from 'node:fs/promises'
 import { targetFileWrong, targetNoneChosen, targetUnknown } from '../errors/targets.js'
 import type { Target } from './types.js'
 
 const here = new URL('./', import.meta.url)
-const noTargets = new Set(['index', 'types'])
+const noTarget = /^(?:index|types|target-.*)$/
 
 /** Names of all targets, sorted; reads the folder only. */
 export async function targetNames(folder: URL = here): Promise<readonly string[]> {
   const files = await readdir(folder)
   const names = files.flatMap(file => /^([a-z0-9][a-z0-9-]*)\.[jt]s$/.exec(file)?.[1] ?? [])
-  return [...new Set(names)].filter(name => !noTargets.has(name)).sort()
+  return [...new Set(names)].filter(name => !noTarget.test(name)).sort()
 }
 
 /**

@@ -10,6 +10,7 @@ import { needOf } from '../tools/need.js'
 import { portabilityProblems, readQcow2Header } from '../tools/qcow2-header.js'
 import { checkCommand, compareCommand, convertCommand, parseCheck } from '../tools/qemu-img.js'
 import type { ImageFile } from '../tools/qemu-img.js'
+import { assembleScript } from './target-kit.js'
 import type {
   Artifact,
   ArtifactPlan,
@@ -27,12 +28,30 @@ const clusterBytes = 65536
 /** zlib of a system disk; measured on 745 MiB of Debian with Incus: 369 MiB. */
 const compressedShare = 0.5
 
-/** Files rendered from templates/kvm/<name>.hbs. */
-const descriptors = [
-  { name: 'domain.xml', mediaType: 'application/xml', estimatedBytes: 3000 },
-  { name: 'start.sh', mediaType: 'application/x-sh', estimatedBytes: 9000 },
-  { name: 'README.txt', mediaType: 'text/plain', estimatedBytes: 4000 },
-] as const
+interface Descriptor {
+  readonly name: string
+  readonly mediaType: string
+  readonly estimatedBytes: number
+  /** Templates it is put together from, in order. */
+  readonly parts: readonly string[]
+  readonly executable?: true
+}
+
+const script = { mediaType: 'application/x-sh', executable: true } as const
+/** What the scripts share; each subject is a file of its own here, the person gets one. */
+const hostParts = [
+  'facts.sh.hbs', 'words.sh', 'record.sh', 'subnet.sh', 'settings.sh', 'network.sh', 'firewall.sh', 'checks.sh',
+  'ports.sh', 'qemu.sh', 'libvirt.sh', 'progress.sh', 'undo.sh',
+].map(part => `kvm/host/${part}`)
+
+const descriptors: readonly Descriptor[] = [
+  { name: 'run-evc.sh', estimatedBytes: 8000, parts: ['kvm/run-evc.sh'], ...script },
+  { name: 'teardown-evc.sh', estimatedBytes: 1500, parts: ['kvm/teardown-evc.sh'], ...script },
+  { name: 'status', estimatedBytes: 3000, parts: ['kvm/status'], ...script },
+  { name: 'evc-host.sh', mediaType: 'application/x-sh', estimatedBytes: 30_000, parts: hostParts },
+  { name: 'domain.xml', mediaType: 'application/xml', estimatedBytes: 3000, parts: ['kvm/domain.xml.hbs'] },
+  { name: 'README.txt', mediaType: 'text/plain', estimatedBytes: 4000, parts: ['kvm/README.txt.hbs'] },
+]
 
 function diskName({ spec, version }: { spec: Spec; version: string }): string {
   return `${spec.name}-${version}.qcow2`
@@ -44,7 +63,7 @@ function plan({ spec, version, usedBytes }: PlanInput): readonly ArtifactPlan[] 
     mediaType: 'application/x-qemu-disk',
     estimatedBytes: Math.round(usedBytes * compressedShare),
   }
-  return [disk, ...descriptors]
+  return [disk, ...descriptors.map(({ name, mediaType, estimatedBytes }) => ({ name, mediaType, estimatedBytes }))]
 }
 
 async function exportKvm(input: ExportInput, { run, render }: TargetDeps): Promise<readonly Artifact[]> {
@@ -54,9 +73,10 @@ async function exportKvm(input: ExportInput, { run, render }: TargetDeps): Promi
   const options = { compat: '1.1', compression_type: 'zlib', cluster_size: clusterBytes }
   await run(convertCommand({ from: goldenDisk, to: disk, compress: true, options }), { reason: 'export kvm' })
   const data = descriptorData(input)
-  for (const { name } of descriptors)
-    await writeFileAtomic(join(directory, name), await render(`kvm/${name}.hbs`, data))
-  await chmod(join(directory, 'start.sh'), 0o755)
+  for (const { name, parts, executable } of descriptors) {
+    await writeFileAtomic(join(directory, name), await assembleScript(parts, data, render))
+    if (executable) await chmod(join(directory, name), 0o755)
+  }
   return await Promise.all(
     plan({ ...input, usedBytes: 0 }).map(async ({ name, mediaType }) => {
       const { size, mode } = await stat(join(directory, name))
@@ -74,8 +94,8 @@ function descriptorData({ spec, version }: { spec: Spec; version: string }): obj
     disk: diskName({ spec, version }),
     hardware: spec.hardware,
     nested: spec.nestedVirt === 'required',
-    fallbackAddress: spec.network.fallbackAddress,
-    fallbackGateway: spec.network.fallbackGateway,
+    fallbackHost: spec.network.fallbackAddress.replace(/\/.*/, ''),
+    readySeconds: spec.timeouts.readySeconds,
   }
 }
 
@@ -88,7 +108,7 @@ const checks: Readonly<Record<string, (input: VerifyInput, deps: TargetDeps) => 
   'qcow2 structure': checkStructure,
   'content equal to the golden disk': checkContent,
   'libvirt domain': checkDomain,
-  'start script': checkScript,
+  'host scripts': checkScripts,
 }
 
 async function verify(input: VerifyInput, deps: TargetDeps): Promise<readonly PassedCheck[]> {
@@ -161,14 +181,15 @@ async function checkDomain({ directory }: VerifyInput, { run }: TargetDeps): Pro
   return { file, problems: [`is not valid: ${answer.stderr.split('\n')[0]}`] }
 }
 
-async function checkScript({ directory }: VerifyInput, { run }: TargetDeps): Promise<Verdict> {
-  const file = 'start.sh'
-  const { mode } = await stat(join(directory, file))
-  if ((mode & 0o111) !== 0o111) return { file, problems: ['is not executable'] }
-  const answer = await run(['sh', '-n', join(directory, file)], { okCodes: [0, 2], reason: 'verify kvm' })
-  return answer.exitCode === 0
-    ? { found: 'executable, sh reads it' }
-    : { file, problems: [`is no shell script: ${lastLine(answer.stderr)}`] }
+async function checkScripts({ directory }: VerifyInput, { run }: TargetDeps): Promise<Verdict> {
+  const scripts = descriptors.filter(({ mediaType }) => mediaType === script.mediaType)
+  for (const { name, executable } of scripts) {
+    const { mode } = await stat(join(directory, name))
+    if (executable && (mode & 0o111) !== 0o111) return { file: name, problems: ['is not executable'] }
+    const answer = await run(['sh', '-n', join(directory, name)], { okCodes: [0, 2], reason: 'verify kvm' })
+    if (answer.exitCode !== 0) return { file: name, problems: [`is no shell script: ${lastLine(answer.stderr)}`] }
+  }
+  return { found: `${scripts.map(({ name }) => name).join(', ')}: executable where they are started, sh reads them` }
 }
 
 function diskFile(input: VerifyInput): ImageFile {
@@ -196,7 +217,7 @@ function boots({ spec, version }: PlanInput): readonly BootPlan[] {
 
 const kvm: Target = {
   name: 'kvm',
-  summary: 'QEMU/KVM and libvirt: qcow2, domain XML, start script',
+  summary: 'QEMU/KVM and libvirt: qcow2, domain XML, host scripts',
   from: 'disk',
   tools: [needOf('qemu-img', 'export and verify kvm'), needOf('virt-xml-validate', 'verify kvm')],
   guest: {

@@ -3,8 +3,11 @@
 set -eu
 
 systemctl daemon-reload
-systemctl enable evc-first-boot.service incus.socket incus-startup.service lxcfs.service nginx.service \
+systemctl enable evc-first-boot.service evc-explore.path evc-reset.service incus.socket incus-startup.service lxcfs.service \
   ssh.service systemd-networkd.service systemd-resolved.service fstrim.timer
+
+# The page has a server of its own; the web console waits for the end of the set-up.
+systemctl disable nginx.service cockpit.socket udisks2.service
 
 # evc uses the API; the socket for unprivileged users would be a second way in.
 systemctl disable incus-user.socket
