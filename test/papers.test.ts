@@ -12,7 +12,7 @@ import { targetNames } from '../pipeline/targets/index.js'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 const papers = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'DECISIONS.md', 'CHANGELOG.md']
-const layers = ['errors', 'tools', 'spec', 'kickstart', 'targets', 'plan', 'render', 'stages', 'run', 'commands', 'cli']
+const layers = ['errors', 'tools', 'images', 'spec', 'kickstart', 'targets', 'plan', 'render', 'stages', 'run', 'commands', 'cli']
 
 /** Tracked files that are in the working tree too; in CI's containers the tree may belong to another user. */
 const tracked = execFileSync('git', ['-c', 'safe.directory=*', 'ls-files', '-z'], { cwd: root, encoding: 'utf8' })

@@ -1,5 +1,7 @@
 /** Options that several commands share, declared once: name, help text, default. */
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { defaultExportOptions } from '../targets/index.js'
+import type { ExportOptions } from '../targets/types.js'
 import type { AccelerationKind } from '../tools/acceleration.js'
 
 export const defaultAppliance = 'ciab'
@@ -18,6 +20,7 @@ export interface BuildOptions extends PlaceOptions {
   readonly mirror?: string
   readonly offline?: boolean
   readonly version?: string
+  readonly ovaManifest: ExportOptions['ovaManifest']
   readonly accel: AccelerationKind | 'auto'
   readonly until?: string
   readonly wait: boolean
@@ -36,6 +39,7 @@ export function addPlaces(command: Command): Command {
 export function addInputs(command: Command): Command {
   return addAcceleration(addSet(command))
     .addOption(new Option('-t, --target <names>', 'targets, separated by commas; "all" for every one').default([defaultTarget], defaultTarget).argParser(splitTargets))
+    .addOption(new Option('--ova-manifest <digest>', 'digests in the manifest of an OVA; sha1 for vSphere before 6.5').choices(['sha256', 'sha1', 'none']).default(defaultExportOptions.ovaManifest))
     .option('--mirror <url>', "Debian mirror to bootstrap from (default: this host's own)")
     .option('--offline', 'do not ask the mirror for news; use the package list of the last build')
     .addOption(new Option('--version <text>', 'version of the build (default: <spec version>+<date>.<8 digits of its key>)').argParser(checkVersion))

@@ -56,7 +56,8 @@ export async function runVerify(folder: string, options: VerifyOptions, io: Comm
       const store = openStore(join(state, 'store'), line => io.stderr.write(`warning: ${line}\n`))
       const golden = await goldenDiskOf(store, manifest.goldenKey)
       const request = { spec, version: manifest.version, release, targets, ...(golden ? { goldenDisk: golden } : {}) }
-      const deps = { run: host.run, render: (file: string, data: object) => renderFile({ root: templates, file, data }) }
+      const render = (file: string, data: object) => renderFile({ root: templates, file, data })
+      const deps = { run: host.run, render, templates }
       const report = await verifyRelease(request, deps, {
         run: host.run,
         runPiped: host.runPiped,

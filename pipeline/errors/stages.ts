@@ -80,4 +80,27 @@ export function diskFull({ what, place, freeBytes, details = [] }: DiskFull): Pi
   })
 }
 
+export interface ExportRoom {
+  readonly needs: readonly { readonly name: string; readonly bytes: number }[]
+  readonly freeBytes: number
+  /** The release's folder. */
+  readonly place: string
+}
+
+/** Told before the first byte is written. */
+export function exportTooLarge({ needs, freeBytes, place }: ExportRoom): PipelineError {
+  const sum = needs.reduce((total, { bytes }) => total + bytes, 0)
+  return new PipelineError({
+    code: 'export-too-large',
+    message: `The export needs about ${mib(sum)} on the disk of ${place}, and ${mib(freeBytes)} are free.`,
+    hint: 'free some space (pipeline clean --releases removes old releases), name fewer targets, or give another folder with --artifacts DIR',
+    exitCode: exitCodes.missing,
+    details: needs.map(({ name, bytes }) => `${name}: ${mib(bytes)}`),
+  })
+}
+
+function mib(bytes: number): string {
+  return `${Math.ceil(bytes / bytesPerMib)} MiB`
+}
+
 const bytesPerMib = 1024 * 1024

@@ -12,13 +12,14 @@ export interface TemplateHelper {
 }
 
 /**
- * `json`: any value as JSON. `xml`: text or attribute value. `sh`: one word of a POSIX shell. `eq`:
- * whether two values are equal.
+ * `json`: any value as JSON. `xml`: text or attribute value. `sh`: one word of a POSIX shell. `vmx`: what stands
+ * between the quotes of a .vmx or VMDK descriptor. `eq`: whether two values are equal.
  */
 export const templateHelpers: Readonly<Record<string, TemplateHelper>> = {
   json: { values: 1, takesNull: true, call: value => JSON.stringify(value) },
   xml: { values: 1, takesNull: false, call: value => escapeXml(single('xml', value)) },
   sh: { values: 1, takesNull: false, call: value => quoteShell(single('sh', value)) },
+  vmx: { values: 1, takesNull: false, call: value => escapeVmx(single('vmx', value)) },
   eq: { values: 2, takesNull: true, call: (a, b) => a === b },
 }
 
@@ -44,6 +45,12 @@ function escapeXml(text: string): string {
   if (/[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/.test(text))
     throw new Error('xml: the value holds a control character, which XML cannot carry')
   return text.replace(/[&<>"']/g, letter => xmlEntities[letter] ?? letter)
+}
+
+/** VMware's own escape is a bar and two hex digits: for the bar itself, quotes, and what would end the line. */
+function escapeVmx(text: string): string {
+  const hex = (letter: string) => `|${letter.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+  return text.replace(/[\x00-\x1f"|]/g, hex)
 }
 
 function quoteShell(text: string): string {

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Acceleration } from '../tools/acceleration.js'
 import type { Run, RunPiped } from '../tools/command.js'
+import { mergeGuestNeeds } from '../plan/guest-needs.js'
 import { renderFile } from '../render/engine.js'
 import { audit } from '../stages/audit.js'
 import { diskName } from '../stages/builder-vm.js'
@@ -83,6 +84,7 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
   const deps: TargetDeps = {
     run: host.run,
     render: (file, data) => renderFile({ root: host.templates, file, data }),
+    templates: host.templates,
   }
   return {
     async media(progress) {
@@ -110,9 +112,8 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
     async audit(from, progress) {
       await stored('audit', async directory => {
         const needles = [...from.secrets, ...packages.forbidden]
-        const drivers = build.allTargets.flatMap(target => target.guest.drivers)
-        const modules = build.allTargets.flatMap(target => target.guest.modules)
-        const report = await audit({ disk: from.disk, needles, drivers, modules }, context(progress), directory)
+        const needs = mergeGuestNeeds(build.allTargets, spec)
+        const report = await audit({ disk: from.disk, needles, ...needs }, context(progress), directory)
         await writeFile(join(directory, reportName), `${JSON.stringify(report, null, 2)}\n`)
       })
       return { disk: from.disk, key: stages.audit.key }
@@ -123,7 +124,8 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
         .filter(target => !held.includes(target.name))
         .map(target => ({ target, key: build.exportKeys[target.name] ?? '' }))
       const goldenDisk = { path: from.disk, format: 'raw' } as const
-      const request = { spec, version: build.version, release, goldenDisk, targets, manifest: manifestOf(build) }
+      const { version, exportOptions: options } = build
+      const request = { spec, version, options, release, goldenDisk, targets, manifest: manifestOf(build) }
       return exportTargets(request, deps, context(progress))
     },
     async verify(from, kernel, release, progress) {

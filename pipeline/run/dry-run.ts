@@ -128,11 +128,14 @@ async function exportLines({ build, directory, templates, signal }: DryRunReques
     const into = join(directory, 'export', target.name)
     await mkdir(into, { recursive: true })
     const goldenDisk = { path: join(provision, diskName), format: 'raw' } as const
-    const input = { spec: build.spec, version: build.version, goldenDisk, directory: into, signal }
-    await target.export(input, { run: recorder.run, render }).catch((error: NodeJS.ErrnoException) => {
+    const { spec, version, exportOptions: options, packages: { sourceDateEpoch } } = build
+    const input = { spec, version, options, sourceDateEpoch, goldenDisk, directory: into, signal }
+    const files = await target.export(input, { run: recorder.run, render, templates }).catch((error: NodeJS.ErrnoException) => {
       // What a command would have written is not there.
       if (error.code !== 'ENOENT') throw error
     })
+    if (files && files.writers.length > 0) recorder.lines.push(`# This program writes ${target.name} itself, from one read of ${goldenDisk.path}.`)
+    await files?.beside?.()
   }
   return recorder.lines
 }

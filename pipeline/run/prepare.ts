@@ -11,11 +11,12 @@ import { readFolder } from '../render/files.js'
 import { loadAppliance } from '../spec/load.js'
 import type { Spec } from '../spec/types.js'
 import { loadTargets, selectTargets } from '../targets/index.js'
-import type { Target } from '../targets/types.js'
+import type { ExportOptions, Target } from '../targets/types.js'
 import { treeDigest } from '../stages/file-tree.js'
 import { renderInstall } from '../stages/install.js'
 import { renderProvision, scriptNames } from '../stages/provision.js'
 import { mediaInputs } from '../stages/media.js'
+import { mergeGuestNeeds } from '../plan/guest-needs.js'
 import { resolvePackages } from '../stages/packages.js'
 import type { PackageSet } from '../stages/packages.js'
 import type { Json } from '../tools/json.js'
@@ -32,6 +33,7 @@ export interface PrepareRequest {
   readonly set: readonly string[]
   readonly mirror?: string
   readonly offline: boolean
+  readonly exportOptions: ExportOptions
   /** --version */
   readonly version?: string
 }
@@ -52,6 +54,7 @@ export interface PreparedBuild {
   readonly packages: PackageSet
   readonly mediaHooks: Record<string, string>
   readonly stages: Readonly<Record<'media' | 'install' | 'provision' | 'audit', StageInputs>>
+  readonly exportOptions: ExportOptions
   readonly exportKeys: Readonly<Record<string, string>>
   readonly version: string
   readonly specHash: string
@@ -87,8 +90,10 @@ export async function prepareBuild(request: PrepareRequest, run: Run, signal: Ab
   const version =
     request.version ??
     buildVersion({ specVersion: spec.version, sourceDateEpoch: packages.sourceDateEpoch, key: stages.audit.key })
-  const exportKeys = await keysOfExports(request.templates, targets, { golden: stages.audit.key, version, tools })
-  return { ...facts, targets, stages, exportKeys, version, specHash: stageKey(JSON.parse(JSON.stringify(spec)) as Json) }
+  const { exportOptions } = request
+  const exportFacts = { golden: stages.audit.key, version, tools, options: exportOptions }
+  const exportKeys = await keysOfExports(request.templates, targets, exportFacts)
+  return { ...facts, targets, stages, exportOptions, exportKeys, version, specHash: stageKey(JSON.parse(JSON.stringify(spec)) as Json) }
 }
 
 type KeyFacts = Pick<PreparedBuild, 'spec' | 'rendered' | 'templates' | 'tools' | 'packages' | 'allTargets' | 'mediaHooks'>
@@ -130,9 +135,10 @@ function stageInputs(facts: KeyFacts): PreparedBuild['stages'] {
     files: treeDigest(rendered.provisionFiles),
     tools: { packer: tools.packer, qemu: tools.qemu },
   })
+  const needs = mergeGuestNeeds(facts.allTargets, spec)
   const audit = withKey({
     provision: provision.key,
-    drivers: [...new Set(facts.allTargets.flatMap(target => target.guest.drivers))].sort(),
+    needs: { ...needs, devices: needs.devices.map(device => ({ ...device })) },
     forbidden: facts.packages.forbidden.map(needle => needle.name),
   })
   return { media, install, provision, audit }
@@ -145,13 +151,15 @@ function withKey(inputs: Json): StageInputs {
 async function keysOfExports(
   templates: string,
   targets: readonly Target[],
-  facts: { readonly golden: string; readonly version: string; readonly tools: ToolVersions }
+  facts: { readonly golden: string; readonly version: string; readonly tools: ToolVersions; readonly options: ExportOptions }
 ): Promise<Record<string, string>> {
   const entries = await Promise.all(
     targets.map(async ({ name }) => {
       const files = treeDigest(await readFolder(join(templates, name)))
       const qemuImg = facts.tools['qemu-img']
-      return [name, stageKey({ golden: facts.golden, version: facts.version, target: name, files, qemuImg })] as const
+      const { golden, version } = facts
+      const options = { ...facts.options }
+      return [name, stageKey({ golden, version, options, target: name, files, qemuImg })] as const
     })
   )
   return Object.fromEntries(entries)

@@ -17,6 +17,9 @@ export interface Kernel {
   readonly builtIn: ReadonlySet<string>
   readonly early: ReadonlySet<string>
   readonly onDisk: ReadonlySet<string>
+  /** modules.alias in the initramfs and on the disk. */
+  readonly earlyAliases: string
+  readonly diskAliases: string
 }
 
 /** Every kernel in /boot with what it carries. Errors: those of Run. */
@@ -25,8 +28,8 @@ export async function readKernels(disk: SealedDisk): Promise<readonly Kernel[]> 
   for (const { path } of disk.below('/boot')) {
     const release = initrdName.exec(path)?.[1]
     if (release === undefined) continue
-    const builtInPath = `${modulesFolder}/${release}/modules.builtin`
-    const files = await disk.root.readFiles([path, builtInPath])
+    const [builtInPath, aliasPath] = ['builtin', 'alias'].map(kind => `${modulesFolder}/${release}/modules.${kind}`) as [string, string]
+    const files = await disk.root.readFiles([path, builtInPath, aliasPath])
     const initramfs = await readInitramfs(files.get(path) ?? Buffer.alloc(0), join(disk.directory, 'initramfs'), disk.run)
     kernels.push({
       release,
@@ -34,6 +37,8 @@ export async function readKernels(disk: SealedDisk): Promise<readonly Kernel[]> 
       builtIn: moduleNames((files.get(builtInPath)?.toString('utf8') ?? '').split('\n')),
       early: moduleNames(initramfs.names),
       onDisk: moduleNames(disk.below(`${modulesFolder}/${release}`).map(entry => entry.path)),
+      earlyAliases: initramfs.read(aliasPath.slice(1))?.toString('utf8') ?? '',
+      diskAliases: files.get(aliasPath)?.toString('utf8') ?? '',
     })
   }
   return kernels
@@ -44,7 +49,7 @@ function moduleNames(files: readonly string[]): ReadonlySet<string> {
   return new Set(files.flatMap(file => /([^/]+)\.ko(?:\.(?:xz|zst|gz))?$/.exec(file)?.[1] ?? []).map(kernelName))
 }
 
-function kernelName(module: string): string {
+export function kernelName(module: string): string {
   return module.replaceAll('-', '_')
 }
 

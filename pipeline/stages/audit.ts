@@ -3,16 +3,22 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { auditFailed } from '../errors/audit.js'
 import { dataExtents } from '../tools/data-extents.js'
+import type { DeviceAlias } from '../tools/module-alias.js'
 import { createSearcher, needleForms, searchFile } from '../tools/needles.js'
 import type { Needle, NeedleForm } from '../tools/needles.js'
 import { bootChecks, missingDrivers, readKernels } from './audit-boot.js'
 import type { DriverNeeds, Kernel } from './audit-boot.js'
+import { missingPackages, unansweredDevices } from './audit-devices.js'
 import { leftoverChecks } from './audit-leftovers.js'
 import { openSealedDisk } from './sealed-disk.js'
 import type { SealedDisk } from './sealed-disk.js'
 import type { StageContext } from './types.js'
 
 export interface AuditInput extends DriverNeeds {
+  /** Devices that the kernel must know by its own tables, for want of a VM that has them. */
+  readonly devices: readonly DeviceAlias[]
+  /** Debian packages that must be installed: guest services of the hypervisors. */
+  readonly packages: readonly string[]
   /** The provisioned disk, raw; never written to. */
   readonly disk: string
   /**
@@ -61,6 +67,8 @@ export async function examineDisk(
     progress('reading the initramfs')
     const kernels = await readKernels(disk)
     note('drivers of every target', missingDrivers(kernels, input))
+    note('devices of every target, by module alias', unansweredDevices(kernels, input.devices))
+    note('guest packages of every target', await missingPackages(disk, input.packages))
     progress('searching the disk\'s bytes for secrets')
     note('nothing secret, nothing of the build host', await findNeedles(disk, kernels, needleForms(input.needles)))
     return checks

@@ -1,14 +1,19 @@
-/** export: writes each target's files from the golden disk into the release's folder. */
+/** export: writes the files of all chosen targets in one pass over the golden disk, into the release's folder. */
 import { constants } from 'node:fs'
 import { access, mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { artifactsNotWritable, diskFull } from '../errors/stages.js'
+import { artifactsNotWritable, diskFull, exportTooLarge } from '../errors/stages.js'
 import { PipelineError } from '../errors/pipeline-error.js'
 import { syncFile, syncTree } from '../tools/atomic-file.js'
-import { freeBytes } from '../tools/free-space.js'
+import { createDeflatePool } from '../images/deflate-pool.js'
+import { requireSound } from '../images/golden-check.js'
+import { openGolden } from '../images/golden-source.js'
+import { runPass } from '../images/pass.js'
+import { plannedBytes } from '../targets/index.js'
+import { allocatedBytes, freeBytes } from '../tools/free-space.js'
 import { readProcess } from '../tools/process.js'
 import type { Spec } from '../spec/types.js'
-import type { DiskFile, Target, TargetDeps } from '../targets/types.js'
+import type { DiskFile, ExportOptions, Target, TargetDeps, TargetExport } from '../targets/types.js'
 import { describeFiles, manifestName, readManifest, targetIsWhole, writeManifest, writeSums } from './release-folder.js'
 import type { Manifest, ReleaseTarget } from './release-folder.js'
 import type { StageContext } from './types.js'
@@ -16,6 +21,7 @@ import type { StageContext } from './types.js'
 export interface ExportRequest {
   readonly spec: Spec
   readonly version: string
+  readonly options: ExportOptions
   /** artifacts/<appliance>-<version>/ */
   readonly release: string
   readonly goldenDisk: DiskFile
@@ -41,8 +47,9 @@ export async function exportedTargets(
 }
 
 /**
- * Exports what the release does not hold yet; what it holds of the same golden disk is kept.
- * Errors: `artifacts-not-writable` (exit 3), `disk-full` (exit 4), those of the target.
+ * Exports what the release does not hold yet; what it holds of the same golden disk is kept. Fails as a whole: no
+ * target gets its name before all are written. Errors: `artifacts-not-writable` (exit 3), `disk-full`,
+ * `golden-disk-changed` (exit 4), those of the targets.
  */
 export async function exportTargets(
   request: ExportRequest,
@@ -53,12 +60,9 @@ export async function exportTargets(
   await removeStale(request.release)
   const old = await readManifest(request.release)
   const kept = old?.goldenKey === request.manifest.goldenKey ? old.targets : {}
-  const targets: Record<string, ReleaseTarget> = { ...kept }
-  for (const { target, key } of request.targets) {
-    context.progress(target.name)
-    targets[target.name] = { key, files: await exportOne(request, target, deps, context) }
-  }
-  const manifest: Manifest = { ...request.manifest, targets }
+  await requireRoom(request)
+  const made = await exportAll(request, deps, context)
+  const manifest: Manifest = { ...request.manifest, targets: { ...kept, ...made } }
   try {
     await writeManifest(request.release, manifest)
     await writeSums(request.release, manifest)
@@ -66,6 +70,16 @@ export async function exportTargets(
     throw await explain(error, manifestName, request.release)
   }
   return manifest
+}
+
+/** What the targets plan for the data that is on this very disk. Errors: `export-too-large` (exit 3). */
+async function requireRoom({ spec, version, options, goldenDisk, targets, release }: ExportRequest): Promise<void> {
+  // Told later, and better, by who opens it.
+  const usedBytes = await allocatedBytes(goldenDisk.path).catch(() => 0)
+  const input = { spec, version, options, usedBytes }
+  const needs = targets.map(({ target }) => ({ name: target.name, bytes: plannedBytes(target, input) }))
+  const free = await freeBytes(release)
+  if (needs.reduce((sum, { bytes }) => sum + bytes, 0) > free) throw exportTooLarge({ needs, freeBytes: free, place: release })
 }
 
 const temporaryName = /^\..+\.tmp-(?<pid>\d+)$/
@@ -79,25 +93,76 @@ async function removeStale(release: string): Promise<void> {
   }
 }
 
-/** The folder gets its final name when every file is in it and on the disk: a power cut leaves no half release. */
-async function exportOne(request: ExportRequest, target: Target, deps: TargetDeps, context: StageContext) {
-  const final = join(request.release, target.name)
-  const temporary = join(request.release, `.${target.name}.tmp-${process.pid}`)
+/** One target while it is written. */
+interface Job {
+  readonly target: Target
+  readonly key: string
+  /** The folder's name until every file is in it. */
+  readonly temporary: string
+  readonly files: TargetExport
+}
+
+async function exportAll(request: ExportRequest, deps: TargetDeps, context: StageContext): Promise<Record<string, ReleaseTarget>> {
+  const { release, targets } = request
+  const temporaries = targets.map(({ target }) => join(release, `.${target.name}.tmp-${process.pid}`))
   try {
-    await mkdir(temporary, { recursive: true })
-    const { spec, version, goldenDisk } = request
-    await target.export({ spec, version, goldenDisk, directory: temporary, signal: context.signal }, deps)
-    const files = await describeFiles(temporary, target.name, context.signal)
-    await syncTree(temporary)
-    await rm(final, { recursive: true, force: true })
-    await rename(temporary, final)
-    await syncFile(request.release)
-    return files
+    const jobs: Job[] = []
+    for (const [at, { target, key }] of targets.entries()) {
+      const temporary = temporaries[at] ?? ''
+      await mkdir(temporary, { recursive: true })
+      const { spec, version, options, goldenDisk } = request
+      const sourceDateEpoch = Math.floor(Date.parse(request.manifest.date) / 1000)
+      const input = { spec, version, options, sourceDateEpoch, goldenDisk, directory: temporary, signal: context.signal }
+      jobs.push({ target, key, temporary, files: await target.export(input, deps) })
+    }
+    await writeImages(jobs, request, context)
+    return await nameFolders(jobs, request, context)
   } catch (error) {
-    const explained = await explain(error, target.name, request.release)
-    await rm(temporary, { recursive: true, force: true })
+    const explained = await explain(error, targets.map(({ target }) => target.name).join(', '), release)
+    await Promise.all(temporaries.map(path => rm(path, { recursive: true, force: true })))
     throw explained
   }
+}
+
+/** Both are waited for: nobody writes any more when the folders are removed. */
+async function writeImages(jobs: readonly Job[], request: ExportRequest, context: StageContext): Promise<void> {
+  const works = [passOver(jobs, request, context), ...jobs.map(({ files }) => files.beside?.())]
+  const failed = (await Promise.allSettled(works)).find(result => result.status === 'rejected')
+  if (failed) throw failed.reason
+}
+
+const bytesPerGib = 1024 ** 3
+
+async function passOver(jobs: readonly Job[], { goldenDisk, spec }: ExportRequest, { run, signal, progress }: StageContext) {
+  const writers = jobs.flatMap(({ files }) => files.writers)
+  progress(jobs.map(({ target }) => target.name).join(', '))
+  if (writers.length === 0) return
+  await requireSound({ ...goldenDisk, wantedBytes: spec.hardware.diskGib * bytesPerGib })
+  const source = await openGolden(goldenDisk.path, run)
+  const pool = createDeflatePool()
+  try {
+    await runPass({ source, writers, pool, signal })
+  } finally {
+    await Promise.all([pool.close(), source.close()])
+  }
+}
+
+/** A folder gets its final name when every file is in it and on the disk: a power cut leaves no half release. */
+async function nameFolders(jobs: readonly Job[], { release, options }: ExportRequest, { signal }: StageContext) {
+  const made: Record<string, ReleaseTarget> = {}
+  for (const { target, key, temporary, files } of jobs) {
+    const packed = new Map((await files.finish()).map(({ name, packedIn }) => [name, packedIn]))
+    const described = await describeFiles(temporary, target.name, { packed, signal })
+    await syncTree(temporary)
+    made[target.name] = { key, options, files: described }
+  }
+  for (const { target, temporary } of jobs) {
+    const final = join(release, target.name)
+    await rm(final, { recursive: true, force: true })
+    await rename(temporary, final)
+  }
+  await syncFile(release)
+  return made
 }
 
 /** Errors: `artifacts-not-writable`. Asked before the build starts, too: nobody waits ten minutes for this answer. */

@@ -3,6 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { writeFileAtomic } from '../tools/atomic-file.js'
 import { sha256File } from '../tools/checksum.js'
+import type { ExportOptions } from '../targets/types.js'
 import type { ToolVersions } from '../tools/versions.js'
 
 export const manifestName = 'manifest.json'
@@ -14,11 +15,14 @@ export interface ReleaseFile {
   readonly sizeBytes: number
   /** Lower-case hex. */
   readonly sha256: string
+  /** Path of another file that holds this one: who has that needs this no more, and publishing leaves it out. */
+  readonly packedIn?: string
 }
 
 export interface ReleaseTarget {
   /** Hash of everything that went into this target's files. */
   readonly key: string
+  readonly options: ExportOptions
   readonly files: readonly ReleaseFile[]
 }
 
@@ -68,13 +72,15 @@ export async function writeManifest(release: string, manifest: Manifest): Promis
 export async function describeFiles(
   directory: string,
   target: string,
-  signal?: AbortSignal
+  { packed, signal }: { readonly packed?: ReadonlyMap<string, string | undefined>; readonly signal?: AbortSignal } = {}
 ): Promise<ReleaseFile[]> {
   const files: ReleaseFile[] = []
   for (const path of await filesBelow(directory)) {
     const { size } = await stat(path)
     const name = relative(directory, path).split(sep).join('/')
-    files.push({ path: `${target}/${name}`, sizeBytes: size, sha256: await sha256File(path, signal) })
+    const packedIn = packed?.get(name)
+    const described = { path: `${target}/${name}`, sizeBytes: size, sha256: await sha256File(path, signal) }
+    files.push(packedIn === undefined ? described : { ...described, packedIn: `${target}/${packedIn}` })
   }
   return files
 }

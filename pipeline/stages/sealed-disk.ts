@@ -1,8 +1,7 @@
 /** The finished disk, opened from outside for the audit: partitions, the root's tree and files, the EFI partition. */
-import { diskUnreadable } from '../errors/audit.js'
 import { openExt4 } from '../tools/ext4.js'
 import type { Ext4, Ext4Entry } from '../tools/ext4.js'
-import { readLayout } from '../tools/partitions.js'
+import { readLayout, rootPartition } from '../tools/partitions.js'
 import type { DiskLayout } from '../tools/partitions.js'
 import type { Run } from '../tools/command.js'
 
@@ -31,12 +30,8 @@ export interface SealedDisk {
 /** Errors: `disk-unreadable` (exit 4) and those of Run. */
 export async function openSealedDisk(path: string, directory: string, run: Run): Promise<SealedDisk> {
   const layout = await readLayout(path)
-  // The root is the last partition, the one that grows at first boot.
-  const rootPartition = layout.partitions
-    .filter(partition => partition.kind === 'other')
-    .sort((a, b) => b.startBytes - a.startBytes)[0]
-  if (!rootPartition) throw diskUnreadable(path, 'it has no partition for the root file system')
-  const root = openExt4({ run, image: path, offsetBytes: rootPartition.startBytes, directory })
+  const rootStartBytes = rootPartition(path, layout).startBytes
+  const root = openExt4({ run, image: path, offsetBytes: rootStartBytes, directory })
   const entries = await root.tree()
   const byPath = new Map(entries.map(entry => [entry.path, entry]))
   return {
@@ -44,7 +39,7 @@ export async function openSealedDisk(path: string, directory: string, run: Run):
     path,
     directory,
     layout,
-    rootStartBytes: rootPartition.startBytes,
+    rootStartBytes,
     root,
     entries,
     at: wanted => byPath.get(wanted),

@@ -8,6 +8,7 @@ import { ovmf } from '../tools/qemu.js'
 import type { Firmware } from '../tools/qemu.js'
 import { startVm } from '../tools/vm.js'
 import type { RunningVm } from '../tools/vm.js'
+import { openBootDisk } from './boot-disk.js'
 import type { Identity } from './verify-copies.js'
 import { createRecorder } from './verify-record.js'
 import type { ReportedCheck } from './verify-report.js'
@@ -72,9 +73,9 @@ interface Started {
 
 async function start(request: BootRequest, context: VmContext, serialLog: string): Promise<Started> {
   const { plan, directory, spec } = request
-  const base = { path: join(request.release, plan.disk), format: plan.diskFormat }
-  const overlay = join(directory, 'overlay.qcow2')
   const { run } = context
+  const base = await openBootDisk({ plan, release: request.release, directory }, run)
+  const overlay = join(directory, 'overlay.qcow2')
   const { virtualBytes } = parseInfo((await run(infoCommand(base), { reason: 'boot an artifact' })).stdout)
   await run(overlayCommand({ base, path: overlay }), { reason: 'boot an artifact' })
   if (request.thorough) {

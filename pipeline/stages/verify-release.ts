@@ -13,14 +13,16 @@ import type { VmContext } from './types.js'
 
 /** Writes the report into the release, passed or not. Errors: those of `verify` and of the file system. */
 export async function verifyRelease(
-  request: VerifyRequest,
+  request: Omit<VerifyRequest, 'options'>,
   deps: TargetDeps,
   context: VmContext
 ): Promise<VerificationReport> {
   const directory = await mkdtemp(join(context.logDirectory, 'verify-'))
   try {
     const manifest = await readManifest(request.release)
-    const found = await verify(request, deps, context, directory)
+    const targets = Object.entries(manifest?.targets ?? {})
+    const options = Object.fromEntries(targets.map(([name, target]) => [name, target.options]))
+    const found = await verify({ ...request, options }, deps, context, directory)
     const names = request.targets.map(target => target.name)
     const report = manifest ? { ...found, verified: digestsOf(manifest, names) } : found
     await writeReport(request.release, report)

@@ -1,12 +1,14 @@
 /** verify: looks at every exported file, boots it on its target's hardware until it is ready, and compares the copies. */
 import { join } from 'node:path'
 import type { Spec } from '../spec/types.js'
-import type { DiskFile, Target, TargetDeps } from '../targets/types.js'
+import { defaultExportOptions } from '../targets/index.js'
+import type { DiskFile, ExportOptions, Target, TargetDeps } from '../targets/types.js'
 import { bootAndCheck } from './verify-boot.js'
 import { compareCopies } from './verify-copies.js'
 import type { Identity } from './verify-copies.js'
 import { createRecorder } from './verify-record.js'
 import type { ReportedCheck, VerificationReport } from './verify-report.js'
+import { staticCheck } from './verify-static.js'
 import type { VmContext } from './types.js'
 
 export interface VerifyRequest {
@@ -15,6 +17,8 @@ export interface VerifyRequest {
   /** artifacts/<appliance>-<version>/ */
   readonly release: string
   readonly targets: readonly Target[]
+  /** Of each target's export; absent: the default. */
+  readonly options?: Readonly<Record<string, ExportOptions>>
   /** Absent when the golden disk is not on this host. */
   readonly goldenDisk?: DiskFile
 }
@@ -32,9 +36,10 @@ export async function verify(
   const started = new Date()
   const checks: ReportedCheck[] = []
   const copies: Identity[] = []
+  const checkStatically = staticCheck(request.goldenDisk, context, join(directory, 'golden'))
   for (const target of request.targets) {
     const files = await checkFiles(target, request, deps, context)
-    checks.push(...files)
+    checks.push(...files, ...(await checkStatically(target)))
     const sound = files.every(check => check.status === 'passed')
     const boots = await checkBoots(target, { request, context, directory, sound, thorough: copies.length === 0 })
     checks.push(...boots.checks)
@@ -59,13 +64,18 @@ async function checkFiles(target: Target, request: VerifyRequest, deps: TargetDe
   const started = Date.now()
   const { spec, version, release, goldenDisk } = request
   const passed = await recorder.check('files', async () => {
-    const input = { spec, version, directory: join(release, target.name), signal: context.signal }
+    const options = optionsOf(target, request)
+    const input = { spec, version, options, directory: join(release, target.name), signal: context.signal }
     const value = await target.verify({ ...input, ...(goldenDisk ? { goldenDisk } : {}) }, deps)
     return { found: `${value.length} checks`, value }
   })
   const each = (passed ?? []).map(({ name, found }) => ({ target: target.name, name, status: 'passed', detail: found, durationMs: 0 }) as const)
   if (passed) context.progress(`${target.name}: files checked in ${Math.round((Date.now() - started) / 1000)} s`)
   return [...recorder.checks, ...each]
+}
+
+function optionsOf({ name }: Target, { options }: VerifyRequest): ExportOptions {
+  return options?.[name] ?? defaultExportOptions
 }
 
 interface BootsInput {
@@ -81,11 +91,11 @@ interface BootsInput {
 async function checkBoots(target: Target, input: BootsInput): Promise<{ checks: readonly ReportedCheck[]; copies: readonly Identity[] }> {
   const { request, context } = input
   const { spec, version, release } = request
-  const plans = target.boots?.({ spec, version, usedBytes: 0 }) ?? []
-  const skip = (reason: string) => ({ target: target.name, name: 'boot', status: 'skipped', detail: reason, durationMs: 0 }) as const
-  if (plans.length === 0) return { checks: [skip('QEMU cannot play this target\'s hardware')], copies: [] }
-  if (!input.sound) return { checks: [skip('its files did not pass')], copies: [] }
-  const checks: ReportedCheck[] = []
+  const plans = target.boots?.({ spec, version, options: optionsOf(target, request), usedBytes: 0 }) ?? []
+  const skip = (reason: string, name = 'boot') => ({ target: target.name, name, status: 'skipped', detail: reason, durationMs: 0 }) as const
+  const checks: ReportedCheck[] = (target.unshown ?? []).map(({ name, reason }) => skip(`not shown: ${reason}`, `boot: ${name}`))
+  if (plans.length === 0) return { checks: [...checks, skip('QEMU cannot play this target\'s hardware')], copies: [] }
+  if (!input.sound) return { checks: [...checks, skip('its files did not pass')], copies: [] }
   const copies: Identity[] = []
   for (const plan of plans) {
     const directory = join(input.directory, `${target.name}-${plan.name}`)

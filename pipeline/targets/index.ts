@@ -1,10 +1,13 @@
 /** The registry of targets: this folder. Every file beside this one (but types and target-*) is a target. */
 import { readdir } from 'node:fs/promises'
 import { targetFileWrong, targetNoneChosen, targetUnknown } from '../errors/targets.js'
-import type { Target } from './types.js'
+import type { ExportOptions, PlanInput, Target } from './types.js'
 
 const here = new URL('./', import.meta.url)
 const noTarget = /^(?:index|types|target-.*)$/
+
+/** Of an export whose command line says nothing about it. */
+export const defaultExportOptions: ExportOptions = { ovaManifest: 'sha256' }
 
 /** Names of all targets, sorted; reads the folder only. */
 export async function targetNames(folder: URL = here): Promise<readonly string[]> {
@@ -32,6 +35,12 @@ export function selectTargets(all: readonly Target[], names: readonly string[]):
   const unknown = names.find(name => name !== 'all' && !known.includes(name))
   if (unknown !== undefined) throw targetUnknown(unknown, known)
   return names.includes('all') ? all : all.filter(target => names.includes(target.name))
+}
+
+/** Room that an export takes at its peak: all planned files, and what it needs besides. */
+export function plannedBytes(target: Pick<Target, 'plan' | 'scratchBytes'>, input: PlanInput): number {
+  const files = target.plan(input).reduce((sum, { estimatedBytes }) => sum + estimatedBytes, 0)
+  return files + (target.scratchBytes?.(input) ?? 0)
 }
 
 async function loadTarget(name: string, folder: URL): Promise<Target> {

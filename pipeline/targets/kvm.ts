@@ -1,18 +1,16 @@
 /** Target kvm: a compressed qcow2 with a libvirt domain, a start script and one page of instructions. */
-import { chmod, readdir, stat } from 'node:fs/promises'
+import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
-import { joinProblems } from '../errors/pipeline-error.js'
-import type { PipelineError } from '../errors/pipeline-error.js'
-import { artifactWrong } from '../errors/targets.js'
 import type { Spec } from '../spec/types.js'
 import { writeFileAtomic } from '../tools/atomic-file.js'
 import { needOf } from '../tools/need.js'
 import { portabilityProblems, readQcow2Header } from '../tools/qcow2-header.js'
-import { checkCommand, compareCommand, convertCommand, parseCheck } from '../tools/qemu-img.js'
-import type { ImageFile } from '../tools/qemu-img.js'
+import { convertCommand } from '../tools/qemu-img.js'
 import { assembleScript } from './target-kit.js'
+import { checkContent, checkShellScript, checkStructure, runChecks } from './target-checks.js'
+import type { Check, CheckedImage, Verdict } from './target-checks.js'
+import { applianceData, describeArtifacts } from './target-files.js'
 import type {
-  Artifact,
   ArtifactPlan,
   BootPlan,
   ExportInput,
@@ -20,6 +18,7 @@ import type {
   PlanInput,
   Target,
   TargetDeps,
+  TargetExport,
   VerifyInput,
 } from './types.js'
 
@@ -66,70 +65,35 @@ function plan({ spec, version, usedBytes }: PlanInput): readonly ArtifactPlan[] 
   return [disk, ...descriptors.map(({ name, mediaType, estimatedBytes }) => ({ name, mediaType, estimatedBytes }))]
 }
 
-async function exportKvm(input: ExportInput, { run, render }: TargetDeps): Promise<readonly Artifact[]> {
+async function exportKvm(input: ExportInput, { run, render }: TargetDeps): Promise<TargetExport> {
   const { goldenDisk, directory } = input
   const disk = { path: join(directory, diskName(input)), format: 'qcow2' }
   // compat 1.1 and zlib: every QEMU since 1.7 reads it; zstd would need 5.1 built with it.
   const options = { compat: '1.1', compression_type: 'zlib', cluster_size: clusterBytes }
-  await run(convertCommand({ from: goldenDisk, to: disk, compress: true, options }), { reason: 'export kvm' })
-  const data = descriptorData(input)
+  const data = { ...applianceData(input), disk: diskName(input) }
   for (const { name, parts, executable } of descriptors) {
     await writeFileAtomic(join(directory, name), await assembleScript(parts, data, render))
     if (executable) await chmod(join(directory, name), 0o755)
   }
-  return await Promise.all(
-    plan({ ...input, usedBytes: 0 }).map(async ({ name, mediaType }) => {
-      const { size, mode } = await stat(join(directory, name))
-      return { name, mediaType, bytes: size, executable: (mode & 0o100) !== 0 }
-    })
-  )
-}
-
-function descriptorData({ spec, version }: { spec: Spec; version: string }): object {
   return {
-    name: spec.name,
-    title: spec.title,
-    version,
-    fullName: `${spec.name}-${version}`,
-    disk: diskName({ spec, version }),
-    hardware: spec.hardware,
-    nested: spec.nestedVirt === 'required',
-    fallbackHost: spec.network.fallbackAddress.replace(/\/.*/, ''),
-    readySeconds: spec.timeouts.readySeconds,
+    writers: [],
+    beside: async () => {
+      await run(convertCommand({ from: goldenDisk, to: disk, compress: true, options }), { reason: 'export kvm' })
+    },
+    finish: () => describeArtifacts(directory, plan({ ...input, usedBytes: 0 })),
   }
 }
 
-/** What one check found right, or each fault as the end of a sentence that begins with the file's name. */
-type Verdict = { readonly found: string } | { readonly file: string; readonly problems: readonly string[] }
-
-const checks: Readonly<Record<string, (input: VerifyInput, deps: TargetDeps) => Promise<Verdict>>> = {
-  'all files are there': checkFiles,
+const checks: Readonly<Record<string, Check>> = {
   'qcow2 header': checkHeader,
-  'qcow2 structure': checkStructure,
-  'content equal to the golden disk': checkContent,
+  'qcow2 structure': (input, deps) => checkStructure('kvm', checkedImage(input), deps),
+  'content equal to the golden disk': (input, deps) => checkContent('kvm', checkedImage(input), [input, deps]),
   'libvirt domain': checkDomain,
   'host scripts': checkScripts,
 }
 
 async function verify(input: VerifyInput, deps: TargetDeps): Promise<readonly PassedCheck[]> {
-  const passed: PassedCheck[] = []
-  const faults: PipelineError[] = []
-  for (const [name, check] of Object.entries(checks)) {
-    const verdict = await check(input, deps)
-    if ('found' in verdict) passed.push({ name, found: verdict.found })
-    else faults.push(...verdict.problems.map(problem => artifactWrong('kvm', verdict.file, problem)))
-    // Without its files nothing else can be looked at.
-    if (faults.length > 0 && name === 'all files are there') break
-  }
-  if (faults.length > 0) throw joinProblems(faults)
-  return passed
-}
-
-async function checkFiles(input: VerifyInput): Promise<Verdict> {
-  const present = await readdir(input.directory)
-  const names = plan({ ...input, usedBytes: 0 }).map(artifact => artifact.name)
-  const missing = names.find(name => !present.includes(name))
-  return missing === undefined ? { found: names.join(', ') } : { file: missing, problems: ['is missing'] }
+  return await runChecks('kvm', { planned: plan({ ...input, usedBytes: 0 }), checks }, [input, deps])
 }
 
 async function checkHeader(input: VerifyInput): Promise<Verdict> {
@@ -140,33 +104,6 @@ async function checkHeader(input: VerifyInput): Promise<Verdict> {
   if (problems.length > 0) return { file, problems }
   return {
     found: `version 3, zlib, ${clusterBytes / 1024} KiB clusters, ${input.spec.hardware.diskGib} GiB, no backing file`,
-  }
-}
-
-async function checkStructure(input: VerifyInput, { run }: TargetDeps): Promise<Verdict> {
-  const file = diskName(input)
-  const answer = await run(checkCommand(diskFile(input)), { okCodes: [0, 1, 2, 3], reason: 'verify kvm' })
-  // 1: qemu-img could not even open it, and says why instead of counting.
-  if (answer.exitCode === 1) return { file, problems: [`cannot be checked: ${lastLine(answer.stderr)}`] }
-  const { corruptions, leaks, checkErrors, allocatedClusters } = parseCheck(answer.stdout)
-  if (corruptions + leaks + checkErrors === 0)
-    return { found: `qemu-img check finds no fault in ${allocatedClusters} clusters` }
-  return {
-    file,
-    problems: [`is damaged: ${corruptions} corruptions, ${leaks} leaks, ${checkErrors} unreadable parts`],
-  }
-}
-
-async function checkContent(input: VerifyInput, { run }: TargetDeps): Promise<Verdict> {
-  if (!input.goldenDisk) return { found: 'not compared: the golden disk is not on this host' }
-  const answer = await run(compareCommand(input.goldenDisk, diskFile(input)), {
-    okCodes: [0, 1],
-    reason: 'verify kvm',
-  })
-  if (answer.exitCode === 0) return { found: 'qemu-img compare: identical' }
-  return {
-    file: diskName(input),
-    problems: [`does not hold what the golden disk holds: ${lastLine(answer.stdout)}`],
   }
 }
 
@@ -181,24 +118,18 @@ async function checkDomain({ directory }: VerifyInput, { run }: TargetDeps): Pro
   return { file, problems: [`is not valid: ${answer.stderr.split('\n')[0]}`] }
 }
 
-async function checkScripts({ directory }: VerifyInput, { run }: TargetDeps): Promise<Verdict> {
-  const scripts = descriptors.filter(({ mediaType }) => mediaType === script.mediaType)
-  for (const { name, executable } of scripts) {
-    const { mode } = await stat(join(directory, name))
-    if (executable && (mode & 0o111) !== 0o111) return { file: name, problems: ['is not executable'] }
-    const answer = await run(['sh', '-n', join(directory, name)], { okCodes: [0, 2], reason: 'verify kvm' })
-    if (answer.exitCode !== 0) return { file: name, problems: [`is no shell script: ${lastLine(answer.stderr)}`] }
+async function checkScripts(input: VerifyInput, deps: TargetDeps): Promise<Verdict> {
+  const scripts = descriptors.filter(({ executable }) => executable).map(({ name }) => name)
+  for (const name of scripts) {
+    const verdict = await checkShellScript('kvm', name, [input, deps])
+    if ('problems' in verdict) return verdict
   }
-  return { found: `${scripts.map(({ name }) => name).join(', ')}: executable where they are started, sh reads them` }
+  return { found: `${scripts.join(', ')}: executable, sh reads them` }
 }
 
-function diskFile(input: VerifyInput): ImageFile {
-  return { path: join(input.directory, diskName(input)), format: 'qcow2' }
-}
-
-/** Without its full stop: the message that it ends in has one. */
-function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1)?.replace(/[.!]$/, '') ?? ''
+function checkedImage(input: VerifyInput): CheckedImage {
+  const file = diskName(input)
+  return { file, image: { path: join(input.directory, file), format: 'qcow2' } }
 }
 
 function boots({ spec, version }: PlanInput): readonly BootPlan[] {
@@ -224,6 +155,7 @@ const kvm: Target = {
     packages: { debian: ['qemu-guest-agent'], el: ['qemu-guest-agent'] },
     drivers: ['virtio_blk', 'virtio_pci', 'virtio_scsi'],
     modules: ['virtio_net', 'virtio_rng', 'virtio_balloon'],
+    devices: [],
     kernelArguments: [],
   },
   plan,

@@ -1,8 +1,10 @@
 /**
  * What a target is: data first, then what it plans, writes and checks; every file beside this one
- * (but index.ts) implements it.
+ * (but index.ts and what begins with target-) implements it.
  */
+import type { ImageWriter } from '../images/types.js'
 import type { Run } from '../tools/command.js'
+import type { DeviceAlias } from '../tools/module-alias.js'
 import type { ToolNeed } from '../tools/need.js'
 import type { Family, Spec } from '../spec/types.js'
 
@@ -16,11 +18,20 @@ export interface GuestNeeds {
   readonly drivers: readonly string[]
   /** Kernel modules loaded later (network, random numbers): they must be on the disk. */
   readonly modules: readonly string[]
+  /** Hardware of the target that no QEMU has, so that no boot here shows its driver: the kernel's own tables must. */
+  readonly devices: readonly DeviceAlias[]
   readonly kernelArguments: readonly string[]
+}
+
+/** What the command line says about the export; kept in the manifest, so that a check later on knows it. */
+export interface ExportOptions {
+  /** Digest in the manifest of an OVA: sha1 for vSphere before 6.5, none for what refuses any. */
+  readonly ovaManifest: 'sha256' | 'sha1' | 'none'
 }
 
 export interface PlanInput {
   readonly spec: Spec
+  readonly options: ExportOptions
   /** Version of the build, as it stands in file names. */
   readonly version: string
   /** Bytes in use on the golden disk, known or estimated. */
@@ -29,10 +40,12 @@ export interface PlanInput {
 
 /** A file that an export will write. */
 export interface ArtifactPlan {
-  /** File name inside artifacts/<appliance>-<version>/<target>/. */
+  /** Path inside artifacts/<appliance>-<version>/<target>/; at most one folder deep. */
   readonly name: string
   readonly mediaType: string
   readonly estimatedBytes: number
+  /** Another artifact of the target that holds this very file: publishing leaves this one out. */
+  readonly packedIn?: string
 }
 
 /** A disk image on this host. */
@@ -44,6 +57,9 @@ export interface DiskFile {
 
 export interface ExportInput {
   readonly spec: Spec
+  /** Date of the newest input, seconds since 1970: stands for the clock, so that equal inputs give equal files. */
+  readonly sourceDateEpoch: number
+  readonly options: ExportOptions
   readonly version: string
   /** The sealed disk; never written to. */
   readonly goldenDisk: DiskFile
@@ -54,15 +70,27 @@ export interface ExportInput {
 
 /** A file that an export wrote. */
 export interface Artifact {
-  /** File name inside the target's folder. */
+  /** Path inside the target's folder. */
   readonly name: string
   readonly mediaType: string
   readonly bytes: number
   readonly executable: boolean
+  readonly packedIn?: string
+}
+
+/** An export that is ready to begin. */
+export interface TargetExport {
+  /** Fed by the stage's one pass over the golden disk, together with those of all other targets. */
+  readonly writers: readonly ImageWriter[]
+  /** Runs while the pass does: programs that read the golden disk for themselves. */
+  readonly beside?: () => Promise<void>
+  /** After both: descriptors that hold sizes and digests. Then exactly the planned files are there. */
+  readonly finish: () => Promise<readonly Artifact[]>
 }
 
 export interface VerifyInput {
   readonly spec: Spec
+  readonly options: ExportOptions
   readonly version: string
   /** The target's folder, absolute. */
   readonly directory: string
@@ -85,6 +113,11 @@ export interface BootPlan {
   readonly firmware: 'bios' | 'uefi'
   /** Artifact that holds the disk; boots run on a copy-on-write overlay of it. */
   readonly disk: string
+  /**
+   * Set when that artifact is an archive: the file in it that is the disk. A tar that is not compressed is read in
+   * place; from any other the file is unpacked first.
+   */
+  readonly member?: string
   /** qemu-img's name of that file's format. */
   readonly diskFormat: string
   /** QEMU device names. */
@@ -100,6 +133,14 @@ export interface TargetDeps {
    * handed in.
    */
   readonly render: (file: string, data: object) => Promise<string>
+  /** The folder of the templates, absolute: schemas lie there, too. */
+  readonly templates: string
+}
+
+/** A piece of virtual hardware that no boot here can show; reported with its reason, never passed over. */
+export interface UnshownBoot {
+  readonly name: string
+  readonly reason: string
 }
 
 export interface Target {
@@ -114,10 +155,14 @@ export interface Target {
   readonly guest: GuestNeeds
   /** Names, media types and sizes; pure. */
   plan(input: PlanInput): readonly ArtifactPlan[]
-  /** Fills the folder with exactly the planned files. Errors: those of Run. */
-  export(input: ExportInput, deps: TargetDeps): Promise<readonly Artifact[]>
+  /** Bytes that the export needs besides its files while it runs. @default 0 */
+  scratchBytes?(input: PlanInput): number
+  /** Prepares the export; what needs no golden disk may be written at once. Errors: those of Run. */
+  export(input: ExportInput, deps: TargetDeps): Promise<TargetExport>
   /** Opens what export wrote; throws one PipelineError (exit 5) that holds every fault found. */
   verify(input: VerifyInput, deps: TargetDeps): Promise<readonly PassedCheck[]>
   /** Boots that this host can run; absent: the target's hardware cannot be had here. */
   boots?(input: PlanInput): readonly BootPlan[]
+  /** Hardware of the target that QEMU cannot play. */
+  readonly unshown?: readonly UnshownBoot[]
 }

@@ -9,6 +9,10 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Text for the child's standard input; absent: closed. */
   readonly input?: string
+  /** The same, where it is no text. */
+  readonly inputBytes?: Uint8Array
+  /** A descriptor that its standard output goes to, in place of being captured; stdout of the result is empty then. */
+  readonly stdoutTo?: number
   /** The child is ended after this time. Absent: no limit. */
   readonly timeoutMs?: number
   /** stdout and stderr are appended here as they come (secrets masked). */

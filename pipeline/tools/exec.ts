@@ -163,13 +163,14 @@ type Descriptor = 3
 
 function spawn({ settings, command, options }: Job, wiring: Wiring) {
   const [file, ...args] = command
+  const input = options.input ?? options.inputBytes
   const given = {
     env: childEnvironment(settings.parentEnv, options.env),
     extendEnv: false,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    ...(options.input === undefined ? {} : { input: options.input }),
-    stdin: options.input === undefined ? ((wiring.stdin as Descriptor | undefined) ?? 'ignore') : 'pipe',
-    stdout: (wiring.stdout as Descriptor | undefined) ?? 'pipe',
+    ...(input === undefined ? {} : { input }),
+    stdin: input === undefined ? ((wiring.stdin as Descriptor | undefined) ?? 'ignore') : 'pipe',
+    stdout: ((wiring.stdout ?? options.stdoutTo) as Descriptor | undefined) ?? 'pipe',
     stderr: 'pipe',
     detached: true,
     cleanup: false,

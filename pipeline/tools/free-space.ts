@@ -1,5 +1,5 @@
-/** How much room a folder's disk has. */
-import { statfs } from 'node:fs/promises'
+/** How much room a folder's disk has, and how much of it a file takes. */
+import { stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /** Bytes an ordinary user may still write below `directory`, which need not exist yet. Errors: the file system's own. */
@@ -12,4 +12,11 @@ export async function freeBytes(directory: string): Promise<number> {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === directory) throw error
     return freeBytes(parent)
   }
+}
+
+const blockBytes = 512
+
+/** Bytes that a file takes on its disk: those of a sparse file without its holes. Errors: the file system's own. */
+export async function allocatedBytes(path: string): Promise<number> {
+  return (await stat(path)).blocks * blockBytes
 }

@@ -8,6 +8,8 @@ export interface Initramfs {
   readonly names: readonly string[]
   /** The archives' bytes, uncompressed. */
   readonly archives: readonly Buffer[]
+  /** Content of the last file of this name, as the kernel would see it; undefined when there is none. */
+  read(name: string): Buffer | undefined
 }
 
 const headerBytes = 110
@@ -16,7 +18,7 @@ const magic = /^07070[12]$/
 /** @param scratch path (without a file there) for two temporary files. Errors: those of Run. */
 export async function readInitramfs(content: Buffer, scratch: string, run: Run): Promise<Initramfs> {
   const archives: Buffer[] = []
-  const names: string[] = []
+  const files = new Map<string, Buffer>()
   let offset = 0
   while (offset < content.length) {
     if (content[offset] === 0) {
@@ -27,11 +29,11 @@ export async function readInitramfs(content: Buffer, scratch: string, run: Run):
     const plain = magic.test(rest.toString('latin1', 0, 6)) ? rest : await decompress(rest, scratch, run)
     const archive = readArchive(plain)
     archives.push(plain.subarray(0, archive.endBytes))
-    names.push(...archive.names)
+    for (const [name, bytes] of archive.files) files.set(name, bytes)
     if (plain !== rest) break
     offset += archive.endBytes
   }
-  return { names, archives }
+  return { names: [...files.keys()], archives, read: name => files.get(name) }
 }
 
 /** zstd also reads gzip, xz, lzma and lz4, and knows them by their first bytes. */
@@ -43,19 +45,20 @@ async function decompress(content: Buffer, scratch: string, run: Run): Promise<B
 }
 
 /** One archive of the "newc" form, up to its trailer. */
-function readArchive(bytes: Buffer): { names: string[]; endBytes: number } {
-  const names: string[] = []
+function readArchive(bytes: Buffer): { files: ReadonlyMap<string, Buffer>; endBytes: number } {
+  const files = new Map<string, Buffer>()
   let offset = 0
   while (offset + headerBytes <= bytes.length && magic.test(bytes.toString('latin1', offset, offset + 6))) {
     const field = (index: number) => Number.parseInt(bytes.toString('latin1', offset + 6 + index * 8, offset + 14 + index * 8), 16)
     const [fileBytes, nameBytes] = [field(6), field(11)]
     const nameStart = offset + headerBytes
     const name = bytes.toString('utf8', nameStart, nameStart + nameBytes - 1)
-    offset = pad(nameStart + nameBytes) + pad(fileBytes)
+    const start = pad(nameStart + nameBytes)
+    offset = start + pad(fileBytes)
     if (name === 'TRAILER!!!') break
-    names.push(name)
+    files.set(name, bytes.subarray(start, start + fileBytes))
   }
-  return { names, endBytes: Math.min(offset, bytes.length) }
+  return { files, endBytes: Math.min(offset, bytes.length) }
 }
 
 function pad(bytes: number): number {

@@ -47,6 +47,13 @@ export async function readLayout(disk: string): Promise<DiskLayout> {
   }
 }
 
+/** The last one of no special kind, which grows at first boot. Errors: `disk-unreadable` (exit 4). */
+export function rootPartition(disk: string, { partitions }: DiskLayout): Partition {
+  const found = partitions.filter(({ kind }) => kind === 'other').sort((a, b) => b.startBytes - a.startBytes)[0]
+  if (!found) throw diskUnreadable(disk, 'it has no partition for the root file system')
+  return found
+}
+
 function readEntry(entry: Buffer, number: number): Partition[] {
   const type = readGuid(entry)
   if (/^[0-]+$/.test(type)) return []

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { goldenDiskOf } from '../../pipeline/run/golden.js'
 import { prepareBuild } from '../../pipeline/run/prepare.js'
 import { openStore } from '../../pipeline/run/store.js'
+import { defaultExportOptions } from '../../pipeline/targets/index.js'
 import { describeFiles, writeManifest } from '../../pipeline/stages/release-folder.js'
 import { isVerified } from '../../pipeline/stages/verify-release.js'
 import { createRun } from '../../pipeline/tools/exec.js'
@@ -28,7 +29,7 @@ async function built(directory: string) {
   const { signal } = new AbortController()
   const request = {
     root: repository, templates: join(repository, 'templates'), state, appliance: 'ciab',
-    targets: ['kvm'], set: [], mirror: mirror.url, offline: false,
+    targets: ['kvm'], set: [], mirror: mirror.url, exportOptions: defaultExportOptions, offline: false,
   }
   const build = await prepareBuild(request, createRun({ signal, parentEnv: { ...process.env, PATH: path } }), signal)
   const store = openStore(join(state, 'store'), () => {})
@@ -46,7 +47,7 @@ async function built(directory: string) {
   const { spec, tools, version, specHash } = build
   await writeManifest(release, {
     formatVersion: 1, appliance: spec.name, title: spec.title, version, architecture: spec.architecture, date: '', specHash, tools,
-    goldenKey: build.stages.audit.key, packageSources: [], packages: [], targets: { kvm: { key: build.exportKeys['kvm'] ?? '', files } },
+    goldenKey: build.stages.audit.key, packageSources: [], packages: [], targets: { kvm: { key: build.exportKeys['kvm'] ?? '', options: defaultExportOptions, files } },
   })
   const [file] = files
   const passed = { formatVersion: 1, passed: true, checks: [], verified: { kvm: digestOf(file) } }

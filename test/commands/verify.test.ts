@@ -3,6 +3,7 @@ import t from 'tap'
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { defaultExportOptions } from '../../pipeline/targets/index.js'
 import { describeFiles, writeManifest, writeSums } from '../../pipeline/stages/release-folder.js'
 import type { Manifest } from '../../pipeline/stages/release-folder.js'
 import { runMain, stubPrograms } from '../fixtures/main-run.js'
@@ -21,7 +22,7 @@ async function release(directory: string) {
   const manifest: Manifest = {
     formatVersion: 1, appliance: 'ciab', title: 'x', version, architecture: 'amd64', date: '2026-01-01T00:00:00.000Z',
     goldenKey: 'aa', specHash: 'bb', tools, packageSources: [], packages: [],
-    targets: { kvm: { key: 'cc', files: await describeFiles(join(folder, 'kvm'), 'kvm') } },
+    targets: { kvm: { key: 'cc', options: defaultExportOptions, files: await describeFiles(join(folder, 'kvm'), 'kvm') } },
   }
   await writeManifest(folder, manifest)
   await writeSums(folder, manifest)

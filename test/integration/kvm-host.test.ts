@@ -221,7 +221,7 @@ t.test('refuses a network that is in use and names a free one, which then works'
 
 t.test("a bridge of the user's own is used and left alone, an unknown or foreign one refused", async t => {
   const { host, script } = await bench(t)
-  await must(host, 'ip link add br7 type bridge')
+  await must(host, 'ip link add br7 address 52:54:00:77:77:77 type bridge')
   const before = await host.snapshot()
   t.equal((await script(`${start} --bridge br8`)).stderr, 'run-evc.sh: There is no bridge "br8" on this machine. Those it has: br7. Without --bridge a network of its own is made.\n')
   t.equal((await script(`${start} --bridge br7`)).exitCode, 0)

@@ -11,11 +11,15 @@ const canary = 'c4nary-of-the-build'
 const needles = [{ name: 'build key', value: canary }, { name: 'mirror of the build host', value: 'mirror.build.example' }]
 const context = { run: realRun, progress: () => {} }
 
+const xenDisk = { device: "Xen's disk", alias: 'xen:vbd', driver: 'xen_blkfront', place: 'initramfs' } as const
+
 const inputFor = (disk: string, more: Partial<AuditInput> = {}): AuditInput => ({
   disk,
   needles,
   drivers: ['virtio_blk', 'ext4'],
   modules: ['virtio_net'],
+  devices: [xenDisk],
+  packages: ['open-vm-tools'],
   ...more,
 })
 
@@ -35,7 +39,8 @@ t.test('passes a clean disk, and says what was looked at', async t => {
     'no network leases or names', 'no name servers of the build', 'no random seed', 'no package lists or archives',
     'no state of the cloud', 'no credentials file', 'no temporary files', 'file system closed cleanly',
     'boots by BIOS', 'boots by UEFI', 'file systems are found by UUID or label', 'GRUB finds the root by UUID',
-    'first boot is enabled', 'drivers of every target', 'nothing secret, nothing of the build host',
+    'first boot is enabled', 'drivers of every target',
+    'devices of every target, by module alias', 'guest packages of every target', 'nothing secret, nothing of the build host',
   ])
 })
 
@@ -154,6 +159,23 @@ t.test('names each driver a target lacks, and where it should be', async t => {
   t.strictSame(problems, [
     `drivers of every target: vmw_pvscsi is not in ${initrd}`,
     `drivers of every target: ena is not on the disk for ${kernelRelease}`,
+  ])
+})
+
+t.test('names each device that the kernel would not know, and each package that is not installed', async t => {
+  const place = 'initramfs'
+  const changes = {
+    initramfs: { [`usr/lib/modules/${kernelRelease}/modules.alias`]: 'alias xen:vbd other\nalias vmbus:1* hv_storvsc\n' },
+    files: { '/var/lib/dpkg/status': 'Package: open-vm-tools\nStatus: deinstall ok config-files\n' },
+  }
+  const storage = { device: "Hyper-V's disk", alias: 'vmbus:12', driver: 'hv_storvsc', place } as const
+  const network = { device: "Xen's network", alias: 'xen:vif', driver: 'xen-netfront', place: 'disk' } as const
+  const problems = await problemsOf(t.testdir(), changes, { devices: [xenDisk, storage, network] })
+  t.strictSame(problems, [
+    `devices of every target, by module alias: Xen's disk (xen:vbd): other answers it in the initramfs of ${kernelRelease}, wanted xen_blkfront`,
+    `devices of every target, by module alias: Hyper-V's disk (vmbus:12): hv_storvsc is not there in the initramfs of ${kernelRelease}`,
+    `devices of every target, by module alias: Xen's network (xen:vif): no module answers it on the disk of ${kernelRelease}, wanted xen-netfront`,
+    'guest packages of every target: open-vm-tools is not installed',
   ])
 })
 

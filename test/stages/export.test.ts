@@ -13,9 +13,9 @@ import type { ExportInput, Target } from '../../pipeline/targets/types.js'
 import { failureOf } from '../fixtures/failure.js'
 import { fakeRun } from '../fixtures/fake-run.js'
 import { fakeContext } from '../fixtures/stage-context.js'
-import { spec, version } from '../fixtures/target-contract.js'
+import { options, spec, version } from '../fixtures/target-contract.js'
 
-const deps = { run: fakeRun().run, render: async () => '' }
+const deps = { run: fakeRun().run, render: async () => '', templates: '/templates' }
 const run = createRun({ signal: new AbortController().signal, parentEnv: process.env })
 
 /** A target that writes one file of this content, or does something else. */
@@ -25,12 +25,15 @@ function target(name: string, write: (input: ExportInput) => void = ({ directory
     summary: 'a target for tests',
     from: 'disk',
     tools: [],
-    guest: { packages: { debian: [], el: [] }, drivers: [], modules: [], kernelArguments: [] },
+    guest: { packages: { debian: [], el: [] }, drivers: [], modules: [], devices: [], kernelArguments: [] },
     plan: () => [],
-    export: async input => {
-      write(input)
-      return []
-    },
+    export: async input => ({
+      writers: [],
+      finish: async () => {
+        write(input)
+        return []
+      },
+    }),
     verify: async () => [],
   }
 }
@@ -39,6 +42,7 @@ function requestFor(release: string, targets: readonly Target[], golden = 'golde
   return {
     spec,
     version,
+    options,
     release,
     goldenDisk: { path: '/golden/disk.raw', format: 'raw' },
     targets: targets.map(target => ({ target, key })),
@@ -64,9 +68,10 @@ t.test('writes each target with its digests, and sums that sha256sum checks', as
   const release = join(t.testdir({}), 'artifacts', 'ciab-1')
   const context = fakeContext(deps.run, '/nowhere')
   const manifest = await exportTo(requestFor(release, [target('one'), target('two')]), context)
-  t.same(context.said, ['one', 'two'])
+  t.same(context.said, ['one, two'])
   t.same(manifest.targets['one'], {
     key: 'key-1',
+    options,
     files: [{ path: 'one/disk', sizeBytes: 3, sha256: '7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed' }],
   })
   t.same(readdirSync(release).sort(), ['SHA256SUMS', 'manifest.json', 'one', 'two'])

@@ -2,6 +2,7 @@ import t from 'tap'
 import { execFileSync } from 'node:child_process'
 import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { defaultExportOptions } from '../../pipeline/targets/index.js'
 import { describeFiles, readManifest, targetIsWhole, writeManifest, writeSums } from '../../pipeline/stages/release-folder.js'
 import type { Manifest } from '../../pipeline/stages/release-folder.js'
 
@@ -12,9 +13,9 @@ async function release(t: { testdir: typeof import('tap').t.testdir }) {
   const files = await describeFiles(join(directory, 'kvm'), 'kvm')
   const manifest: Manifest = {
     formatVersion: 1, appliance: 'ciab', title: 'x', version: '1', architecture: 'amd64', date: '2026-01-01T00:00:00.000Z',
-    goldenKey: 'aa', specHash: 'bb', tools, packageSources: [], packages: [], targets: { kvm: { key: 'cc', files } },
+    goldenKey: 'aa', specHash: 'bb', tools, packageSources: [], packages: [], targets: { kvm: { key: 'cc', options: defaultExportOptions, files } },
   }
-  return { directory, manifest, target: { key: 'cc', files } }
+  return { directory, manifest, target: { key: 'cc', options: defaultExportOptions, files } }
 }
 
 t.test('describes files by path inside the release, size and digest', async t => {

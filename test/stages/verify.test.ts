@@ -20,9 +20,9 @@ const target = (name: string, more: Partial<Target> = {}): Target => ({
   summary: 'x',
   from: 'disk',
   tools: [],
-  guest: { packages: { debian: [], el: [] }, drivers: [], modules: [], kernelArguments: [] },
+  guest: { packages: { debian: [], el: [] }, drivers: [], modules: [], devices: [], kernelArguments: [] },
   plan: () => [],
-  export: async () => [],
+  export: async () => ({ writers: [], finish: async () => [] }),
   verify: async () => [{ name: 'structure', found: 'sound' }],
   boots: () => two,
   ...more,
@@ -30,7 +30,7 @@ const target = (name: string, more: Partial<Target> = {}): Target => ({
 
 async function report(directory: string, targets: readonly Target[], behaviour: Behaviour = {}) {
   const { run } = await playAppliance(directory, behaviour)
-  const deps = { run, render: async () => '' }
+  const deps = { run, render: async () => '', templates: '/templates' }
   const context = {
     run,
     runPiped: async () => { throw new Error('nothing is piped here') },

@@ -12,6 +12,8 @@ t.test('reads a plain archive, padding, and a compressed archive', async t => {
   const initramfs = await readInitramfs(content, `${directory}/scratch`, realRun)
   t.strictSame(initramfs.names, ['early', 'lib/a.ko', 'init'])
   t.ok(initramfs.archives[1]?.includes('AAA'))
+  t.equal(initramfs.read('lib/a.ko')?.toString(), 'AAA')
+  t.equal(initramfs.read('lib/b.ko'), undefined)
 })
 
 t.test('reads plain archives alone without a program', async t => {
@@ -19,4 +21,11 @@ t.test('reads plain archives alone without a program', async t => {
     throw new Error('no program is needed')
   })
   t.strictSame(initramfs.names, ['a', 'b'])
+})
+
+t.test('of two files of one name the later one counts, as for the kernel', async t => {
+  const content = Buffer.concat([cpio({ a: 'old' }), cpio({ a: 'new' })])
+  const initramfs = await readInitramfs(content, '/nowhere', async () => { throw new Error('no program is needed') })
+  t.strictSame(initramfs.names, ['a'])
+  t.equal(initramfs.read('a')?.toString(), 'new')
 })
