@@ -21,6 +21,7 @@ export interface BuildOptions extends PlaceOptions {
   readonly offline?: boolean
   readonly version?: string
   readonly ovaManifest: ExportOptions['ovaManifest']
+  readonly hypervVhd?: boolean
   readonly accel: AccelerationKind | 'auto'
   readonly until?: string
   readonly wait: boolean
@@ -40,6 +41,7 @@ export function addInputs(command: Command): Command {
   return addAcceleration(addSet(command))
     .addOption(new Option('-t, --target <names>', 'targets, separated by commas; "all" for every one').default([defaultTarget], defaultTarget).argParser(splitTargets))
     .addOption(new Option('--ova-manifest <digest>', 'digests in the manifest of an OVA; sha1 for vSphere before 6.5').choices(['sha256', 'sha1', 'none']).default(defaultExportOptions.ovaManifest))
+    .option('--hyperv-vhd', 'for Hyper-V also a fixed VHD, as long as the disk')
     .option('--mirror <url>', "Debian mirror to bootstrap from (default: this host's own)")
     .option('--offline', 'do not ask the mirror for news; use the package list of the last build')
     .addOption(new Option('--version <text>', 'version of the build (default: <spec version>+<date>.<8 digits of its key>)').argParser(checkVersion))

@@ -57,7 +57,7 @@ export async function openSession(
       targets: options.target,
       set: options.set,
       offline: options.offline ?? false,
-      exportOptions: { ovaManifest: options.ovaManifest },
+      exportOptions: { ovaManifest: options.ovaManifest, hypervVhd: options.hypervVhd === true },
       ...(options.mirror ? { mirror: options.mirror } : {}),
       ...(options.version ? { version: options.version } : {}),
     },

@@ -2,8 +2,7 @@
  * Image formats that are one table in front and the disk's blocks behind it, in order and without those of zeros. The
  * table's length is known at once, its content when the last block has come.
  */
-import { open } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
+import { fileSink } from './byte-sink.js'
 import { blockBytes } from './types.js'
 import type { ImageWriter } from './types.js'
 
@@ -16,32 +15,24 @@ export interface FrontedFormat {
 
 /** Writes the format into a file of its own. Errors: the file system's own. */
 export function frontedFile(path: string, format: FrontedFormat): ImageWriter {
+  const file = fileSink(path)
   const blocks: number[] = []
-  let file: FileHandle | undefined
   let virtualBytes = 0
-  let endBytes = 0
-  const write = async (bytes: Uint8Array, at: number) => void (await file?.write(bytes, 0, bytes.length, at))
-  const close = async () => {
-    await file?.close()
-    file = undefined
-  }
   return {
     deflates: [],
     begin: async disk => {
       virtualBytes = disk.virtualBytes
-      endBytes = format.frontBytes(virtualBytes)
-      file = await open(path, 'w')
+      await file.open()
+      file.skip(format.frontBytes(virtualBytes))
     },
     take: async block => {
-      await write(block.bytes, endBytes)
       blocks.push(block.startBytes / blockBytes)
-      endBytes += blockBytes
+      await file.write([block.bytes])
     },
     finish: async () => {
-      await write(format.front(virtualBytes, blocks), 0)
-      await file?.truncate(endBytes)
-      await close()
+      await file.patch(format.front(virtualBytes, blocks), 0)
+      await file.close()
     },
-    abort: async () => close().catch(() => {}),
+    abort: () => file.abort(),
   }
 }

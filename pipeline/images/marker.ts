@@ -18,6 +18,7 @@ export interface MarkerRequest {
 
 /** Unit of the comparison; ext4's blocks are no larger here. */
 const pageBytes = 4096
+const readBytes = 1024 * 1024
 /** In the primary superblock: when the file system was written last, which becomes the new file's time. */
 const lastWriteOffset = 1024 + 0x30
 
@@ -70,14 +71,23 @@ async function differences({ disk, metadata, startBytes, run }: Comparison): Pro
   const [before, after] = await Promise.all([open(disk, 'r'), open(metadata, 'r')])
   try {
     for (const extent of extents) {
-      for (let at = extent.startBytes; at < extent.startBytes + extent.lengthBytes; at += pageBytes) {
-        const [old, bytes] = [Buffer.alloc(pageBytes), Buffer.alloc(pageBytes)]
-        await Promise.all([before.read(old, 0, pageBytes, startBytes + at), after.read(bytes, 0, pageBytes, at)])
-        if (!old.equals(bytes)) patches.push({ startBytes: startBytes + at, bytes })
+      const endBytes = extent.startBytes + extent.lengthBytes
+      for (let at = extent.startBytes; at < endBytes; at += readBytes) {
+        const length = Math.min(readBytes, endBytes - at)
+        const [old, now] = [Buffer.alloc(length), Buffer.alloc(length)]
+        await Promise.all([before.read(old, 0, length, startBytes + at), after.read(now, 0, length, at)])
+        if (!old.equals(now)) patches.push(...changedPages(old, now, startBytes + at))
       }
     }
     return patches
   } finally {
     await Promise.all([before.close(), after.close()])
   }
+}
+
+function changedPages(old: Buffer, now: Buffer, startBytes: number): readonly Patch[] {
+  const pages = Array.from({ length: Math.ceil(now.length / pageBytes) }, (_, page) => page * pageBytes)
+  return pages
+    .filter(at => !old.subarray(at, at + pageBytes).equals(now.subarray(at, at + pageBytes)))
+    .map(at => ({ startBytes: startBytes + at, bytes: now.subarray(at, at + pageBytes) }))
 }

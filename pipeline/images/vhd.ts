@@ -1,7 +1,6 @@
 /** Fixed VHD: the raw disk, holes and all, and one sector of description behind it. */
 // https://www.microsoft.com/download/details.aspx?id=23850 (Virtual Hard Disk Image Format Specification 1.0)
-import { open } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
+import { fileSink } from './byte-sink.js'
 import { derivedUuid } from './guid.js'
 import type { ImageWriter } from './types.js'
 
@@ -11,26 +10,25 @@ const fixed = 2
 
 /** Sparse where the disk is. @param identity what the id in the file is derived from. Errors: the file system's own. */
 export function vhdFile(path: string, identity: string): ImageWriter {
-  let file: FileHandle | undefined
+  const file = fileSink(path)
   let virtualBytes = 0
-  const write = async (bytes: Uint8Array, at: number) => void (await file?.write(bytes, 0, bytes.length, at))
-  const close = async () => {
-    await file?.close()
-    file = undefined
-  }
   return {
     deflates: [],
     begin: async disk => {
       // Microsoft's tools take whole sectors only.
       virtualBytes = Math.ceil(disk.virtualBytes / sectorBytes) * sectorBytes
-      file = await open(path, 'w')
+      await file.open()
     },
-    take: block => write(block.bytes.subarray(0, Math.ceil(block.lengthBytes / sectorBytes) * sectorBytes), block.startBytes),
+    take: async block => {
+      file.skip(block.startBytes - file.length)
+      await file.write([block.bytes.subarray(0, Math.ceil(block.lengthBytes / sectorBytes) * sectorBytes)])
+    },
     finish: async () => {
-      await write(vhdFooter(virtualBytes, identity), virtualBytes)
-      await close()
+      file.skip(virtualBytes - file.length)
+      await file.write([vhdFooter(virtualBytes, identity)])
+      await file.close()
     },
-    abort: async () => close().catch(() => {}),
+    abort: () => file.abort(),
   }
 }
 

@@ -1,8 +1,7 @@
 /** XVA of XCP-ng and XenServer: a tar of ova.xml and of 1 MiB blocks, each with its SHA-1; those of zeros are left out. */
 // https://github.com/xapi-project/xen-api/blob/master/ocaml/xapi/stream_vdi.ml
 import { createHash } from 'node:crypto'
-import { open } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
+import { fileSink } from './byte-sink.js'
 import { blockBytes } from './types.js'
 import type { ImageWriter } from './types.js'
 import { tarHeader, tarPadding, tarTrailer } from './ustar.js'
@@ -17,27 +16,22 @@ export interface XvaFile {
 
 /** Errors: the file system's own. */
 export function xvaFile({ path, ovaXml, disk }: XvaFile): ImageWriter {
-  let file: FileHandle | undefined
+  const file = fileSink(path)
   let virtualBytes = 0
   let next = 0
-  const append = async (...parts: readonly Uint8Array[]) => void (await file?.writev(parts))
   const chunk = async (index: number, bytes: Uint8Array) => {
     const name = `${disk}/${String(index).padStart(8, '0')}`
-    await append(...tarMember(name, bytes), ...tarMember(`${name}.checksum`, Buffer.from(sha1(bytes))))
+    await file.write([...tarMember(name, bytes), ...tarMember(`${name}.checksum`, Buffer.from(sha1(bytes)))])
     next = index + 1
   }
   // The first and the last block are always there: the importer takes the disk's unit and end from them.
   const zeros = (index: number) => chunk(index, Buffer.alloc(Math.min(blockBytes, virtualBytes - index * blockBytes)))
-  const close = async () => {
-    await file?.close()
-    file = undefined
-  }
   return {
     deflates: [],
     begin: async pass => {
       virtualBytes = pass.virtualBytes
-      file = await open(path, 'w')
-      await append(...tarMember('ova.xml', Buffer.from(ovaXml)))
+      await file.open()
+      await file.write(tarMember('ova.xml', Buffer.from(ovaXml)))
     },
     take: async block => {
       if (next === 0 && block.startBytes > 0) await zeros(0)
@@ -47,10 +41,10 @@ export function xvaFile({ path, ovaXml, disk }: XvaFile): ImageWriter {
       const last = Math.ceil(virtualBytes / blockBytes) - 1
       if (next === 0 && last > 0) await zeros(0)
       if (next <= last) await zeros(last)
-      await append(tarTrailer)
-      await close()
+      await file.write([tarTrailer])
+      await file.close()
     },
-    abort: async () => close().catch(() => {}),
+    abort: () => file.abort(),
   }
 }
 

@@ -12,13 +12,14 @@ export interface TemplateHelper {
 }
 
 /**
- * `json`: any value as JSON. `xml`: text or attribute value. `sh`: one word of a POSIX shell. `vmx`: what stands
- * between the quotes of a .vmx or VMDK descriptor. `eq`: whether two values are equal.
+ * `json`: any value as JSON. `xml`: text or attribute value. `sh`: one word of a POSIX shell. `ps`: the same of
+ * PowerShell. `vmx`: what stands between the quotes of a .vmx or VMDK descriptor. `eq`: whether two values are equal.
  */
 export const templateHelpers: Readonly<Record<string, TemplateHelper>> = {
   json: { values: 1, takesNull: true, call: value => JSON.stringify(value) },
   xml: { values: 1, takesNull: false, call: value => escapeXml(single('xml', value)) },
   sh: { values: 1, takesNull: false, call: value => quoteShell(single('sh', value)) },
+  ps: { values: 1, takesNull: false, call: value => quotePowerShell(single('ps', value)) },
   vmx: { values: 1, takesNull: false, call: value => escapeVmx(single('vmx', value)) },
   eq: { values: 2, takesNull: true, call: (a, b) => a === b },
 }
@@ -57,4 +58,10 @@ function quoteShell(text: string): string {
   if (text.includes('\0'))
     throw new Error('sh: the value holds a NUL character, which no shell word can carry')
   return `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+/** PowerShell takes typographic quotes for quotes, too. */
+function quotePowerShell(text: string): string {
+  if (/[\x00-\x1f]/.test(text)) throw new Error('ps: the value holds a control character')
+  return `'${text.replace(/['\u2018-\u201b]/g, quote => quote + quote)}'`
 }

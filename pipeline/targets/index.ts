@@ -7,7 +7,7 @@ const here = new URL('./', import.meta.url)
 const noTarget = /^(?:index|types|target-.*)$/
 
 /** Of an export whose command line says nothing about it. */
-export const defaultExportOptions: ExportOptions = { ovaManifest: 'sha256' }
+export const defaultExportOptions: ExportOptions = { ovaManifest: 'sha256', hypervVhd: false }
 
 /** Names of all targets, sorted; reads the folder only. */
 export async function targetNames(folder: URL = here): Promise<readonly string[]> {

@@ -6,11 +6,11 @@ import type { StreamVmdkFacts } from '../images/stream-vmdk.js'
 import { writeFileAtomic } from '../tools/atomic-file.js'
 import { needOf } from '../tools/need.js'
 import { parseXml } from '../tools/xml.js'
-import { checkByTool, checkContent, checkStructure, checkText, lastLine, runChecks } from './target-checks.js'
+import { checkByTool, checkText, runChecks } from './target-checks.js'
 import type { Check, Verdict } from './target-checks.js'
 import { applianceData, describeArtifacts, fullNameOf } from './target-files.js'
 import type { Release } from './target-files.js'
-import { withScratch } from './target-scratch.js'
+import { checkOvaParts } from './target-ova.js'
 import { guestNames, virtualHardware, vmwareBoots, vmwareGuest, vmwareUnshown } from './target-vmware.js'
 import type { ArtifactPlan, ExportInput, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
 
@@ -55,7 +55,7 @@ const checks: Readonly<Record<string, Check>> = {
     const command = ['virt-v2v', '-i', 'ova', join(input.directory, file), '--print-source'] as const
     return await checkByTool('ova', { command, file, found: 'virt-v2v -i ova --print-source reads it' }, deps)
   },
-  'descriptor and disk': checkUnpacked,
+  'descriptor and disk': (input, deps) => checkOvaParts('ova', namesOf(input), [input, deps]),
   'instructions': input => checkText(readme, input),
 }
 
@@ -66,32 +66,6 @@ async function checkRules(input: VerifyInput): Promise<Verdict> {
   const missing = manifest.toLowerCase() === wanted ? [] : [`has a manifest by ${manifest.toLowerCase()}, wanted ${wanted}`]
   if (problems.length + missing.length > 0) return { file, problems: [...problems, ...missing] }
   return { found: `${members.map(({ name }) => name).join(', ')}; ${grains} grains, one end of stream; manifest by ${wanted}` }
-}
-
-/** What other programs look at as files of their own. */
-async function checkUnpacked(input: VerifyInput, deps: TargetDeps): Promise<Verdict> {
-  const { ova, ovf, disk } = namesOf(input)
-  return await withScratch(input.directory, 'ova', async scratch => {
-    const unpacked = await deps.run(['bsdtar', '-xf', join(input.directory, ova), '-C', scratch], { okCodes: [0, 1], reason: 'verify ova' })
-    if (unpacked.exitCode !== 0) return { file: ova, problems: [`is refused by bsdtar: ${lastLine(unpacked.stderr)}`] }
-    const image = { file: ova, image: { path: join(scratch, disk), format: 'vmdk' } }
-    const verdicts = [
-      await checkSchema(join(scratch, ovf), ova, deps),
-      await checkStructure('ova', image, deps),
-      await checkByTool('ova', { command: ['vmdkinfo', image.image.path], file: ova, found: 'vmdkinfo reads it' }, deps),
-      await checkContent('ova', image, [input, deps]),
-    ]
-    const problems = verdicts.flatMap(verdict => ('problems' in verdict ? verdict.problems : []))
-    if (problems.length > 0) return { file: ova, problems }
-    return { found: verdicts.flatMap(verdict => ('found' in verdict ? [verdict.found] : [])).join('; ') }
-  })
-}
-
-async function checkSchema(path: string, file: string, deps: TargetDeps): Promise<Verdict> {
-  const schemas = join(deps.templates, 'ova/xsd')
-  const command = ['xmllint', '--nonet', '--noout', '--schema', join(schemas, 'ovf-all.xsd'), path] as const
-  const env = { XML_CATALOG_FILES: join(schemas, 'catalog.xml') }
-  return await checkByTool('ova', { command, file, found: 'the descriptor is valid by the schemas of OVF 1.1', env }, deps)
 }
 
 const ova: Target = {

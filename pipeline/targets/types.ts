@@ -27,6 +27,8 @@ export interface GuestNeeds {
 export interface ExportOptions {
   /** Digest in the manifest of an OVA: sha1 for vSphere before 6.5, none for what refuses any. */
   readonly ovaManifest: 'sha256' | 'sha1' | 'none'
+  /** Also a fixed VHD for Hyper-V, as long as the disk: for what reads no VHDX. */
+  readonly hypervVhd: boolean
 }
 
 export interface PlanInput {

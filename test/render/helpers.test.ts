@@ -22,6 +22,10 @@ t.test('sh makes one word of it', async t => {
   t.equal(render('{{sh value}}', ''), "''")
 })
 
+t.test('ps makes one word of PowerShell of it, typographic quotes included', async t => {
+  t.equal(render('{{ps value}}', `it's $(1) "x" \u2019`), `'it''s $(1) "x" \u2019\u2019'`)
+})
+
 t.test('eq compares without conversion', async t => {
   const text = '{{#if (eq value "1")}}yes{{else}}no{{/if}}'
   t.equal(render(text, '1'), 'yes')
@@ -34,6 +38,7 @@ t.test('refuses values that cannot be printed that way', async t => {
     'a.hbs:1: xml: the value holds a control character, which XML cannot carry': ['{{xml value}}', 'a\u0007'],
     'a.hbs:1: sh takes a single value, not a list or group': ['{{sh value}}', {}],
     'a.hbs:1: sh: the value holds a NUL character, which no shell word can carry': ['{{sh value}}', 'a\0b'],
+    'a.hbs:1: ps: the value holds a control character': ['{{ps value}}', 'a\nb'],
     'a.hbs:2: json takes one value, found 2': ['\n{{json value other}}', 1],
     'a.hbs:1: json takes one value, found 0': ['{{json}}', 1],
     'a.hbs:1: eq takes 2 values, found 1': ['{{#if (eq value)}}{{/if}}', 1],

@@ -1,0 +1,165 @@
+/** Target parallels: the .pvm bundle of Parallels Desktop, zipped, and a script that registers it. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { derivedUuid } from '../images/guid.js'
+import { hds, hdsGeometry } from '../images/hds.js'
+import { zipFronted } from '../images/zip-fronted.js'
+import { needOf } from '../tools/need.js'
+import { findAll, parseXml } from '../tools/xml.js'
+import type { XmlElement } from '../tools/xml.js'
+import { checkByTool, checkContent, checkShellScript, checkStructure, checkText, lastLine, runChecks } from './target-checks.js'
+import type { Check, Verdict } from './target-checks.js'
+import { applianceData, describeArtifacts, fullNameOf } from './target-files.js'
+import type { Release } from './target-files.js'
+import { withScratch } from './target-scratch.js'
+import { plannedText, readme, writeTexts } from './target-texts.js'
+import type { TextPlan } from './target-texts.js'
+import type { ArtifactPlan, BootPlan, ExportInput, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
+
+const sectorBytes = 512
+const mibPerGib = 1024
+const bytesPerGib = 1024 ** 3
+/** As for vmware's zip. */
+const compressedShare = 0.5
+/** The id of a disk's only state: a constant of Parallels, part of the file's name. */
+const snapshot = '{5fbaabe3-6958-40ff-92a7-860e329aab41}'
+
+const texts: readonly TextPlan[] = [{ name: 'import.sh', mediaType: 'application/x-sh', estimatedBytes: 3000, executable: true }, readme]
+
+function namesOf(release: Release) {
+  const base = fullNameOf(release)
+  const [bundle, hdd] = [`${base}.pvm`, `${base}.hdd`]
+  const folder = `${bundle}/${hdd}`
+  const image = `${hdd}.0.${snapshot}.hds`
+  return {
+    base, bundle, hdd, archive: `${bundle}.zip`, hds: image,
+    config: `${bundle}/config.pvs`, descriptor: `${folder}/DiskDescriptor.xml`, empty: `${folder}/${hdd}`, disk: `${folder}/${image}`,
+  }
+}
+
+function plan(input: PlanInput): readonly ArtifactPlan[] {
+  const estimatedBytes = Math.round(input.usedBytes * compressedShare)
+  return [{ name: namesOf(input).archive, mediaType: 'application/zip', estimatedBytes }, ...texts.map(plannedText)]
+}
+
+async function exportParallels(input: ExportInput, deps: TargetDeps): Promise<TargetExport> {
+  const { directory, sourceDateEpoch } = input
+  const names = namesOf(input)
+  const data = parallelsData(input)
+  await writeTexts({ target: 'parallels', directory, texts, data }, deps)
+  const [config, descriptor] = await Promise.all(
+    ['config.pvs', 'DiskDescriptor.xml'].map(name => deps.render(`parallels/${name}.hbs`, data))
+  ) as [string, string]
+  parseXml(config, names.config)
+  parseXml(descriptor, names.descriptor)
+  const files = [
+    { name: names.config, content: config },
+    { name: names.descriptor, content: descriptor },
+    { name: names.empty, content: '' },
+  ]
+  return {
+    writers: [zipFronted({ path: join(directory, names.archive), sourceDateEpoch, files, diskName: names.disk, format: hds })],
+    finish: () => describeArtifacts(directory, plan({ ...input, usedBytes: 0 })),
+  }
+}
+
+function parallelsData(release: Release) {
+  const { base, bundle, hdd, archive, hds: image } = namesOf(release)
+  const { diskGib } = release.spec.hardware
+  const diskSectors = (diskGib * bytesPerGib) / sectorBytes
+  const uuid = (what: string) => `{${derivedUuid(`parallels ${what}`, base)}}`
+  return {
+    ...applianceData(release),
+    bundle, hdd, archive, hds: image, snapshot, diskSectors,
+    diskMib: diskGib * mibPerGib,
+    cylinders: diskSectors / (hdsGeometry.heads * hdsGeometry.sectors),
+    ...hdsGeometry,
+    vmUuid: uuid('machine'),
+    diskUuid: uuid('disk'),
+    // 00:1C:42 is Parallels' own range. Registering makes a new one when another machine has it.
+    macAddress: `001C42${derivedUuid('parallels mac', base).slice(0, 6).toUpperCase()}`,
+  }
+}
+
+const checks: Readonly<Record<string, Check>> = {
+  'archive by unzip': checkArchive,
+  'bundle': checkBundle,
+  'import script': (input, deps) => checkShellScript('parallels', 'import.sh', [input, deps]),
+  'one page of instructions': input => checkText(readme.name, input),
+}
+
+async function checkArchive(input: VerifyInput, deps: TargetDeps): Promise<Verdict> {
+  const file = namesOf(input).archive
+  return await checkByTool('parallels', { command: ['unzip', '-tqq', join(input.directory, file)], file, found: 'unzip -t finds no fault' }, deps)
+}
+
+async function checkBundle(input: VerifyInput, deps: TargetDeps): Promise<Verdict> {
+  const names = namesOf(input)
+  const file = names.archive
+  return await withScratch(input.directory, 'parallels', async scratch => {
+    const unpacked = await deps.run(['bsdtar', '-xf', join(input.directory, file), '-C', scratch], { okCodes: [0, 1], reason: 'verify parallels' })
+    if (unpacked.exitCode !== 0) return { file, problems: [`is refused by bsdtar: ${lastLine(unpacked.stderr)}`] }
+    const image = { file, image: { path: join(scratch, names.disk), format: 'parallels' } }
+    const verdicts = [
+      await checkDescriptors(scratch, input),
+      await checkStructure('parallels', image, deps),
+      await checkContent('parallels', image, [input, deps]),
+    ]
+    const problems = verdicts.flatMap(verdict => ('problems' in verdict ? verdict.problems : []))
+    if (problems.length > 0) return { file, problems }
+    return { found: verdicts.flatMap(verdict => ('found' in verdict ? [verdict.found] : [])).join('; ') }
+  })
+}
+
+/** Both descriptors must say what the disk is and what the spec wants. */
+async function checkDescriptors(scratch: string, input: VerifyInput): Promise<Verdict> {
+  const names = namesOf(input)
+  const read = async (name: string) => parseXml(await readFile(join(scratch, name), 'utf8'), name)
+  const [config, disk] = await Promise.all([read(names.config), read(names.descriptor)])
+  const { hardware, nestedVirt } = input.spec
+  const sectors = (hardware.diskGib * bytesPerGib) / sectorBytes
+  const product = ['Cylinders', 'Heads', 'Sectors'].reduce((total, name) => total * Number(textOf(disk, name)), 1)
+  const wanted = [
+    ['config.pvs', 'VirtualizedHV', textOf(config, 'VirtualizedHV'), nestedVirt === 'required' ? '1' : '0'],
+    ['config.pvs', 'RAM', textOf(config, 'RAM'), String(hardware.memoryMib)],
+    ['config.pvs', 'SystemName', textOf(config, 'SystemName'), names.hdd],
+    ['config.pvs', 'Size', textOf(config, 'Size'), String(hardware.diskGib * mibPerGib)],
+    ['DiskDescriptor.xml', 'Disk_size', textOf(disk, 'Disk_size'), String(sectors)],
+    ['DiskDescriptor.xml', 'geometry', String(product), String(sectors)],
+    ['DiskDescriptor.xml', 'File', textOf(disk, 'File'), names.hds],
+  ] as const
+  const problems = wanted.filter(([, , found, right]) => found !== right).map(([file, key, found, right]) => `has ${key} ${found} in ${file}, wanted ${right}`)
+  return problems.length > 0 ? { file: names.archive, problems } : { found: `config.pvs and DiskDescriptor.xml agree with the disk; VirtualizedHV ${textOf(config, 'VirtualizedHV')}` }
+}
+
+function textOf(root: XmlElement, name: string): string {
+  return findAll(root, name)[0]?.text.trim() ?? 'nothing'
+}
+
+function boots(input: PlanInput): readonly BootPlan[] {
+  const { archive, disk } = namesOf(input)
+  return [{
+    name: 'uefi', firmware: 'uefi', disk: archive, member: disk, diskFormat: 'parallels',
+    machine: 'q35', diskDevice: 'ahci', networkDevice: 'virtio-net-pci',
+  }]
+}
+
+const parallels: Target = {
+  name: 'parallels',
+  summary: 'Parallels Desktop: .pvm bundle and a prlctl script',
+  from: 'disk',
+  tools: ['qemu-img', 'bsdtar', 'unzip'].map(file => needOf(file, 'verify parallels')),
+  guest: {
+    packages: { debian: [], el: [] },
+    drivers: ['ahci'],
+    modules: ['virtio_net', 'e1000'],
+    devices: [],
+    kernelArguments: [],
+  },
+  plan,
+  export: exportParallels,
+  verify: (input, deps) => runChecks('parallels', { planned: plan({ ...input, usedBytes: 0 }), checks }, [input, deps]),
+  boots,
+}
+
+export default parallels

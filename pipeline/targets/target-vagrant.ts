@@ -1,0 +1,145 @@
+/** The four Vagrant boxes: for each provider what it contains, and how it is written from the disk with its marker. */
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { derivedUuid } from '../images/guid.js'
+import type { Patch } from '../images/patches.js'
+import { streamVmdk } from '../images/stream-vmdk.js'
+import { tarDiskSink } from '../images/tar-disk.js'
+import type { ImageWriter } from '../images/types.js'
+import { vhdx } from '../images/vhdx.js'
+import { zipFronted } from '../images/zip-fronted.js'
+import { zipVmdk } from '../images/zip-vmdk.js'
+import { convertCommand, overlayCommand } from '../tools/qemu-img.js'
+import { parseVmx } from '../tools/vmx.js'
+import { parseXml } from '../tools/xml.js'
+import { applianceData, fullNameOf } from './target-files.js'
+import type { Release } from './target-files.js'
+import { ovfSizes, virtualBoxData, vmdkHardwareVersion } from './target-virtualbox.js'
+import { guestNames, virtualHardware } from './target-vmware.js'
+import type { DiskFile, ExportInput, TargetDeps } from './types.js'
+
+/** The marker that makes the first boot add the user vagrant; see kickstarts/ciab/first-boot. */
+export const markerFile = '/etc/evc/vagrant'
+
+export const providers = ['libvirt', 'virtualbox', 'vmware_desktop', 'hyperv'] as const
+export type Provider = (typeof providers)[number]
+
+/** Where the disk lies in each box, and qemu-img's name of its format. */
+export const boxDisks: Readonly<Record<Provider, { readonly member: string; readonly format: string }>> = {
+  libvirt: { member: 'box.img', format: 'qcow2' },
+  virtualbox: { member: 'box.vmdk', format: 'vmdk' },
+  vmware_desktop: { member: 'box.vmdk', format: 'vmdk' },
+  hyperv: { member: 'Virtual Hard Disks/box.vhdx', format: 'vhdx' },
+}
+
+export function boxName(release: Release, provider: Provider): string {
+  return `${fullNameOf(release)}-${provider.replace('_', '-')}.box`
+}
+
+/** Vagrant wants numbers and dots: a build's own part cannot stand in it. */
+export function boxVersion({ version }: Release): string {
+  return version.replace(/[+-].*$/, '')
+}
+
+/** Vagrantfile and metadata.json. Errors: those of templates. */
+async function commonFiles(provider: Provider, input: ExportInput, { render }: TargetDeps) {
+  const data = { ...applianceData(input), provider, macAddress: macOf(input), memoryMib: wholeMemoryMib(input) }
+  const [metadata, vagrantfile] = await Promise.all(['metadata.json', 'Vagrantfile'].map(name => render(`vagrant/${name}.hbs`, data)))
+  JSON.parse(metadata ?? '')
+  return [{ name: 'metadata.json', content: metadata ?? '' }, { name: 'Vagrantfile', content: vagrantfile ?? '' }]
+}
+
+/** VMware takes multiples of 4. */
+function wholeMemoryMib({ spec }: Release): number {
+  return Math.ceil(spec.hardware.memoryMib / 4) * 4
+}
+
+/** VirtualBox' own range; Vagrant gives it to every machine of the box, and wants it to be the descriptor's. */
+function macOf(release: Release): string {
+  return `080027${derivedUuid('vagrant mac', fullNameOf(release)).slice(0, 6).toUpperCase()}`
+}
+
+type MakeWriter = (input: ExportInput, deps: TargetDeps) => Promise<ImageWriter>
+
+/** Boxes that are written in the pass; tar and zip, both of which Vagrant reads. */
+export const boxWriters: Readonly<Record<Exclude<Provider, 'libvirt'>, MakeWriter>> = {
+  virtualbox: async (input, deps) => {
+    const { directory, sourceDateEpoch } = input
+    const files = await commonFiles('virtualbox', input, deps)
+    const data = { ...virtualBoxData(input), disk: 'box.vmdk', ova: '', macAddress: macOf(input) }
+    const sink = tarDiskSink({
+      path: join(directory, boxName(input, 'virtualbox')),
+      diskName: 'box.vmdk',
+      digest: 'sha256',
+      sourceDateEpoch,
+      front: async () => [],
+      complete: async ({ bytes }) => {
+        const content = await deps.render('virtualbox/machine.ovf.hbs', { ...data, ...ovfSizes({ ...writer.facts(), fileBytes: bytes }) })
+        parseXml(content, 'box.ovf')
+        return { front: [], behind: [{ name: 'box.ovf', content }, ...files] }
+      },
+    })
+    const writer = streamVmdk({ sink, fileName: 'box.vmdk', adapterType: 'ide', hardwareVersion: vmdkHardwareVersion, seed: seedOf(input) })
+    return writer
+  },
+  vmware_desktop: async (input, deps) => {
+    const data = { ...applianceData(input), disk: 'box.vmdk', guestOs: guestNames(input.spec).vmx, memoryMib: wholeMemoryMib(input) }
+    const content = await deps.render('vmware/machine.vmx.hbs', data)
+    parseVmx(content, 'box.vmx')
+    const disk = { fileName: 'box.vmdk', adapterType: 'lsilogic', hardwareVersion: virtualHardware.vmx, seed: seedOf(input) } as const
+    const files = [{ name: 'box.vmx', content }, ...(await commonFiles('vmware_desktop', input, deps))]
+    return zipVmdk({ ...placeOf(input, 'vmware_desktop'), files, diskName: 'box.vmdk', disk })
+  },
+  hyperv: async (input, deps) => {
+    const channel = `{${derivedUuid('vagrant channel', fullNameOf(input))}}`
+    const content = await deps.render('vagrant/hyperv.xml.hbs', { ...applianceData(input), disk: 'box.vhdx', channel })
+    parseXml(content, 'box.xml')
+    const files = [{ name: 'Virtual Machines/box.xml', content }, ...(await commonFiles('hyperv', input, deps))]
+    return zipFronted({ ...placeOf(input, 'hyperv'), files, diskName: boxDisks.hyperv.member, format: vhdx(seedOf(input)) })
+  },
+}
+
+function placeOf(input: ExportInput, provider: Provider) {
+  return { path: join(input.directory, boxName(input, provider)), sourceDateEpoch: input.sourceDateEpoch }
+}
+
+/** Not that of the target with the same format: the contents differ by the marker. */
+function seedOf(release: Release): string {
+  return `${fullNameOf(release)} vagrant`
+}
+
+/** The box that qemu-img makes, from an overlay that holds the marker. Errors: those of Run. */
+export async function writeLibvirtBox(input: ExportInput, patches: readonly Patch[], deps: TargetDeps): Promise<void> {
+  const { directory, goldenDisk, sourceDateEpoch } = input
+  const scratch = join(directory, '.libvirt')
+  await mkdir(scratch)
+  const [overlay, image] = [join(scratch, 'overlay.qcow2'), join(scratch, 'box.img')]
+  const reason = 'export vagrant'
+  await makeMarkedOverlay({ goldenDisk, overlay, patches, scratch }, deps)
+  const options = { compat: '1.1', compression_type: 'zlib', cluster_size: 65536 }
+  await deps.run(convertCommand({ from: { path: overlay, format: 'qcow2' }, to: { path: image, format: 'qcow2' }, compress: true, options }), { reason })
+  const files = await commonFiles('libvirt', input, deps)
+  for (const { name, content } of files) await writeFile(join(scratch, name), content)
+  const plain = ['--format=ustar', '--owner=0', '--group=0', '--numeric-owner', '--mode=0644', `--mtime=@${sourceDateEpoch}`]
+  const names = [...files.map(({ name }) => name), 'box.img']
+  await deps.run(['tar', ...plain, '-C', scratch, '-cf', join(directory, boxName(input, 'libvirt')), ...names], { reason })
+  await rm(scratch, { recursive: true })
+}
+
+/** A copy-on-write layer over the golden disk with the patches in it. Errors: those of Run. */
+export async function makeMarkedOverlay(
+  { goldenDisk, overlay, patches, scratch }: { goldenDisk: DiskFile; overlay: string; patches: readonly Patch[]; scratch: string },
+  { run }: TargetDeps
+): Promise<void> {
+  const reason = 'add the marker file'
+  await run(overlayCommand({ base: goldenDisk, path: overlay }), { reason })
+  const writes: string[] = []
+  for (const [at, { startBytes, bytes }] of patches.entries()) {
+    const file = join(scratch, `patch-${at}`)
+    await writeFile(file, bytes)
+    // qemu-io splits at blanks, and scratch folders have names of ours: relative ones keep the others out.
+    writes.push('-c', `write -q -s patch-${at} ${startBytes} ${bytes.length}`)
+  }
+  await run(['qemu-io', '-f', 'qcow2', ...writes, overlay], { cwd: scratch, reason })
+  for (const at of patches.keys()) await rm(join(scratch, `patch-${at}`))
+}

@@ -1,0 +1,171 @@
+/** Target vagrant: boxes for four providers, made of the golden disk and one marker file, and the catalog that lists them. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { markerPatches } from '../images/marker.js'
+import { patched } from '../images/patches.js'
+import { writeFileAtomic } from '../tools/atomic-file.js'
+import { sha256File } from '../tools/checksum.js'
+import { openExt4 } from '../tools/ext4.js'
+import type { Ext4Entry } from '../tools/ext4.js'
+import { needOf } from '../tools/need.js'
+import { readLayout, rootPartition } from '../tools/partitions.js'
+import { checkByTool, checkContent, checkText, lastLine, notCompared, runChecks } from './target-checks.js'
+import type { Check, Verdict } from './target-checks.js'
+import { applianceData, describeArtifacts } from './target-files.js'
+import type { Release } from './target-files.js'
+import { withScratch } from './target-scratch.js'
+import { plannedText, readme, writeTexts } from './target-texts.js'
+import { boxDisks, boxName, boxVersion, boxWriters, makeMarkedOverlay, markerFile, providers, writeLibvirtBox } from './target-vagrant.js'
+import type { Provider } from './target-vagrant.js'
+import type { ArtifactPlan, BootPlan, DiskFile, ExportInput, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
+
+/** All boxes are compressed. */
+const compressedShare = 0.5
+
+const catalogName = (release: Release) => `${release.spec.name}.json`
+
+function plan(input: PlanInput): readonly ArtifactPlan[] {
+  const estimatedBytes = Math.round(input.usedBytes * compressedShare)
+  return [
+    ...providers.map(provider => ({ name: boxName(input, provider), mediaType: 'application/vnd.vagrant.box', estimatedBytes })),
+    { name: catalogName(input), mediaType: 'application/json', estimatedBytes: 2000 },
+    plannedText(readme),
+  ]
+}
+
+async function exportVagrant(input: ExportInput, deps: TargetDeps): Promise<TargetExport> {
+  const { directory, goldenDisk } = input
+  const request = { disk: goldenDisk.path, file: markerFile, scratch: join(directory, '.marker'), run: deps.run }
+  const patches = await markerPatches(request)
+  await writeTexts({ target: 'vagrant', directory, texts: [readme], data: { ...vagrantData(input), boxes: boxesOf(input) } }, deps)
+  const writers = await Promise.all(Object.values(boxWriters).map(make => make(input, deps)))
+  return {
+    writers: writers.map(writer => patched(writer, patches)),
+    beside: () => writeLibvirtBox(input, patches, deps),
+    finish: async () => {
+      await writeCatalog(input, deps)
+      return await describeArtifacts(directory, plan({ ...input, usedBytes: 0 }))
+    },
+  }
+}
+
+function vagrantData(release: Release) {
+  return { ...applianceData(release), catalog: catalogName(release), boxName: `evc/${release.spec.name}`, boxVersion: boxVersion(release) }
+}
+
+function boxesOf(release: Release) {
+  return providers.map((provider, at) => ({ provider, file: boxName(release, provider), last: at === providers.length - 1 }))
+}
+
+/** With plain file names for addresses: whoever publishes the boxes puts their place in front. */
+async function writeCatalog(input: ExportInput, { render }: TargetDeps): Promise<void> {
+  const boxes = await Promise.all(
+    boxesOf(input).map(async box => ({ ...box, sha256: await sha256File(join(input.directory, box.file), input.signal) }))
+  )
+  const text = await render('vagrant/catalog.json.hbs', { ...vagrantData(input), boxes })
+  JSON.parse(text)
+  await writeFileAtomic(join(input.directory, catalogName(input)), text)
+}
+
+const checks: Readonly<Record<string, Check>> = {
+  'the marker is all that differs from the golden disk': checkMarker,
+  'boxes added by vagrant, each with that disk': checkBoxes,
+  'one page of instructions': input => checkText(readme.name, input),
+}
+
+async function checkMarker(input: VerifyInput, deps: TargetDeps): Promise<Verdict> {
+  const { goldenDisk } = input
+  if (!goldenDisk) return notCompared
+  return await withMarkedDisk({ ...input, goldenDisk }, deps, async (marked, scratch) => {
+    const offsetBytes = rootPartition(goldenDisk.path, await readLayout(goldenDisk.path)).startBytes
+    const treeOf = (image: string) => openExt4({ run: deps.run, image, offsetBytes, directory: scratch }).tree()
+    const more = differences(await treeOf(goldenDisk.path), await treeOf(marked.path))
+    if (more.join() !== markerFile) return { file: boxName(input, 'libvirt'), problems: [`would differ from the golden disk in: ${more.join(', ') || 'nothing'}`] }
+    const command = ['e2fsck', '-fn', `${marked.path}?offset=${offsetBytes}`] as const
+    return await checkByTool('vagrant', { command, file: boxName(input, 'libvirt'), found: `one empty file more, ${markerFile}; e2fsck finds no fault` }, deps)
+  })
+}
+
+/** Paths that are in one of the trees only, or not the same in both. */
+function differences(before: readonly Ext4Entry[], after: readonly Ext4Entry[]): readonly string[] {
+  const [old, now] = [before, after].map(tree => new Set(tree.map(entry => JSON.stringify(entry)))) as [Set<string>, Set<string>]
+  const changed = [...after.filter(entry => !old.has(JSON.stringify(entry))), ...before.filter(entry => !now.has(JSON.stringify(entry)))]
+  return [...new Set(changed.map(({ path }) => path))]
+}
+
+/** The golden disk and the marker as a raw file. */
+async function withMarkedDisk(
+  input: VerifyInput & { readonly goldenDisk: DiskFile },
+  deps: TargetDeps,
+  use: (marked: DiskFile, scratch: string) => Promise<Verdict>
+): Promise<Verdict> {
+  return await withScratch(input.directory, 'vagrant', async scratch => {
+    const [overlay, path] = [join(scratch, 'overlay.qcow2'), join(scratch, 'marked.raw')]
+    const patches = await markerPatches({ disk: input.goldenDisk.path, file: markerFile, scratch: join(scratch, 'marker'), run: deps.run })
+    await makeMarkedOverlay({ goldenDisk: input.goldenDisk, overlay, patches, scratch }, deps)
+    await deps.run(['qemu-img', 'convert', '-f', 'qcow2', '-O', 'raw', '--', overlay, path], { reason: 'verify vagrant' })
+    return await use({ path, format: 'raw' }, scratch)
+  })
+}
+
+async function checkBoxes(input: VerifyInput, deps: TargetDeps): Promise<Verdict> {
+  const { goldenDisk } = input
+  const check = async (scratch: string, marked?: DiskFile): Promise<Verdict> => {
+    for (const provider of providers) {
+      const verdict = await checkBox({ provider, scratch, input: { ...input, ...(marked ? { goldenDisk: marked } : {}) } }, deps)
+      if ('problems' in verdict) return verdict
+    }
+    return { found: `${providers.join(', ')}: ${marked ? 'identical to the golden disk and the marker' : 'not compared, the golden disk is not on this host'}` }
+  }
+  if (goldenDisk) return await withMarkedDisk({ ...input, goldenDisk }, deps, (marked, scratch) => check(scratch, marked))
+  return await withScratch(input.directory, 'vagrant', scratch => check(scratch))
+}
+
+interface BoxCheck {
+  readonly provider: Provider
+  readonly scratch: string
+  readonly input: VerifyInput
+}
+
+/** Vagrant unpacks the box where it keeps its own; the disk is looked at there, and thrown away before the next. */
+async function checkBox({ provider, scratch, input }: BoxCheck, deps: TargetDeps): Promise<Verdict> {
+  const file = boxName(input, provider)
+  const home = join(scratch, provider)
+  await mkdir(home)
+  const env = { VAGRANT_HOME: home, VAGRANT_NO_PLUGINS: '1', VAGRANT_CHECKPOINT_DISABLE: '1', HOME: home }
+  const command = ['vagrant', 'box', 'add', '--name', 'check', '--provider', provider, join(input.directory, file)] as const
+  const added = await checkByTool('vagrant', { command, file, found: 'added', env }, deps)
+  if ('problems' in added) return added
+  const { member, format } = boxDisks[provider]
+  const disk = join(home, 'boxes/check/0', provider, member)
+  const raw = join(home, 'disk.raw')
+  const { exitCode, stderr } = await deps.run(['qemu-img', 'convert', '-f', format, '-O', 'raw', '--', disk, raw], { okCodes: [0, 1], reason: 'verify vagrant' })
+  if (exitCode !== 0) return { file, problems: [`holds no disk that can be read: ${lastLine(stderr)}`] }
+  const compared = await checkContent('vagrant', { file, image: { path: raw, format: 'raw' } }, [input, deps])
+  await deps.run(['rm', '-rf', '--', home], { reason: 'verify vagrant' })
+  return compared
+}
+
+function boots(input: PlanInput): readonly BootPlan[] {
+  const { member, format } = boxDisks.libvirt
+  return [{
+    name: 'libvirt', firmware: 'bios', disk: boxName(input, 'libvirt'), member, diskFormat: format,
+    machine: 'pc', diskDevice: 'virtio-blk-pci', networkDevice: 'virtio-net-pci',
+  }]
+}
+
+const vagrant: Target = {
+  name: 'vagrant',
+  summary: 'Vagrant: boxes for libvirt, VirtualBox, VMware and Hyper-V',
+  from: 'disk',
+  tools: ['qemu-img', 'qemu-io', 'e2image', 'debugfs', 'e2fsck', 'tar', 'bsdtar', 'vagrant'].map(file => needOf(file, 'export and verify vagrant')),
+  guest: { packages: { debian: ['openssh-server', 'sudo'], el: ['openssh-server', 'sudo'] }, drivers: ['virtio_blk'], modules: ['virtio_net'], devices: [], kernelArguments: [] },
+  plan,
+  // The qcow2 before it is packed.
+  scratchBytes: ({ usedBytes }) => Math.round(usedBytes * compressedShare),
+  export: exportVagrant,
+  verify: (input, deps) => runChecks('vagrant', { planned: plan({ ...input, usedBytes: 0 }), checks }, [input, deps]),
+  boots,
+}
+
+export default vagrant

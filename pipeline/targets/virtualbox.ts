@@ -1,0 +1,122 @@
+/** Target virtualbox: an OVA of VirtualBox's own kind (AHCI, E1000, BIOS, nested virtualisation) and scripts that import it. */
+import { join } from 'node:path'
+import { lintOva } from '../images/ova-lint.js'
+import { ovaWriter } from '../images/ova.js'
+import type { StreamVmdkFacts } from '../images/stream-vmdk.js'
+import { needOf } from '../tools/need.js'
+import { findAll, parseXml } from '../tools/xml.js'
+import { checkByTool, checkShellScript, checkText, runChecks } from './target-checks.js'
+import type { Check, Verdict } from './target-checks.js'
+import { describeArtifacts, fullNameOf } from './target-files.js'
+import type { Release } from './target-files.js'
+import { checkOvaParts } from './target-ova.js'
+import { checkPowerShell, plannedText, readme, writeTexts } from './target-texts.js'
+import type { TextPlan } from './target-texts.js'
+import { ovfSizes, virtualBoxData, vmdkHardwareVersion } from './target-virtualbox.js'
+import type { ArtifactPlan, BootPlan, ExportInput, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
+
+/** As for ova: 745 MiB of Debian with Incus became 345 MiB. */
+const compressedShare = 0.5
+
+const texts: readonly TextPlan[] = [
+  { name: 'import.sh', mediaType: 'application/x-sh', estimatedBytes: 3000, executable: true },
+  { name: 'import.ps1', mediaType: 'text/plain', estimatedBytes: 3000 },
+  readme,
+]
+
+function namesOf(release: Release) {
+  const base = fullNameOf(release)
+  return { base, ova: `${base}.ova`, ovf: `${base}.ovf`, disk: `${base}-disk1.vmdk` }
+}
+
+function plan(input: PlanInput): readonly ArtifactPlan[] {
+  const estimatedBytes = Math.round(input.usedBytes * compressedShare)
+  return [{ name: namesOf(input).ova, mediaType: 'application/x-virtualbox-ova', estimatedBytes }, ...texts.map(plannedText)]
+}
+
+async function exportVirtualBox(input: ExportInput, deps: TargetDeps): Promise<TargetExport> {
+  const { directory, options, sourceDateEpoch } = input
+  const { base, ova, ovf, disk } = namesOf(input)
+  const data = { ...virtualBoxData(input), ova, disk }
+  await writeTexts({ target: 'virtualbox', directory, texts, data }, deps)
+  const descriptor = async (facts: StreamVmdkFacts) => {
+    const text = await deps.render('virtualbox/machine.ovf.hbs', { ...data, ...ovfSizes(facts) })
+    parseXml(text, ovf)
+    return text
+  }
+  const names = { fileName: disk, adapterType: 'ide', hardwareVersion: vmdkHardwareVersion, seed: base } as const
+  return {
+    writers: [ovaWriter({ path: join(directory, ova), name: base, disk: names, manifest: options.ovaManifest, sourceDateEpoch, descriptor })],
+    finish: () => describeArtifacts(directory, plan({ ...input, usedBytes: 0 })),
+  }
+}
+
+const checks: Readonly<Record<string, Check>> = {
+  'OVA by the rules of its readers': checkRules,
+  'appliance read by virt-v2v': async (input, deps) => {
+    const file = namesOf(input).ova
+    const command = ['virt-v2v', '-i', 'ova', join(input.directory, file), '--print-source'] as const
+    return await checkByTool('virtualbox', { command, file, found: 'virt-v2v -i ova --print-source reads it' }, deps)
+  },
+  'descriptor and disk': (input, deps) => checkOvaParts('virtualbox', namesOf(input), [input, deps]),
+  'nested virtualisation': checkNesting,
+  'import script': (input, deps) => checkShellScript('virtualbox', 'import.sh', [input, deps]),
+  'import script for Windows': input => checkPowerShell('import.ps1', wantsNesting(input) ? '$Nested = $true' : '$Nested = $false', input),
+  'one page of instructions': input => checkText(readme.name, input),
+}
+
+async function checkRules(input: VerifyInput): Promise<Verdict> {
+  const file = namesOf(input).ova
+  const { problems, members, grains } = await lintOva(join(input.directory, file))
+  if (problems.length > 0) return { file, problems }
+  return { found: `${members.map(({ name }) => name).join(', ')}; ${grains} grains, one end of stream` }
+}
+
+/** VirtualBox reads it in its own part of the descriptor only. */
+async function checkNesting(input: VerifyInput, { run }: TargetDeps): Promise<Verdict> {
+  const { ova, ovf } = namesOf(input)
+  const { stdout } = await run(['bsdtar', '-xOf', join(input.directory, ova), ovf], { okCodes: [0, 1], reason: 'verify virtualbox' })
+  const asked = findAll(parseXml(stdout, ovf), 'NestedHWVirt').some(({ attributes }) => attributes['enabled'] === 'true')
+  if (asked === wantsNesting(input)) return { found: asked ? 'NestedHWVirt is enabled' : 'not asked for, as the spec wants it' }
+  return { file: ova, problems: [asked ? 'asks for nested virtualisation, against the spec' : 'does not ask for nested virtualisation'] }
+}
+
+function wantsNesting({ spec }: VerifyInput): boolean {
+  return spec.nestedVirt === 'required'
+}
+
+function boots(input: PlanInput): readonly BootPlan[] {
+  const { ova, disk } = namesOf(input)
+  return [{
+    name: 'bios', firmware: 'bios', disk: ova, member: disk, diskFormat: 'vmdk',
+    machine: 'pc', diskDevice: 'ahci', networkDevice: 'e1000',
+  }]
+}
+
+const virtualbox: Target = {
+  name: 'virtualbox',
+  summary: 'VirtualBox: OVA and scripts that import it',
+  from: 'disk',
+  tools: ['qemu-img', 'vmdkinfo', 'virt-v2v', 'xmllint', 'bsdtar'].map(file => needOf(file, 'verify virtualbox')),
+  guest: {
+    packages: { debian: [], el: [] },
+    drivers: ['ahci', 'ata_piix', 'mptspi', 'mptsas', 'virtio_scsi'],
+    modules: ['e1000', 'virtio_net'],
+    devices: [
+      {
+        // The controller of whoever turns AHCI off: QEMU has no such one.
+        device: "VirtualBox's LsiLogic controller (LSI 53C1030)",
+        alias: 'pci:v00001000d00000030sv00001000sd00008000bc01sc00i00',
+        driver: 'mptspi',
+        place: 'initramfs',
+      },
+    ],
+    kernelArguments: [],
+  },
+  plan,
+  export: exportVirtualBox,
+  verify: (input, deps) => runChecks('virtualbox', { planned: plan({ ...input, usedBytes: 0 }), checks }, [input, deps]),
+  boots,
+}
+
+export default virtualbox

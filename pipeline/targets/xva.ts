@@ -1,0 +1,181 @@
+/** Target xva: one file for XCP-ng and XenServer, with the machine's description and the disk's blocks. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { derivedUuid } from '../images/guid.js'
+import { listTar } from '../images/ustar.js'
+import { xvaFile } from '../images/xva.js'
+import { needOf } from '../tools/need.js'
+import { findAll, parseXml } from '../tools/xml.js'
+import type { XmlElement } from '../tools/xml.js'
+import { checkByTool, checkContent, checkText, lastLine, runChecks } from './target-checks.js'
+import type { Check, Verdict } from './target-checks.js'
+import { applianceData, describeArtifacts, fullNameOf } from './target-files.js'
+import type { Release } from './target-files.js'
+import { withScratch } from './target-scratch.js'
+import { plannedText, readme, writeTexts } from './target-texts.js'
+import type { ArtifactPlan, ExportInput, GuestNeeds, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
+
+const bytesPerMib = 1024 ** 2
+const bytesPerGib = 1024 ** 3
+/** The disk's reference in ova.xml, which is the folder of its blocks. */
+const diskReference = 'Ref:002'
+const description = 'ova.xml'
+
+const xvaName = (release: Release) => `${fullNameOf(release)}.xva`
+
+function plan(input: PlanInput): readonly ArtifactPlan[] {
+  return [{ name: xvaName(input), mediaType: 'application/x-xva', estimatedBytes: input.usedBytes }, plannedText(readme)]
+}
+
+async function exportXva(input: ExportInput, deps: TargetDeps): Promise<TargetExport> {
+  const { directory } = input
+  const data = xvaData(input)
+  await writeTexts({ target: 'xva', directory, texts: [readme], data }, deps)
+  const ovaXml = await deps.render('xva/ova.xml.hbs', data)
+  parseXml(ovaXml, description)
+  return {
+    writers: [xvaFile({ path: join(directory, xvaName(input)), ovaXml, disk: diskReference })],
+    finish: () => describeArtifacts(directory, plan({ ...input, usedBytes: 0 })),
+  }
+}
+
+function xvaData(release: Release) {
+  const { memoryMib, diskGib } = release.spec.hardware
+  const base = fullNameOf(release)
+  const uuids = ['vm', 'vbd', 'vdi', 'vif', 'sr', 'network'].map(what => [what, derivedUuid(`xva ${what}`, base)] as const)
+  return {
+    ...applianceData(release),
+    xva: xvaName(release),
+    uuids: Object.fromEntries(uuids),
+    memoryBytes: memoryMib * bytesPerMib,
+    diskBytes: diskGib * bytesPerGib,
+    // The importer makes a new one, since the file says that this one was generated.
+    macAddress: localMac(derivedUuid('xva mac', base)),
+  }
+}
+
+/** Locally administered, unicast. */
+function localMac(uuid: string): string {
+  const pairs = uuid.replaceAll('-', '').slice(0, 10).match(/../g) ?? []
+  return ['0a', ...pairs].join(':')
+}
+
+const checks: Readonly<Record<string, Check>> = {
+  'members in the order that xapi reads': checkMembers,
+  'description of the machine': checkDescription,
+  'disk read back by xva-img': checkDisk,
+  'one page of instructions': input => checkText(readme.name, input),
+}
+
+async function checkMembers(input: VerifyInput): Promise<Verdict> {
+  const file = xvaName(input)
+  const { members, problems } = await listTar(join(input.directory, file))
+  const names = members.map(({ name }) => name)
+  const blocks = names.filter(name => /^Ref:002\/\d{8}$/.test(name))
+  const last = String(input.spec.hardware.diskGib * (bytesPerGib / bytesPerMib) - 1).padStart(8, '0')
+  const expected = [description, ...blocks.flatMap(name => [name, `${name}.checksum`])]
+  const faults = [
+    ...problems,
+    ...(names.join('\n') === expected.join('\n') ? [] : ['has members that are no description, block or checksum, or not in their order']),
+    ...(blocks[0] === `${diskReference}/00000000` && blocks.at(-1) === `${diskReference}/${last}` ? [] : ['lacks the first or the last block of the disk']),
+    ...(blocks.every((name, at) => at === 0 || name > (blocks[at - 1] ?? '')) ? [] : ['has blocks that do not ascend']),
+  ]
+  return faults.length > 0 ? { file, problems: faults } : { found: `${description} first, then ${blocks.length} blocks of 1 MiB, each with its checksum` }
+}
+
+/** Fields without a default in xapi's data model: an import fails on a missing one, with no word about the file. */
+const mandatory: Readonly<Record<string, readonly string[]>> = {
+  VM: (
+    'uuid user_version is_a_template resident_on affinity memory_static_max memory_dynamic_max memory_dynamic_min memory_static_min ' +
+    'VCPUs_params VCPUs_max VCPUs_at_startup actions_after_shutdown actions_after_reboot actions_after_crash PV_bootloader PV_kernel ' +
+    'PV_ramdisk PV_args PV_bootloader_args PV_legacy_args HVM_boot_policy HVM_boot_params platform PCI_bus other_config domid domarch ' +
+    'is_control_domain metrics guest_metrics recommendations name_label power_state domain_type'
+  ).split(' '),
+  VBD: (
+    'uuid VM VDI userdevice bootable mode type storage_lock empty other_config status_code status_detail runtime_properties ' +
+    'qos_algorithm_type qos_algorithm_params qos_supported_algorithms device'
+  ).split(' '),
+  VDI: 'uuid SR virtual_size physical_utilisation type sharable read_only other_config storage_lock managed missing parent name_label'.split(' '),
+  VIF: (
+    'uuid device network VM MAC MTU other_config status_code status_detail runtime_properties qos_algorithm_type ' +
+    'qos_algorithm_params qos_supported_algorithms'
+  ).split(' '),
+  SR: 'uuid virtual_allocation physical_utilisation physical_size type content_type shared other_config'.split(' '),
+  network: 'uuid other_config name_label bridge'.split(' '),
+}
+
+async function checkDescription(input: VerifyInput, { run }: TargetDeps): Promise<Verdict> {
+  const file = xvaName(input)
+  const { stdout } = await run(['bsdtar', '-xOf', join(input.directory, file), description], { okCodes: [0, 1], reason: 'verify xva' })
+  const objects = new Map(objectsOf(parseXml(stdout, description)).map(({ kind, fields }) => [kind, fields]))
+  const missing = Object.entries(mandatory).flatMap(([kind, names]) =>
+    names.filter(name => !objects.get(kind)?.has(name)).map(name => `lacks ${kind}.${name} in its ${description}`))
+  const platform = objects.get('VM')?.get('platform')
+  const nested = ['nested-virt', 'exp-nested-hvm'].every(key => platform && structOf(platform).get(key)?.text === 'true')
+  const wanted = input.spec.nestedVirt === 'required'
+  const faults = [...missing, ...(nested === wanted ? [] : [wanted ? 'does not ask for nested virtualisation' : 'asks for nested virtualisation, against the spec'])]
+  if (faults.length > 0) return { file, problems: faults }
+  return { found: `${objects.size} objects with every mandatory field; nested virtualisation ${nested ? 'asked for, by both of its names' : 'not asked for'}` }
+}
+
+function objectsOf(root: XmlElement) {
+  return findAll(root, 'struct').flatMap(element => {
+    const fields = membersOf(element)
+    const [kind, snapshot] = [fields.get('class'), fields.get('snapshot')]
+    return kind && snapshot ? [{ kind: kind.text, fields: structOf(snapshot) }] : []
+  })
+}
+
+/** Members of the struct in a value. */
+function structOf(value: XmlElement): ReadonlyMap<string, XmlElement> {
+  const struct = value.children.find(({ name }) => name === 'struct')
+  return struct ? membersOf(struct) : new Map()
+}
+
+function membersOf({ children }: XmlElement): ReadonlyMap<string, XmlElement> {
+  return new Map(children.flatMap(member => {
+    const [name, value] = ['name', 'value'].map(part => member.children.find(child => child.name === part))
+    return name && value ? [[name.text, value] as const] : []
+  }))
+}
+
+/** Checks every block's sum, too. */
+async function checkDisk(input: VerifyInput, deps: TargetDeps): Promise<Verdict> {
+  const file = xvaName(input)
+  return await withScratch(input.directory, 'xva', async scratch => {
+    const [tree, raw] = [join(scratch, 'tree'), join(scratch, 'disk.raw')]
+    await mkdir(tree)
+    const unpacked = await deps.run(['bsdtar', '-xf', join(input.directory, file), '-C', tree], { okCodes: [0, 1], reason: 'verify xva' })
+    if (unpacked.exitCode !== 0) return { file, problems: [`is refused by bsdtar: ${lastLine(unpacked.stderr)}`] }
+    const command = ['xva-img', '-s', 'disk-export', `${join(tree, diskReference)}/`, raw] as const
+    const read = await checkByTool('xva', { command, file, found: 'xva-img reads it back' }, deps)
+    if ('problems' in read) return read
+    const compared = await checkContent('xva', { file, image: { path: raw, format: 'raw' } }, [input, deps])
+    return 'problems' in compared ? compared : { found: `${read.found}; ${compared.found}` }
+  })
+}
+
+const guest: GuestNeeds = {
+  packages: { debian: [], el: [] },
+  drivers: ['xen_blkfront', 'ata_piix'],
+  modules: ['xen_netfront'],
+  devices: [
+    { device: "Xen's disk", alias: 'xen:vbd', driver: 'xen_blkfront', place: 'initramfs' },
+    { device: "Xen's network card", alias: 'xen:vif', driver: 'xen_netfront', place: 'disk' },
+  ],
+  kernelArguments: [],
+}
+
+const xva: Target = {
+  name: 'xva',
+  summary: 'XCP-ng and XenServer: XVA',
+  from: 'disk',
+  tools: ['xva-img', 'bsdtar', 'qemu-img'].map(file => needOf(file, 'verify xva')),
+  guest,
+  plan,
+  export: exportXva,
+  verify: (input, deps) => runChecks('xva', { planned: plan({ ...input, usedBytes: 0 }), checks }, [input, deps]),
+  unshown: [{ name: 'XCP-ng', reason: 'no xapi runs here; the same disk is started on Xen by the target xen' }],
+}
+
+export default xva

@@ -1,0 +1,54 @@
+/** Target hyperv: the common contract, its script and page word for word, the fixed VHD, and the faults its own checks find. */
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import hyperv from '../../pipeline/targets/hyperv.js'
+import { failureOf } from '../fixtures/failure.js'
+import { matchGolden } from '../fixtures/golden.js'
+import { exportTarget, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+
+await testTarget(hyperv)
+
+const disk = `ciab-${version}.vhdx`
+const again = '(Export it again: pipeline build --target hyperv)'
+
+t.test('writes script and page word for word', async t => {
+  const directory = t.testdir({})
+  await exportTarget(hyperv, { goldenDisk: writeGoldenDisk(t.testdir({})), directory })
+  for (const name of ['import.ps1', 'README.txt']) matchGolden(t, `hyperv/${name}`, readFileSync(join(directory, name), 'utf8'))
+})
+
+t.test('without nesting the script does not ask for it, and no title breaks it', async t => {
+  const directory = t.testdir({})
+  const odd = { ...spec, title: 'A "box", <it\'s> & $(date) \u2019', nestedVirt: 'off' } as const
+  await exportTarget(hyperv, { spec: odd, goldenDisk: writeGoldenDisk(t.testdir({})), directory })
+  t.match(readFileSync(join(directory, 'import.ps1'), 'utf8'), '$Nested = $false')
+  await hyperv.verify({ spec: odd, version, options, directory, signal }, realDeps)
+})
+
+t.test('a fixed VHD comes where it was asked for, and is checked', async t => {
+  const directory = t.testdir({})
+  const goldenDisk = writeGoldenDisk(t.testdir({}))
+  const withVhd = { ...options, hypervVhd: true }
+  await exportTarget(hyperv, { goldenDisk, directory, options: withVhd })
+  t.ok(readdirSync(directory).includes(`ciab-${version}.vhd`))
+  t.match(readFileSync(join(directory, 'README.txt'), 'utf8'), `ciab-${version}.vhd\n`)
+  const input = { spec, version, options: withVhd, directory, signal, goldenDisk }
+  const passed = await hyperv.verify(input, realDeps)
+  t.match(passed.find(({ name }) => name === 'vhd by libvhdi')?.found, 'vhdiinfo: Fixed, 1 GiB')
+  t.match(passed.find(({ name }) => name === 'vhdx by libvhdi')?.found, 'vhdiinfo: Dynamic, 1 GiB')
+})
+
+t.test('names each fault of disk and script', async t => {
+  const directory = t.testdir({})
+  await exportTarget(hyperv, { goldenDisk: writeGoldenDisk(t.testdir({})), directory })
+  const input = { spec: { ...spec, hardware: { ...spec.hardware, diskGib: 2 } }, version, options, directory, signal }
+  writeFileSync(join(directory, 'import.ps1'), 'echo\n')
+  const error = await failureOf(hyperv.verify(input, realDeps))
+  t.strictSame(error.details, [
+    `hyperv/${disk} shows vhdiinfo 1073741824 bytes, wanted 2147483648. ${again}`,
+    `hyperv/import.ps1 has no byte order mark: Windows PowerShell 5 would misread it. ${again}`,
+    `hyperv/import.ps1 has line ends that are not those of Windows. ${again}`,
+    `hyperv/import.ps1 does not say $Nested = $true. ${again}`,
+  ])
+})

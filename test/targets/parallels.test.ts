@@ -1,0 +1,53 @@
+/** Target parallels: the common contract, its texts word for word, import.sh run with a stand-in, faults of the descriptors. */
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import parallels from '../../pipeline/targets/parallels.js'
+import { failureOf } from '../fixtures/failure.js'
+import { matchGolden } from '../fixtures/golden.js'
+import { exportTarget, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+
+await testTarget(parallels)
+
+const base = `ciab-${version}`
+
+t.test('writes descriptors, script and page word for word', async t => {
+  const directory = t.testdir({})
+  await exportTarget(parallels, { goldenDisk: writeGoldenDisk(t.testdir({})), directory })
+  const member = async (name: string) => (await realDeps.run(['bsdtar', '-xOf', join(directory, `${base}.pvm.zip`), `${base}.pvm/${name}`])).stdout
+  matchGolden(t, 'parallels/config.pvs', await member('config.pvs'))
+  matchGolden(t, 'parallels/DiskDescriptor.xml', await member(`${base}.hdd/DiskDescriptor.xml`))
+  for (const name of ['import.sh', 'README.txt']) matchGolden(t, `parallels/${name}`, readFileSync(join(directory, name), 'utf8'))
+})
+
+t.test('descriptors that do not fit disk and spec are named', async t => {
+  const directory = t.testdir({})
+  const small = { ...spec, title: `A "box", <it's> & é`, hardware: { ...spec.hardware, memoryMib: 2048 }, nestedVirt: 'off' } as const
+  await exportTarget(parallels, { spec: small, goldenDisk: writeGoldenDisk(t.testdir({})), directory })
+  await parallels.verify({ spec: small, version, options, directory, signal }, realDeps)
+  const error = await failureOf(parallels.verify({ spec, version, options, directory, signal }, realDeps))
+  t.strictSame(error.details.map(line => line.replace(/ \(.*/, '')), [
+    `parallels/${base}.pvm.zip has VirtualizedHV 0 in config.pvs, wanted 1.`,
+    `parallels/${base}.pvm.zip has RAM 2048 in config.pvs, wanted 4096.`,
+  ])
+})
+
+t.test('import.sh, with a stand-in for prlctl, unpacks, registers and asks for nesting', async t => {
+  const directory = t.testdir({})
+  await exportTarget(parallels, { goldenDisk: writeGoldenDisk(t.testdir({})), directory })
+  const prlctl = join(directory, 'prlctl')
+  writeFileSync(prlctl, '#!/bin/sh\necho "$*"\n')
+  chmodSync(prlctl, 0o755)
+  const run = (...args: string[]) => realDeps.run([join(directory, 'import.sh'), '--folder', join(directory, 'made'), ...args], { env: { PRLCTL: prlctl }, okCodes: [0, 1, 2] })
+  t.equal((await run('--bridged', '--name', 'mine')).stdout.replaceAll(directory, '/here'), [
+    `register /here/made/${base}.pvm --regenerate-src-uuid`,
+    `set ${base} --name mine`,
+    'set mine --efi-boot on',
+    'set mine --nested-virt on',
+    'set mine --device-set net0 --type bridged --adapter-type virtio',
+    'start mine',
+    '',
+  ].join('\n'))
+  t.equal((await run()).stderr.replaceAll(directory, '/here'), `import.sh: /here/made/${base}.pvm is there already: choose another folder by --folder.\n`)
+  t.equal((await run('--colour')).stderr, 'import.sh: There is no option "--colour". Try: import.sh --help\n')
+})

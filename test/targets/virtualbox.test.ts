@@ -1,0 +1,75 @@
+/** Target virtualbox: the common contract, its texts word for word, nesting from the spec, and import.sh run with a stand-in. */
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import type { Spec } from '../../pipeline/spec/types.js'
+import virtualbox from '../../pipeline/targets/virtualbox.js'
+import { failureOf } from '../fixtures/failure.js'
+import { matchGolden } from '../fixtures/golden.js'
+import { exportTarget, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+
+await testTarget(virtualbox)
+
+const base = `ciab-${version}`
+
+async function exported(directory: string, of: Spec = spec): Promise<string> {
+  await exportTarget(virtualbox, { spec: of, goldenDisk: writeGoldenDisk(t.testdir({})), directory })
+  return (await realDeps.run(['bsdtar', '-xOf', join(directory, `${base}.ova`), `${base}.ovf`])).stdout
+}
+
+t.test('writes descriptor, scripts and page word for word', async t => {
+  const directory = t.testdir({})
+  matchGolden(t, 'virtualbox/machine.ovf', `${(await exported(directory)).trimEnd()}\n`)
+  for (const name of ['import.sh', 'import.ps1', 'README.txt']) matchGolden(t, `virtualbox/${name}`, readFileSync(join(directory, name), 'utf8'))
+})
+
+t.test('a title with special letters and no nesting still gives files that pass', async t => {
+  const directory = t.testdir({})
+  const odd: Spec = { ...spec, title: `A "box", <it's> -- $(date) & é`, nestedVirt: 'off' }
+  t.notMatch(await exported(directory, odd), /vbox:Machine/)
+  const passed = await virtualbox.verify({ spec: odd, version, options, directory, signal }, realDeps)
+  t.match(passed.find(({ name }) => name === 'nested virtualisation')?.found, 'not asked for, as the spec wants it')
+  const error = await failureOf(virtualbox.verify({ spec, version, options, directory, signal }, realDeps))
+  t.match(error.details[0], `virtualbox/${base}.ova does not ask for nested virtualisation.`)
+})
+
+/** Runs import.sh with a VBoxManage that writes its arguments down; `known` is the machine that is there already. */
+async function runImport(directory: string, args: readonly string[], known = '') {
+  const vbox = join(directory, 'vbox')
+  writeFileSync(vbox, `#!/bin/sh\nif [ "$1" = showvminfo ]; then [ "$2" = '${known}' ]; exit; fi\necho "$*"\n`)
+  chmodSync(vbox, 0o755)
+  return await realDeps.run([join(directory, 'import.sh'), ...args], { env: { VBOXMANAGE: vbox }, okCodes: [0, 1, 2, 3] })
+}
+
+t.test('import.sh, with a stand-in for VBoxManage, imports, asks for nesting and starts', async t => {
+  const directory = t.testdir({})
+  await exported(directory)
+  const { stdout } = await runImport(directory, ['--bridge', 'eth0', '--cpus', '4'])
+  t.strictSame(stdout.replaceAll(directory, '/here').split('\n'), [
+    `import /here/${base}.ova --vsys 0 --vmname ${base} --cpus 4 --memory 4096`,
+    `modifyvm ${base} --nested-hw-virt on`,
+    `modifyvm ${base} --nic1 bridged --bridgeadapter1 eth0 --nic-promisc1 allow-all`,
+    `startvm ${base}`,
+    '',
+  ])
+  const nat = await runImport(directory, ['--no-start', '--name', 'mine'])
+  for (const [, address] of nat.stdout.matchAll(/--natpf1 \w+,tcp,([^,]*),/g)) t.equal(address, '127.0.0.1')
+  t.notMatch(nat.stdout, 'startvm')
+})
+
+t.test('import.sh says what is wrong and what to do', async t => {
+  const directory = t.testdir({})
+  await exported(directory)
+  const cases: Record<string, [code: number, message: string]> = {
+    '--colour': [2, 'There is no option "--colour". Try: import.sh --help'],
+    '--cpus lots': [2, '--cpus takes a number, found "lots".'],
+    '--name': [2, '--name needs a value.'],
+    '--name taken': [1, 'There is a machine called taken already: choose another name by --name.'],
+  }
+  for (const [args, [code, message]] of Object.entries(cases)) {
+    const { exitCode, stderr } = await runImport(directory, args.split(' '), 'taken')
+    t.same({ exitCode, stderr }, { exitCode: code, stderr: `import.sh: ${message}\n` }, args)
+  }
+  const none = await realDeps.run([join(directory, 'import.sh')], { env: { VBOXMANAGE: 'no-such' }, okCodes: [3] })
+  t.equal(none.stderr, 'import.sh: Could not find no-such: install VirtualBox 6.1 or newer, or name it: VBOXMANAGE=/path/to/VBoxManage ./import.sh\n')
+})

@@ -1,0 +1,40 @@
+/** Target xen: the common contract on a disk with a boot menu, its texts word for word, and the faults its checks find. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import xen from '../../pipeline/targets/xen.js'
+import { failureOf } from '../fixtures/failure.js'
+import { matchGolden } from '../fixtures/golden.js'
+import { makeSealedGolden } from '../fixtures/sealed-golden.js'
+import { exportTarget, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+
+await testTarget(xen, makeSealedGolden)
+
+const again = '(Export it again: pipeline build --target xen)'
+
+t.test('writes configurations and page word for word', async t => {
+  const directory = t.testdir({})
+  await exportTarget(xen, { goldenDisk: await makeSealedGolden(t.testdir({})), directory })
+  for (const name of ['hvm.cfg', 'pv.cfg', 'README.txt']) matchGolden(t, `xen/${name}`, readFileSync(join(directory, name), 'utf8'))
+})
+
+t.test('names each fault of configurations and boot menu', async t => {
+  const directory = t.testdir({})
+  const goldenDisk = writeGoldenDisk(t.testdir({}))
+  await exportTarget(xen, { goldenDisk, directory })
+  for (const [name, change] of [['hvm.cfg', /hap = 1/], ['pv.cfg', /vcpus = 2/]] as const) {
+    const path = join(directory, name)
+    writeFileSync(path, readFileSync(path, 'utf8').replace(change, 'altp2m = 1\nno setting'))
+  }
+  const error = await failureOf(xen.verify({ spec, version, options, directory, signal, goldenDisk }, realDeps))
+  const details = error.details.map(line => line.replace(/(pygrub: ).*?\. \(/, '$1...('))
+  t.strictSame(details, [
+    `xen/hvm.cfg has 1 lines that are no setting, or one twice. ${again}`,
+    `xen/hvm.cfg must not set altp2m. ${again}`,
+    `xen/hvm.cfg has hap = nothing, wanted 1. ${again}`,
+    `xen/pv.cfg has 1 lines that are no setting, or one twice. ${again}`,
+    `xen/pv.cfg has vcpus = nothing, wanted 2. ${again}`,
+    `xen/pv.cfg must not set altp2m. ${again}`,
+    `xen/ciab-${version}.qcow2 is refused by /usr/lib/xen-4.17/bin/pygrub: ...${again}`,
+  ])
+})
