@@ -108,7 +108,7 @@ overlap() { # a.b.c.d/n, a.b.c.d/n
 # default route in two halves.
 routes() {
   ip -4 route show table all | awk -v bridge="$bridge" '
-    $1 ~ /^(unicast|unreachable|blackhole|prohibit)$/ { $1 = ""; $0 = $0 }
+    $1 ~ /^(local|unicast|unreachable|blackhole|prohibit)$/ { $1 = ""; $0 = $0 }
     $1 !~ /^[0-9]/ { next }
     { split($1, part, "/"); if (part[2] != "" && part[2] < 8) next
       device = "?"; for (i = 1; i < NF; i++) if ($i == "dev") device = $(i + 1)
