@@ -20,7 +20,7 @@ import type { ProvisionResult } from '../stages/provision.js'
 import { loadTargets, selectTargets } from '../targets/index.js'
 import type { Target } from '../targets/types.js'
 import { childPath } from '../tools/child-env.js'
-import { allNeeds, checkTools } from '../tools/need.js'
+import { buildNeeds, checkTools } from '../tools/need.js'
 import type { ToolNeed } from '../tools/need.js'
 import { printJson, printLine } from './io.js'
 import type { CommandIo } from './io.js'
@@ -75,7 +75,7 @@ async function runSession(session: Session, state: string, io: CommandIo): Promi
 
 function needsOf(targets: readonly Target[]): readonly ToolNeed[] {
   // Root needs no user namespace to bootstrap in.
-  const own = allNeeds().filter(({ file }) => file !== 'newuidmap' || process.getuid?.() !== 0)
+  const own = buildNeeds().filter(({ file }) => file !== 'newuidmap' || process.getuid?.() !== 0)
   const files = new Set(own.map(({ file }) => file))
   return [...own, ...targets.flatMap(target => target.tools).filter(({ file }) => !files.has(file))]
 }

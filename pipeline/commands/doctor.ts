@@ -12,7 +12,7 @@ import { askAddresses } from '../tools/answers.js'
 import type { Asked } from '../tools/answers.js'
 import { childPath } from '../tools/child-env.js'
 import { freeBytes } from '../tools/free-space.js'
-import { allNeeds, findTool } from '../tools/need.js'
+import { buildNeeds, findTool } from '../tools/need.js'
 import { probeAcceleration } from '../tools/probe.js'
 import { printJson, printLine } from './io.js'
 import type { CommandIo } from './io.js'
@@ -71,7 +71,7 @@ async function diagnose(places: Places, io: CommandIo): Promise<Diagnosis> {
     accelerationOf(places, io), hostNesting(readOrNothing), readOrNothing('/proc/meminfo'), freeBytes(places.state), memoryOf(places),
   ])
   return {
-    programs: await Promise.all(allNeeds().map(async ({ file, hint }) => ({ file, hint, found: (await findTool(file, path)) !== undefined }))),
+    programs: await Promise.all(buildNeeds().map(async ({ file, hint }) => ({ file, hint, found: (await findTool(file, path)) !== undefined }))),
     ...accelerated,
     ...needsOf({
       memoryMib, freeDiskBytes, targets: ['kvm'], availableBytes: availableMemory(meminfo ?? ''),

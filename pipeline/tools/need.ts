@@ -12,6 +12,8 @@ export type ToolNeed = MissingTool
 interface Program {
   readonly package: string
   readonly reason: string
+  /** What needs it; absent: every build. A target names its own programs itself. */
+  readonly for?: 'targets' | 'iso' | 'releases'
 }
 
 /** Program or file -> Debian package; the same list that ci/quickstart installs from. */
@@ -33,6 +35,11 @@ function unknownHint(file: string): string {
 /** Every program and file of programs.json. */
 export function allNeeds(): readonly ToolNeed[] {
   return Object.keys(programs).map(file => needOf(file))
+}
+
+/** What every build needs, whatever its targets. */
+export function buildNeeds(): readonly ToolNeed[] {
+  return allNeeds().filter(({ file }) => programs[file]?.for === undefined)
 }
 
 /** Errors: one `tool-missing` (exit 3) or all of them joined; `path` is searched as PATH. */
