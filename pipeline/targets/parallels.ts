@@ -146,7 +146,7 @@ function boots(input: PlanInput): readonly BootPlan[] {
 
 const parallels: Target = {
   name: 'parallels',
-  summary: 'Parallels Desktop: .pvm bundle and a prlctl script',
+  summary: 'Parallels Desktop: pvm bundle and a prlctl script',
   from: 'disk',
   tools: ['qemu-img', 'bsdtar', 'unzip'].map(file => needOf(file, 'verify parallels')),
   guest: {
