@@ -27,14 +27,13 @@ t.test('names each fault of configurations and boot menu', async t => {
     writeFileSync(path, readFileSync(path, 'utf8').replace(change, 'altp2m = 1\nno setting'))
   }
   const error = await failureOf(xen.verify({ spec, version, options, directory, signal, goldenDisk }, realDeps))
-  const details = error.details.map(line => line.replace(/(pygrub: ).*?\. \(/, '$1...('))
-  t.strictSame(details, [
+  t.strictSame(error.details, [
     `xen/hvm.cfg has 1 lines that are no setting, or one twice. ${again}`,
     `xen/hvm.cfg must not set altp2m. ${again}`,
     `xen/hvm.cfg has hap = nothing, wanted 1. ${again}`,
     `xen/pv.cfg has 1 lines that are no setting, or one twice. ${again}`,
     `xen/pv.cfg has vcpus = nothing, wanted 2. ${again}`,
     `xen/pv.cfg must not set altp2m. ${again}`,
-    `xen/ciab-${version}.qcow2 is refused by /usr/lib/xen-4.17/bin/pygrub: ...${again}`,
+    `xen/ciab-${version}.qcow2 holds no kernel that pygrub finds. ${again}`,
   ])
 })
