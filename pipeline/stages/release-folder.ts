@@ -1,7 +1,7 @@
 /** A release's folder: artifacts/<appliance>-<version>/ with one folder per target, manifest.json and SHA256SUMS. */
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
-import { writeFileIfChanged } from '../tools/atomic-file.js'
+import { writeFileAtomic, writeFileIfChanged } from '../tools/atomic-file.js'
 import { sha256File } from '../tools/checksum.js'
 import type { ExportOptions } from '../targets/types.js'
 import type { ToolVersions } from '../tools/versions.js'
@@ -110,18 +110,20 @@ export async function writeSums(
   manifest: Manifest,
   hash: (path: string) => Promise<string> = sha256File
 ): Promise<void> {
-  // Signatures of the sums that were there before fit no longer.
-  await Promise.all(signatureNames.map(name => rm(join(release, name), { force: true })))
   const known = new Map(
     Object.values(manifest.targets).flatMap(target => target.files.map(file => [file.path, file.sha256]))
   )
   const lines: string[] = []
   for (const path of await filesBelow(release)) {
     const name = relative(release, path).split(sep).join('/')
-    if (name === sumsName || name.startsWith('.')) continue
+    if (name === sumsName || name.startsWith('.') || signatureNames.some(each => each === name)) continue
     lines.push(`${known.get(name) ?? (await hash(path))}  ${name}\n`)
   }
-  await writeFileIfChanged(join(release, sumsName), lines.join(''))
+  const [file, text] = [join(release, sumsName), lines.join('')]
+  if ((await readFile(file, 'utf8').catch(() => undefined)) === text) return
+  // Signatures of the sums that were there before fit no longer.
+  await Promise.all(signatureNames.map(name => rm(join(release, name), { force: true })))
+  await writeFileAtomic(file, text)
 }
 
 /** Takes out what the manifest no longer speaks of: targets of another golden disk, or of another time. */

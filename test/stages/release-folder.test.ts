@@ -1,6 +1,6 @@
 import t from 'tap'
 import { execFileSync } from 'node:child_process'
-import { truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { defaultExportOptions } from '../../pipeline/targets/index.js'
 import { describeFiles, readManifest, targetIsWhole, writeManifest, writeSums } from '../../pipeline/stages/release-folder.js'
@@ -31,6 +31,17 @@ t.test('sums are what sha256sum checks, and a changed file fails them', async t 
   t.equal(check(), 'kvm/a.qcow2: OK\nkvm/scripts/start.sh: OK\nmanifest.json: OK\n')
   writeFileSync(join(directory, 'kvm/a.qcow2'), 'dist')
   t.throws(check)
+})
+
+t.test('signatures stay while the sums do, and go with them', async t => {
+  const { directory, manifest } = await release(t)
+  await writeSums(directory, manifest)
+  writeFileSync(join(directory, 'SHA256SUMS.sig'), 'signed')
+  await writeSums(directory, manifest)
+  t.ok(existsSync(join(directory, 'SHA256SUMS.sig')), 'an unchanged build leaves them')
+  writeFileSync(join(directory, 'verification.md'), 'new')
+  await writeSums(directory, manifest)
+  t.notOk(existsSync(join(directory, 'SHA256SUMS.sig')))
 })
 
 t.test('a target with a shortened or missing file is not whole', async t => {
