@@ -7,7 +7,9 @@ import { repository } from './fixtures/main-run.js'
 
 const read = (path: string) => readFileSync(join(repository, path), 'utf8')
 const workflows = ['.github/workflows/nightly.yml', 'ci/github/action.yml', 'ci/gitlab/nightly.yml']
-const appliances = readdirSync(join(repository, 'kickstarts'))
+/** The el family cannot be built yet, and kickstarts/shared is no appliance. */
+const descriptions = readdirSync(join(repository, 'kickstarts')).filter(name => existsSync(join(repository, 'kickstarts', name, 'appliance.yaml')))
+const appliances = descriptions.filter(name => /^family: debian$/m.test(read(`kickstarts/${name}/appliance.yaml`)))
 
 for (const path of workflows) {
   t.test(`${path} calls only programs that are here`, async t => {
@@ -23,7 +25,7 @@ for (const path of workflows) {
   })
 }
 
-t.test('both go over all appliances that are here', async t => {
+t.test('both go over all appliances that can be built', async t => {
   const github = parse(read('.github/workflows/nightly.yml')) as { jobs: { night: { strategy: { matrix: { appliance: string[] } } } } }
   const gitlab = parse(read('ci/gitlab/nightly.yml')) as { nightly: { parallel: { matrix: { APPLIANCE: string[] }[] } } }
   t.same(github.jobs.night.strategy.matrix.appliance, appliances)

@@ -4,87 +4,12 @@ import { execFileSync } from 'node:child_process'
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { openConditionalWriter } from '../../pipeline/release/conditional.js'
-import type { ChannelDocument, IndexDocument, ReleaseDocument, Sealed } from '../../pipeline/release/documents.js'
+import type { ChannelDocument, IndexDocument, ReleaseDocument } from '../../pipeline/release/documents.js'
 import { allowedSigners, bareSshKey } from '../../pipeline/tools/signature.js'
-import { startFaultProxy } from '../fixtures/fault-proxy.js'
-import { startCli } from '../fixtures/cli-run.js'
 import { makeSshKey } from '../fixtures/keys.js'
 import { runMain } from '../fixtures/main-run.js'
 import { makeRelease, usualFiles } from '../fixtures/release.js'
-import type { ReleaseWish } from '../fixtures/release.js'
-import { credentials, startS3Server, testBucket } from '../fixtures/s3-server.js'
-
-const server = await startS3Server()
-const proxy = await startFaultProxy(server.url)
-t.teardown(async () => {
-  await proxy.close()
-  await server.close()
-})
-Object.assign(process.env, credentials(proxy.url))
-const bucket = await testBucket(server.url, 'images')
-await bucket.create()
-
-interface World {
-  readonly to: string
-  readonly prefix: string
-  readonly key: string
-  readonly state: string
-  readonly folder: string
-  readonly release: (wish?: ReleaseWish) => Promise<string>
-  readonly publish: (release: string, ...more: string[]) => ReturnType<typeof runMain>
-  readonly args: (release: string, ...more: string[]) => string[]
-  readonly tree: (...argv: string[]) => ReturnType<typeof runMain>
-}
-
-let worlds = 0
-
-/** A tree, a key and a state folder of its own for each test; releases are signed. */
-function world(folder: string): World {
-  proxy.clear()
-  worlds += 1
-  const prefix = `tree ${worlds}/`
-  const [to, state, key] = [`s3://images/${prefix}`, join(folder, 'state'), makeSshKey(join(folder, 'key'))]
-  const args = (release: string, ...more: string[]) => ['publish', release, '--to', to, '--store', state, '--sign-key', key, '--patience', '20', ...more]
-  return {
-    to, prefix, key, state, folder, args,
-    release: async wish => {
-      const release = await makeRelease(folder, wish)
-      const { code, stderr } = await runMain(['sign', release, '--store', state, '--sign-key', key])
-      if (code !== 0) throw new Error(stderr)
-      return release
-    },
-    publish: (release, ...more) => runMain(args(release, ...more)),
-    tree: (...argv) => runMain([...argv, '--to', to, '--store', state, '--sign-key', key, '--patience', '20']),
-  }
-}
-
-const versionOf = (release: string) => release.slice(release.lastIndexOf('/ciab-') + '/ciab-'.length)
-
-async function read<Content>(prefix: string, path: string): Promise<Content | undefined> {
-  const found = await bucket.get(`${prefix}${path}`)
-  return found && (JSON.parse(found.text) as Sealed<Content>).signed
-}
-
-/** Versions that a reader can find, by pointer or list; every one must be whole. */
-async function visible(t: { ok(value: unknown, message: string): unknown }, prefix: string): Promise<string[]> {
-  const index = await read<IndexDocument>(prefix, 'ciab/index.json')
-  const pointer = await read<ChannelDocument>(prefix, 'ciab/channels/nightly.json')
-  const versions = [...new Set([...(index?.releases ?? []), ...(pointer?.current ? [pointer.current] : [])].map(({ version }) => version))]
-  for (const version of versions) {
-    const release = await read<ReleaseDocument>(prefix, `ciab/${version}/index.json`)
-    t.ok(release, `${version} has an index`)
-    const objects = new Map((await bucket.list(`${prefix}ciab/${version}/`)).map(({ key, sizeBytes }) => [key, sizeBytes]))
-    const missing = (release?.files ?? []).filter(file => objects.get(`${prefix}ciab/${version}/${file.path}`) !== file.sizeBytes)
-    t.ok(missing.length === 0, `${version} is whole: ${missing.map(({ path }) => path).join(', ')}`)
-  }
-  return versions
-}
-
-/** Keys of the writes that came through the proxy, in their order. */
-const written = (prefix: string) => proxy.requests
-  .filter(({ method, path }) => method === 'PUT' || (method === 'POST' && path.includes('uploadId')))
-  .map(({ path }) => decodeURIComponent(path.split('?')[0] ?? '').slice(`/images/${prefix}`.length))
-  .filter(key => !key.startsWith('.probe'))
+import { bucket, proxy, read, server, versionOf, visible, world, written } from '../fixtures/publish-world.js'
 
 t.test('artifacts travel first, then what describes them, the release index, the list, and the pointer before the views', async t => {
   const { release, publish, prefix } = world(t.testdir({}))
@@ -252,28 +177,6 @@ t.test('without a key everything says that it is unsigned, and a signed tree sta
   t.match((await runMain(['publish', third, '--to', to, '--store', state])).stderr, 'error: ciab/channels/nightly.json is signed, and this command has no key to sign it again.')
 })
 
-t.test('storms, cuts, a wrong ETag, lost parts and a wrong clock are overcome', async t => {
-  const path = /qcow2/
-  const table: Record<string, () => void> = {
-    'a storm of 503': () => void proxy.fault({ times: 15 }, { kind: 'answer', status: 503, code: 'SlowDown' }),
-    'a storm of 500 after the work was done': () => void proxy.fault({ method: 'PUT', times: 8 }, { kind: 'answer-after', status: 500, code: 'InternalError' }),
-    'a connection cut in the middle of a part': () => void proxy.fault({ method: 'PUT', path, times: 3 }, { kind: 'cut-request', afterBytes: 3_000_000 }),
-    'a wrong ETag': () => void proxy.fault({ method: 'PUT', path, times: 2 }, { kind: 'headers', headers: { etag: '"00000000000000000000000000000000"' } }),
-    'a part that the server loses': () => void proxy.fault({ method: 'PUT', path: /partNumber=1/, times: 1 }, { kind: 'lose' }),
-    'a clock that is a day off': () => void proxy.fault({}, { kind: 'skew', milliseconds: 24 * 60 * 60 * 1000 }),
-    'a lost answer to the finish': () => void proxy.fault({ method: 'POST', path: /uploadId/, times: 1 }, { kind: 'answer-after', status: 500, code: 'InternalError' }),
-    'a lost answer to the pointer': () => void proxy.fault({ method: 'PUT', path: /channels/, times: 1 }, { kind: 'answer-after', status: 500, code: 'InternalError' }),
-  }
-  for (const [name, fault] of Object.entries(table)) {
-    const { release, publish, prefix } = world(t.testdir({}))
-    const made = await release()
-    fault()
-    const { code, stderr } = await publish(made)
-    t.equal(code, 0, `${name}: ${stderr}`)
-    t.same(await visible(t, prefix), [versionOf(made)], name)
-  }
-})
-
 t.test('what no patience overcomes is told with what to do, and nothing of the release is seen', async t => {
   await server.addUser('other', 'otherkey', 'othersecret')
   const wrongEtag = { kind: 'headers', headers: { etag: '"00000000000000000000000000000000"' } } as const
@@ -313,38 +216,6 @@ t.test('a gateway that is gone for a while is waited for', async t => {
   const { code, stderr } = await running
   t.equal(code, 0, stderr)
   t.same(await visible(t, prefix), [versionOf(made)])
-})
-
-t.test('killed at ten moments, the same command ends the work and sends only what is missing', async t => {
-  const { release, args, prefix } = world(t.testdir({}))
-  const mib = 1024 * 1024
-  const old = await release({ version: '0', files: { kvm: { disk: 'x' } } })
-  t.equal((await runMain(args(old))).code, 0)
-  const made = await release({ version: '1', files: { kvm: { 'ciab.qcow2': 60 * mib, 'start.sh': 'x' } } })
-  const moments: { method: string; path: RegExp; skip?: number }[] = [
-    { method: 'POST', path: /uploads/ }, { method: 'PUT', path: /partNumber/, skip: 1 }, { method: 'PUT', path: /partNumber/, skip: 2 },
-    { method: 'PUT', path: /partNumber/, skip: 1 }, { method: 'POST', path: /uploadId/ }, { method: 'PUT', path: /sbom/ }, { method: 'PUT', path: /SHA256SUMS\.sig/ },
-    { method: 'PUT', path: /ciab\/1\/index\.json/ }, { method: 'PUT', path: /ciab\/index\.json/ }, { method: 'PUT', path: /channels/ },
-  ]
-  let partBytes = 0
-  for (const moment of moments) {
-    proxy.clear()
-    const running = startCli(args(made, '--parallel', '1'), process.env)
-    proxy.fault({ ...moment, times: 1 }, { kind: 'call', run: () => void running.child.kill('SIGKILL') })
-    const { code } = await running.ended
-    t.equal(code, null, `killed at ${moment.method} ${moment.path}`)
-    partBytes += proxy.requests.filter(({ path }) => path.includes('partNumber')).reduce((sum, { requestBytes }) => sum + requestBytes, 0)
-    const seen = await visible(t, prefix)
-    t.ok(seen.includes('0'))
-    t.match((await read<ChannelDocument>(prefix, 'ciab/channels/nightly.json'))?.current?.version, moment.path.source === 'channels' ? /[01]/ : '0')
-  }
-  const { code, stderr } = await runMain(args(made))
-  t.equal(code, 0, stderr)
-  t.same((await visible(t, prefix)).sort(), ['0', '1'])
-  t.same(await read<ChannelDocument>(prefix, 'ciab/channels/nightly.json').then(found => found?.current?.version), '1')
-  t.same(await bucket.listUploads(prefix), [], 'no unfinished upload is left')
-  // Each kill costs the parts that were on their way, no more.
-  t.ok(partBytes <= 60 * mib + 4 * 8 * mib, `${partBytes} bytes of parts travelled`)
 })
 
 t.test('a dry run lists every object and asks no server', async t => {

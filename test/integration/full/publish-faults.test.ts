@@ -1,0 +1,60 @@
+/** Storms and kills between publishing and a real S3 server (Ceph RGW): they take minutes. */
+import t from 'tap'
+import { startCli } from '../../fixtures/cli-run.js'
+import { runMain } from '../../fixtures/main-run.js'
+import { bucket, proxy, read, versionOf, visible, world } from '../../fixtures/publish-world.js'
+import type { ChannelDocument } from '../../../pipeline/release/documents.js'
+
+t.test('storms, cuts, a wrong ETag, lost parts and a wrong clock are overcome', async t => {
+  const path = /qcow2/
+  const table: Record<string, () => void> = {
+    'a storm of 503': () => void proxy.fault({ times: 15 }, { kind: 'answer', status: 503, code: 'SlowDown' }),
+    'a storm of 500 after the work was done': () => void proxy.fault({ method: 'PUT', times: 8 }, { kind: 'answer-after', status: 500, code: 'InternalError' }),
+    'a connection cut in the middle of a part': () => void proxy.fault({ method: 'PUT', path, times: 3 }, { kind: 'cut-request', afterBytes: 3_000_000 }),
+    'a wrong ETag': () => void proxy.fault({ method: 'PUT', path, times: 2 }, { kind: 'headers', headers: { etag: '"00000000000000000000000000000000"' } }),
+    'a part that the server loses': () => void proxy.fault({ method: 'PUT', path: /partNumber=1/, times: 1 }, { kind: 'lose' }),
+    'a clock that is a day off': () => void proxy.fault({}, { kind: 'skew', milliseconds: 24 * 60 * 60 * 1000 }),
+    'a lost answer to the finish': () => void proxy.fault({ method: 'POST', path: /uploadId/, times: 1 }, { kind: 'answer-after', status: 500, code: 'InternalError' }),
+    'a lost answer to the pointer': () => void proxy.fault({ method: 'PUT', path: /channels/, times: 1 }, { kind: 'answer-after', status: 500, code: 'InternalError' }),
+  }
+  for (const [name, fault] of Object.entries(table)) {
+    const { release, publish, prefix } = world(t.testdir({}))
+    const made = await release()
+    fault()
+    const { code, stderr } = await publish(made, '--patience', '120')
+    t.equal(code, 0, `${name}: ${stderr}`)
+    t.same(await visible(t, prefix), [versionOf(made)], name)
+  }
+})
+
+t.test('killed at ten moments, the same command ends the work and sends only what is missing', async t => {
+  const { release, args, prefix } = world(t.testdir({}))
+  const mib = 1024 * 1024
+  const old = await release({ version: '0', files: { kvm: { disk: 'x' } } })
+  t.equal((await runMain(args(old))).code, 0)
+  const made = await release({ version: '1', files: { kvm: { 'ciab.qcow2': 60 * mib, 'start.sh': 'x' } } })
+  const moments: { method: string; path: RegExp; skip?: number }[] = [
+    { method: 'POST', path: /uploads/ }, { method: 'PUT', path: /partNumber/, skip: 1 }, { method: 'PUT', path: /partNumber/, skip: 2 },
+    { method: 'PUT', path: /partNumber/, skip: 1 }, { method: 'POST', path: /uploadId/ }, { method: 'PUT', path: /sbom/ }, { method: 'PUT', path: /SHA256SUMS\.sig/ },
+    { method: 'PUT', path: /ciab\/1\/index\.json/ }, { method: 'PUT', path: /ciab\/index\.json/ }, { method: 'PUT', path: /channels/ },
+  ]
+  let partBytes = 0
+  for (const moment of moments) {
+    proxy.clear()
+    const running = startCli(args(made, '--parallel', '1'), process.env)
+    proxy.fault({ ...moment, times: 1 }, { kind: 'call', run: () => void running.child.kill('SIGKILL') })
+    const { code } = await running.ended
+    t.equal(code, null, `killed at ${moment.method} ${moment.path}`)
+    partBytes += proxy.requests.filter(({ path }) => path.includes('partNumber')).reduce((sum, { requestBytes }) => sum + requestBytes, 0)
+    const seen = await visible(t, prefix)
+    t.ok(seen.includes('0'))
+    t.match((await read<ChannelDocument>(prefix, 'ciab/channels/nightly.json'))?.current?.version, moment.path.source === 'channels' ? /[01]/ : '0')
+  }
+  const { code, stderr } = await runMain(args(made))
+  t.equal(code, 0, stderr)
+  t.same((await visible(t, prefix)).sort(), ['0', '1'])
+  t.same(await read<ChannelDocument>(prefix, 'ciab/channels/nightly.json').then(found => found?.current?.version), '1')
+  t.same(await bucket.listUploads(prefix), [], 'no unfinished upload is left')
+  // Each kill costs the parts that were on their way, no more.
+  t.ok(partBytes <= 60 * mib + 4 * 8 * mib, `${partBytes} bytes of parts travelled`)
+})
