@@ -13,7 +13,7 @@ const hypervisors: Readonly<Record<string, Hypervisor>> = {
   vmware: { title: 'VMware Workstation, Player and Fusion', systems: ['windows', 'mac'], start: file => `unzip ${file}` },
   hyperv: { title: 'Hyper-V', systems: ['windows'], start: () => 'powershell -ExecutionPolicy Bypass -File .\\import.ps1' },
   kvm: { title: 'QEMU/KVM and libvirt', systems: ['linux'], start: () => 'sh start.sh' },
-  parallels: { title: 'Parallels Desktop', systems: ['mac'], start: file => `prlctl register ${file}` },
+  parallels: { title: 'Parallels Desktop', systems: ['mac'], start: () => 'sh import.sh' },
   ova: { title: 'VMware vSphere and ESXi', systems: [], start: file => `ovftool ${file} vi://user@host/` },
   xva: { title: 'XCP-ng and XenServer', systems: [], start: file => `xe vm-import filename=${file}` },
   xen: { title: 'Xen', systems: [], start: () => 'xl create hvm.cfg' },
