@@ -56,6 +56,8 @@ async function status(path: string): Promise<number> {
 const reader = (prefix: string, ...more: string[]) =>
   runMain(['fetch', 'ciab', '--from', `${server.url}/images/${prefix}`, '--channel', 'nightly', '--key', `${key}.pub`, '--output', join(directory, 'out'), '--store', join(directory, 'reader'), ...more])
 
+/** What S3 answers of an object that is not there to those who may read and not list. */
+const notThere = 403
 const small = { kvm: { 'ciab.qcow2': 300_000, 'start.sh': '#!/bin/sh\n' } }
 
 t.test('a night builds, signs, publishes and deletes old nightlies; its stdout is the address', async t => {
@@ -67,7 +69,7 @@ t.test('a night builds, signs, publishes and deletes old nightlies; its stdout i
   const { code, stderr } = await reader('good')
   t.equal(code, 0, stderr)
   t.ok(existsSync(join(directory, 'out/ciab-1.0.0+3/kvm/ciab.qcow2')))
-  t.equal(await status('good/ciab/1.0.0%2B1/index.json'), 404, 'the oldest is gone')
+  t.equal(await status('good/ciab/1.0.0%2B1/index.json'), notThere, 'the oldest is gone')
   t.equal(await status('good/index.html'), 200)
 })
 
@@ -75,7 +77,7 @@ t.test('a night whose verification fails publishes nothing and ends with 5', asy
   const { code, stdout, stderr } = await night('failed', pipelineWith('failed', 'echo "verify failed" >&2; exit 5'))
   t.same([code, stdout], [5, ''])
   t.match(stderr, 'nightly: build ended with exit code 5; nothing was published\n')
-  t.equal(await status('failed/ciab/channels/nightly.json'), 404)
+  t.equal(await status('failed/ciab/channels/nightly.json'), notThere)
 })
 
 t.test('a release whose report did not pass is refused by publish, whatever the build has said', async t => {
@@ -83,7 +85,7 @@ t.test('a release whose report did not pass is refused by publish, whatever the 
   const { code, stdout, stderr } = await night('refused', pipelineWith('refused', `echo '${release}'`))
   t.same([code, stdout], [6, ''])
   t.match(stderr, 'nightly: publish ended with exit code 6; nothing was published\n')
-  t.equal(await status('refused/ciab/2.0.0/index.json'), 404)
+  t.equal(await status('refused/ciab/2.0.0/index.json'), notThere)
 })
 
 t.test('a night that is killed in the middle of its upload shows nothing, and the same command ends it', async t => {
@@ -94,7 +96,7 @@ t.test('a night that is killed in the middle of its upload shows nothing, and th
   const rule = proxy.fault({ method: 'PUT', path: /partNumber=2/, times: 1 }, { kind: 'call', run: () => void process.kill(-(child.pid ?? 0), 'SIGKILL') })
   await ended
   t.equal(rule.hits, 1)
-  t.equal(await status('killed/ciab/channels/nightly.json'), 404)
+  t.equal(await status('killed/ciab/channels/nightly.json'), notThere)
   const { code, stderr } = await night('killed', pipeline)
   t.equal(code, 0, stderr)
   const fetched = await reader('killed')
