@@ -1,6 +1,6 @@
 /** The main job for real, from an empty stage store; what it builds is the image that all integration tests share. */
 import t from 'tap'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { artifactOf, sharedPlaces } from '../fixtures/built-image.js'
@@ -68,15 +68,35 @@ t.test('runs nothing again when nothing changed, and the mirror says so itself',
   t.equal(relay.notModified() - before, 3, 'each of the three indexes was not modified')
 })
 
-t.test('refuses to export onto a full disk, and leaves nothing half-written', async t => {
-  const small = join(work, 'small')
+/** A disk of this size, for what a build exports. */
+function smallDisk(t: { teardown(done: () => void): unknown }, name: string, mib: number): string {
+  const small = join(work, name)
   mkdirSync(small)
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=100m', 'tmpfs', small])
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mib}m`, 'tmpfs', small])
   t.teardown(() => execFileSync('umount', [small]))
+  return small
+}
+
+const filesBelow = (folder: string) => execFileSync('find', [folder, '-type', 'f'], { encoding: 'utf8' }).split('\n').filter(Boolean)
+
+t.test('refuses an export that will not fit, with both numbers, before it begins', async t => {
+  const small = smallDisk(t, 'small', 100)
   const { code, stderr } = await runCli(['build', '--store', store, '--artifacts', small, '--mirror', relay.url])
+  t.equal(code, 3)
+  t.match(stderr, /^error: The export needs about \d+ MiB on the disk of \S+\/small\S*, and 100 MiB are free\./m)
+  t.same(filesBelow(small), [])
+})
+
+t.test('a disk that fills up during the export is told, and nothing half-written stays', async t => {
+  const small = smallDisk(t, 'filling', 600)
+  const running = startCli(['build', '--store', store, '--artifacts', small, '--mirror', relay.url])
+  t.ok(await within(60_000, () => filesBelow(small).some(path => path.endsWith('.qcow2'))), 'the export has begun')
+  // Somebody else takes the rest; dd ends when there is none.
+  spawnSync('dd', ['if=/dev/zero', `of=${join(small, 'filler')}`, 'bs=1M'], { stdio: 'ignore' })
+  const { code, stderr } = await running.ended
   t.equal(code, 4)
-  t.match(stderr, /^error: No space left for the export of kvm on the disk of \S+\/small\S* \(\d+ MiB free\)\./m)
-  t.same(execFileSync('find', [small, '-type', 'f'], { encoding: 'utf8' }), '')
+  t.match(stderr, /^error: No space left for the export of kvm on the disk of \S+\/filling\S* \(\d+ MiB free\)\./m)
+  t.same(filesBelow(small), [join(small, 'filler')])
 })
 
 /** A copy of the appliance with another first line in its %pre: install runs again, media does not. */
