@@ -71,7 +71,7 @@ t.test('runs nothing again when nothing changed, and the mirror says so itself',
 /** A disk of this size, for what a build exports. */
 function smallDisk(t: { teardown(done: () => void): unknown }, name: string, mib: number): string {
   const small = join(work, name)
-  mkdirSync(small)
+  mkdirSync(small, { recursive: true })
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mib}m`, 'tmpfs', small])
   t.teardown(() => execFileSync('umount', [small]))
   return small
