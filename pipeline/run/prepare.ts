@@ -150,7 +150,8 @@ function stageInputs(facts: KeyFacts): PreparedBuild['stages'] {
   const audit = withKey({
     provision: provision.key,
     needs: { ...needs, devices: needs.devices.map(device => ({ ...device })) },
-    forbidden: facts.packages.forbidden.map(needle => needle.name),
+    // What kind of things are looked for; how many hosts a mirror has is no input.
+    forbidden: [...new Set(facts.packages.forbidden.map(needle => needle.name))].sort(),
   })
   return { media, install, provision, audit }
 }

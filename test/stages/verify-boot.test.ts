@@ -2,7 +2,8 @@
 import t from 'tap'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { bootAndCheck } from '../../pipeline/stages/verify-boot.js'
+import { bootAndCheck, crashOf } from '../../pipeline/stages/verify-boot.js'
+import { toolFailed, toolSignal } from '../../pipeline/errors/tools.js'
 import type { VmContext } from '../../pipeline/stages/types.js'
 import { applyDefaults } from '../../pipeline/spec/defaults.js'
 import { failureOf } from '../fixtures/failure.js'
@@ -162,4 +163,16 @@ t.test('ends with the interruption, not with a failed check', async t => {
   const error = await failureOf(bootAndCheck(prepared.request, context))
   t.equal(error.code, 'interrupted')
   t.equal(error.exitCode, 130)
+})
+
+t.test('an emulator that a signal ended is no finding about the artifact; with KVM, alive or ended well, it is none', async t => {
+  const failure = { file: 'qemu-system-x86_64', command: 'qemu-system-x86_64', lastLines: [] }
+  const aborted = () => Promise.reject(toolSignal(failure, 'SIGABRT'))
+  t.equal(await crashOf(aborted(), 'tcg'), '"qemu-system-x86_64" was ended by SIGABRT')
+  const withKvm = aborted()
+  withKvm.catch(() => {})
+  t.equal(await crashOf(withKvm, 'kvm'), undefined)
+  t.equal(await crashOf(new Promise(() => {}), 'tcg'), undefined)
+  t.equal(await crashOf(Promise.resolve(), 'tcg'), undefined)
+  t.equal(await crashOf(Promise.reject(toolFailed(failure, 1)), 'tcg'), undefined)
 })
