@@ -2,7 +2,7 @@
 import t from 'tap'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { bootAndCheck, crashOf } from '../../pipeline/stages/verify-boot.js'
+import { bootAndCheck, crashOf, nestedTrouble } from '../../pipeline/stages/verify-boot.js'
 import { toolFailed, toolSignal } from '../../pipeline/errors/tools.js'
 import type { VmContext } from '../../pipeline/stages/types.js'
 import { applyDefaults } from '../../pipeline/spec/defaults.js'
@@ -175,4 +175,12 @@ t.test('an emulator that a signal ended is no finding about the artifact; with K
   t.equal(await crashOf(new Promise(() => {}), 'tcg'), undefined)
   t.equal(await crashOf(Promise.resolve(), 'tcg'), undefined)
   t.equal(await crashOf(Promise.reject(toolFailed(failure, 1)), 'tcg'), undefined)
+})
+
+t.test('a nested machine that fails in emulation is tried again, with KVM it is a finding', async t => {
+  const check = { target: 'kvm', boot: 'bios', name: 'virtual machine started with KVM in the guest', status: 'failed', detail: 'first\nsecond', durationMs: 1 } as const
+  t.equal(nestedTrouble([check], 'tcg'), 'first')
+  t.equal(nestedTrouble([check], 'kvm'), undefined)
+  t.equal(nestedTrouble([{ ...check, status: 'passed' }], 'tcg'), undefined)
+  t.equal(nestedTrouble([{ ...check, name: 'user rights' }], 'tcg'), undefined)
 })
