@@ -59,12 +59,16 @@ export async function bootAndCheck(request: BootRequest, context: VmContext): Pr
   }
 }
 
-/** How an emulator came to its end that nobody asked for; undefined while it runs, or when it ended well. */
+/** What a program's own fault ends in; SIGKILL comes from outside, from a person or for want of memory. */
+const ownFaults = /was ended by SIG(ABRT|SEGV|ILL|BUS)\b/
+
+/** How an emulator came to its end by its own fault; undefined while it runs, or when it ended in another way. */
 export async function crashOf(ended: Promise<void>, kind: VmContext['acceleration']['kind']): Promise<string | undefined> {
   if (kind !== 'tcg') return undefined
   const running = new Promise<undefined>(resolve => setImmediate(() => resolve(undefined)))
   const error: unknown = await Promise.race([ended.then(() => undefined, (reason: unknown) => reason), running])
-  return error instanceof PipelineError && error.code === 'tool-signal' ? error.message.replace(/\.$/, '') : undefined
+  if (!(error instanceof PipelineError) || error.code !== 'tool-signal' || !ownFaults.test(error.message)) return undefined
+  return error.message.replace(/\.$/, '')
 }
 
 /** The first line of what the nested machine's check found, where it failed in emulation. */

@@ -172,6 +172,7 @@ t.test('an emulator that a signal ended is no finding about the artifact; with K
   const withKvm = aborted()
   withKvm.catch(() => {})
   t.equal(await crashOf(withKvm, 'kvm'), undefined)
+  t.equal(await crashOf(Promise.reject(toolSignal(failure, 'SIGKILL')), 'tcg'), undefined, 'killed from outside')
   t.equal(await crashOf(new Promise(() => {}), 'tcg'), undefined)
   t.equal(await crashOf(Promise.resolve(), 'tcg'), undefined)
   t.equal(await crashOf(Promise.reject(toolFailed(failure, 1)), 'tcg'), undefined)
