@@ -6,6 +6,7 @@ import { PipelineError } from '../errors/pipeline-error.js'
 import type { Command } from '../tools/command.js'
 import { formatSource } from '../tools/deb-sources.js'
 import type { Json } from '../tools/json.js'
+import { ownMounts } from '../tools/own-mounts.js'
 import type { ToolVersions } from '../tools/versions.js'
 import type { Spec } from '../spec/types.js'
 import type { PackageSet } from './packages.js'
@@ -113,11 +114,18 @@ async function fill(input: MediaInput, context: StageContext, directory: string)
   await rm(logFile, { force: true })
   await writeBootstrapFiles(input, directory)
   const { secrets } = input.packages
-  const env = { SOURCE_DATE_EPOCH: String(input.packages.sourceDateEpoch), PIPELINE_MEDIA: directory }
+  // Killed in the middle it leaves half a system: inside this folder, which the next build removes, and not mounted.
+  // In a user namespace of its own it may not be able to reach the folder; there it takes its default.
+  const own = await ownMounts()
+  const env = {
+    SOURCE_DATE_EPOCH: String(input.packages.sourceDateEpoch),
+    PIPELINE_MEDIA: directory,
+    ...(own.length > 0 ? { TMPDIR: directory } : {}),
+  }
   context.progress(`bootstrapping ${input.packages.packages.length} packages`)
   try {
     await context.runPiped(
-      { command: bootstrapCommand(input, directory), options: { env, logFile, secrets, reason: 'bootstrap Debian' } },
+      { command: [...own, ...bootstrapCommand(input, directory)], options: { env, logFile, secrets, reason: 'bootstrap Debian' } },
       { command: packCommand(result.root), options: { logFile, reason: 'pack the media' } }
     )
   } catch (error) {

@@ -19,7 +19,7 @@ const templates = fileURLToPath(new URL('../../templates/', import.meta.url))
 
 /** rdsquashfs is played by what dd would have written. */
 const pipes: readonly FakePipe[] = [
-  { on: /^mmdebstrap /, effect: (_, to) => writeFileSync(to.command.at(-1) ?? '', 'squashfs') },
+  { on: /^(unshare --mount -- )?mmdebstrap /, effect: (_, to) => writeFileSync(to.command.at(-1) ?? '', 'squashfs') },
   {
     on: /^rdsquashfs -c /,
     effect: (from, to) => {

@@ -7,6 +7,7 @@ import { formatError } from '../../pipeline/errors/pipeline-error.js'
 import { interrupted, toolFailed } from '../../pipeline/errors/tools.js'
 import { applyDefaults } from '../../pipeline/spec/defaults.js'
 import { bootstrapCommand, media, mediaInputs, packCommand } from '../../pipeline/stages/media.js'
+import { ownMounts } from '../../pipeline/tools/own-mounts.js'
 import type { MediaInput } from '../../pipeline/stages/media.js'
 import { failureOf } from '../fixtures/failure.js'
 import { fakeRun } from '../fixtures/fake-run.js'
@@ -71,7 +72,7 @@ t.test('its key holds the packages and tools, and neither mirror nor proxy', asy
 function played(found: string, bootstrap: Partial<FakePipe> = {}): FakePipe[] {
   return [
     {
-      on: /^mmdebstrap /,
+      on: /^(unshare --mount -- )?mmdebstrap /,
       effect: (_, to) => writeFileSync(to.command.at(-1) ?? '', 'squashfs'),
       ...bootstrap,
     },
@@ -97,6 +98,9 @@ function setUp(t: { testdir(content: Record<string, Record<string, never>>): str
   return { directory, context, fill, log: join(base, 'logs', 'media.log') }
 }
 
+/** Whether this user may mount: then the bootstrap runs behind mounts of its own. */
+const isolated = (await ownMounts()).length > 0
+
 t.test('gives kernel, initrd and root, and leaves nothing of its own work', async t => {
   const { directory, context, fill, log } = setUp(t, 'jq=1.7\napt=3.0\n')
   const files: Record<string, string> = {}
@@ -109,7 +113,7 @@ t.test('gives kernel, initrd and root, and leaves nothing of its own work', asyn
   t.equal(readFileSync(result.kernel, 'utf8'), 'content of /boot/vmlinuz-6.12.1-amd64')
   t.equal(readFileSync(result.initrd, 'utf8'), 'content of /boot/initrd.img-6.12.1-amd64')
   t.same(pipe[0]?.from.options, {
-    env: { SOURCE_DATE_EPOCH: '1763200000', PIPELINE_MEDIA: directory }, logFile: log, secrets: ['secret'], reason: 'bootstrap Debian',
+    env: { SOURCE_DATE_EPOCH: '1763200000', PIPELINE_MEDIA: directory, ...(isolated ? { TMPDIR: directory } : {}) }, logFile: log, secrets: ['secret'], reason: 'bootstrap Debian',
   })
   t.same(context.said, ['bootstrapping 2 packages'])
 
