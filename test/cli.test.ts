@@ -165,12 +165,15 @@ t.test('programs of early and late stages are missed before the first stage, all
   const { path } = stubPrograms(join(directory, 'bin'), gone)
   const rest = pathWithout(join(directory, 'rest'), gone)
   const options = ['--mirror', mirrorUrl, '--store', join(directory, 'state'), '--artifacts', join(directory, 'artifacts')]
-  t.same(await runMain(['build', ...options], `${path}:${rest}`), failed(3, [
+  const message = [
     'error: 3 problems:',
     '  Could not find "packer", needed to install and provision. (apt-get install packer)',
     '  Could not find "mdir", needed to read the EFI system partition. (apt-get install mtools)',
     '  Could not find "virt-xml-validate", needed to check libvirt domain XML. (apt-get install libvirt-clients)',
-  ].join('\n')))
+  ].join('\n')
+  for (const words of [['build'], ['build', '--dry-run'], ['plan']]) {
+    t.same(await runMain([...words, ...options], `${path}:${rest}`), failed(3, message), words.join(' '))
+  }
 })
 
 t.test('an artifacts folder that is a file is refused before the first stage', async t => {
@@ -217,7 +220,7 @@ t.test('a dry run prints a script, runs no stage, and the plan has the same comm
   const { path, calls } = stubPrograms(join(directory, 'bin'))
   const state = join(directory, 'state')
   const options = ['--mirror', mirrorUrl, '--store', state, '--artifacts', join(directory, 'artifacts'), '--accel', 'tcg']
-  const { code, stdout, stderr } = await runMain(['build', '--dry-run', ...options], path)
+  const { code, stdout, stderr } = await runMain(['build', '--dry-run', ...options], `${path}:/usr/bin:/bin`)
   t.same([code, stderr], [0, ''])
   execFileSync('bash', ['-n'], { input: stdout })
   t.throws(() => execFileSync('bash', ['-n'], { input: `${stdout}\nfi`, stdio: 'pipe' }), 'bash looks at all of it')

@@ -17,11 +17,6 @@ import { requireWritable } from '../stages/export.js'
 import type { DiskResult } from '../stages/install.js'
 import type { MediaResult } from '../stages/media.js'
 import type { ProvisionResult } from '../stages/provision.js'
-import { loadTargets, selectTargets } from '../targets/index.js'
-import type { Target } from '../targets/types.js'
-import { childPath } from '../tools/child-env.js'
-import { buildNeeds, checkTools } from '../tools/need.js'
-import type { ToolNeed } from '../tools/need.js'
 import { printJson, printLine } from './io.js'
 import type { CommandIo } from './io.js'
 import type { BuildOptions } from './options.js'
@@ -42,8 +37,6 @@ export async function runBuild(appliance: string, options: BuildOptions, io: Com
       for (const name of await removeLeftovers(state)) {
         io.stderr.write(`Removed ${name}, left by a build that was killed.\n`)
       }
-      // First: what a missing program cannot say of itself would be the end of every later question.
-      await checkTools(needsOf(selectTargets(await loadTargets(), options.target)), childPath(io.env))
       const session = await openSession(appliance, options, { host, io, until })
       await runSession(session, state, io)
       const { build, release } = session
@@ -71,13 +64,6 @@ async function runSession(session: Session, state: string, io: CommandIo): Promi
     // A build that did not come to its export leaves no folder behind; one with files in it is not removed by this.
     await rmdir(release).catch(() => {})
   }
-}
-
-function needsOf(targets: readonly Target[]): readonly ToolNeed[] {
-  // Root needs no user namespace to bootstrap in.
-  const own = buildNeeds().filter(({ file }) => file !== 'newuidmap' || process.getuid?.() !== 0)
-  const files = new Set(own.map(({ file }) => file))
-  return [...own, ...targets.flatMap(target => target.tools).filter(({ file }) => !files.has(file))]
 }
 
 async function printDryRun(appliance: string, options: BuildOptions, io: CommandIo, until: StageName): Promise<void> {

@@ -18,9 +18,12 @@ import { xenHostOf } from '../run/xen-host.js'
 import { exportedTargets } from '../stages/export.js'
 import { isVerified } from '../stages/verify-release.js'
 import { diskName } from '../stages/builder-vm.js'
-import { plannedBytes } from '../targets/index.js'
+import { loadTargets, plannedBytes, selectTargets } from '../targets/index.js'
 import type { Target } from '../targets/types.js'
+import { childPath } from '../tools/child-env.js'
 import { allocatedBytes, freeBytes } from '../tools/free-space.js'
+import { buildNeeds, checkTools } from '../tools/need.js'
+import type { ToolNeed } from '../tools/need.js'
 import { probeAcceleration } from '../tools/probe.js'
 import type { Acceleration } from '../tools/acceleration.js'
 import type { CommandIo } from './io.js'
@@ -44,13 +47,15 @@ export interface SessionContext {
   readonly commands?: boolean
 }
 
-/** Errors: those of prepareBuild; `disk-too-small` is left to the caller, who may only want to look. */
+/** Errors: `tool-missing` (exit 3), for all at once; those of prepareBuild; `disk-too-small` is left to the caller, who may only want to look. */
 export async function openSession(
   appliance: string = defaultAppliance,
   options: BuildOptions,
   { host, io, until = 'verify', commands = false }: SessionContext
 ): Promise<Session> {
   const places = placesOf(options)
+  // First: what a missing program cannot say of itself would be the end of every later question.
+  await checkTools(needsOf(selectTargets(await loadTargets(), options.target)), childPath(io.env))
   const logDirectory = join(places.state, 'logs')
   await mkdir(logDirectory, { recursive: true })
   const build = await prepareBuild(
@@ -95,6 +100,13 @@ export async function openSession(
   const release = join(places.artifacts, `${build.spec.name}-${build.version}`)
   const plan = await planOf(build, buildHost, { release, state: places.state, until, commands })
   return { build, host: buildHost, release, plan }
+}
+
+function needsOf(targets: readonly Target[]): readonly ToolNeed[] {
+  // Root needs no user namespace to bootstrap in.
+  const own = buildNeeds().filter(({ file }) => file !== 'newuidmap' || process.getuid?.() !== 0)
+  const files = new Set(own.map(({ file }) => file))
+  return [...own, ...targets.flatMap(target => target.tools).filter(({ file }) => !files.has(file))]
 }
 
 /** Takes the store's lock; the function it returns gives it back. Errors: those of `acquireLock`. */
