@@ -7,6 +7,7 @@ import { requireSpace } from '../pipeline/commands/session.js'
 import type { Session } from '../pipeline/commands/session.js'
 import { exitCodeMeanings, exitCodes } from '../pipeline/errors/exit-codes.js'
 import { PipelineError, formatError } from '../pipeline/errors/pipeline-error.js'
+import { loadTargets } from '../pipeline/targets/index.js'
 import { matchGolden } from './fixtures/golden.js'
 import { mirrorUrl, repository, runMain, stubPrograms } from './fixtures/main-run.js'
 import type { MainResult } from './fixtures/main-run.js'
@@ -242,4 +243,15 @@ t.test('a dry run prints a script, runs no stage, and the plan has the same comm
   }
   matchGolden(t, 'plan/dry-run.sh', withoutThisMachine(stdout, directory))
   matchGolden(t, 'plan/plan.json', withoutThisMachine(plan.stdout, directory))
+})
+
+t.test('a plan knows the commands of every target, and says which files this program writes itself', async t => {
+  const directory = t.testdir({})
+  const { path } = stubPrograms(join(directory, 'bin'))
+  const options = ['--mirror', mirrorUrl, '--store', join(directory, 'state'), '--artifacts', join(directory, 'artifacts'), '--accel', 'tcg']
+  const { code, stdout, stderr } = await runMain(['build', '--dry-run', '--target', 'all', ...options], `${path}:/usr/bin:/bin`)
+  t.same([code, stderr], [0, ''])
+  for (const { name, from } of await loadTargets()) {
+    t.match(stdout, new RegExp(`^(# This program writes (the rest of )?${name} itself|.*/export/${name}/)`, 'm'), `${name}, made ${from}`)
+  }
 })

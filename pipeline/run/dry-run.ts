@@ -130,8 +130,9 @@ async function exportLines({ build, directory, templates, signal }: DryRunReques
     const { spec, version, exportOptions: options, packages: { sourceDateEpoch } } = build
     const input = { spec, version, options, sourceDateEpoch, goldenDisk, directory: into, signal }
     const files = await target.export(input, { run: recorder.run, render, templates }).catch((error: NodeJS.ErrnoException) => {
-      // What a command would have written is not there.
-      if (error.code !== 'ENOENT') throw error
+      // What a command would have written or said is not there.
+      if (error.code !== 'ENOENT' && error.code !== 'marker-refused') throw error
+      recorder.lines.push(`# This program writes the rest of ${target.name} itself, when these have run.`)
     })
     if (files && files.writers.length > 0) recorder.lines.push(`# This program writes ${target.name} itself, from one read of ${goldenDisk.path}.`)
     await files?.beside?.()
