@@ -213,7 +213,6 @@ async function plannedExports(targets: readonly Target[], build: PreparedBuild, 
     target: target.name,
     files: target.plan(input).map(({ name, estimatedBytes }) => ({ name, bytes: estimatedBytes })),
     diskBytes: plannedBytes(target, input),
-    ownReads: target.ownReads ?? 0,
   }))
 }
 

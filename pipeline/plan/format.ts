@@ -18,14 +18,12 @@ export function formatPlan(plan: Plan): string {
   ].join('\n')
 }
 
-/** A line for each target that will be written, and how often the golden disk is read for all of them. */
+/** A line for each target that will be written. */
 function formatExports(exports: readonly PlannedExport[]): string[] {
   if (exports.length === 0) return []
   const width = Math.max(...exports.map(({ target }) => target.length))
-  const passes = exports.some(({ ownReads }) => ownReads === 0) ? 1 : 0
-  const reads = exports.reduce((sum, { ownReads }) => sum + ownReads, passes)
   const lines = exports.map(({ target, files, diskBytes }) => `${target.padEnd(width)}  ${gib(diskBytes)}  ${files.map(({ name }) => name).join(', ')}`)
-  return ['to export:', ...lines.map(line => `  ${line}`), `  the golden disk is read ${reads === 1 ? 'once' : `${reads} times`}`, '']
+  return ['to export:', ...lines.map(line => `  ${line}`), '  the golden disk is read once', '']
 }
 
 /** The plan as comments and the commands of the stages that would run: a shell script. */

@@ -30,13 +30,12 @@ export interface PlannedStage {
   readonly diskBytes: number
 }
 
-/** What one target's export will write, and read for itself besides the common pass. */
+/** What one target's export will write. */
 export interface PlannedExport {
   readonly target: string
   readonly files: readonly { readonly name: string; readonly bytes: number }[]
   /** Files, and room that is needed while they are written. */
   readonly diskBytes: number
-  readonly ownReads: number
 }
 
 export interface Plan {

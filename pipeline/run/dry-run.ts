@@ -11,7 +11,9 @@ import { baseName, buildKeyCommand, renderProvision, scriptNames } from '../stag
 import type { Acceleration } from '../tools/acceleration.js'
 import { formatCommand } from '../tools/command.js'
 import type { Command, Run, RunOptions } from '../tools/command.js'
+import { qcow2MediaType } from '../targets/target-files.js'
 import { packerBuild, packerEnvironment, packerValidate } from '../tools/packer.js'
+import { convertCommand } from '../tools/qemu-img.js'
 import type { PreparedBuild } from './prepare.js'
 
 export interface DryRunRequest {
@@ -135,7 +137,12 @@ async function exportLines({ build, directory, templates, signal }: DryRunReques
       recorder.lines.push(`# This program writes the rest of ${target.name} itself, when these have run.`)
     })
     if (files && files.writers.length > 0) recorder.lines.push(`# This program writes ${target.name} itself, from one read of ${goldenDisk.path}.`)
-    await files?.beside?.()
+    const planned = target.plan({ spec, version, options, usedBytes: 0 })
+    // What another program can make as well shall be ready to paste, too.
+    for (const { name } of planned.filter(({ mediaType }) => mediaType === qcow2MediaType)) {
+      const to = { path: join(into, name), format: 'qcow2' }
+      recorder.lines.push('# By hand, an equal disk in more time:', formatCommand(convertCommand({ from: goldenDisk, to, compress: true })))
+    }
   }
   return recorder.lines
 }

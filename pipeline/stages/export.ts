@@ -119,20 +119,13 @@ async function exportAll(request: ExportRequest, deps: TargetDeps, context: Stag
       const input = { spec, version, options, sourceDateEpoch, goldenDisk, directory: temporary, signal: context.signal }
       jobs.push({ target, key, temporary, files: await target.export(input, deps) })
     }
-    await writeImages(jobs, request, context)
+    await passOver(jobs, request, context)
     return await nameFolders(jobs, request, context)
   } catch (error) {
     const explained = await explain(error, targets.map(({ target }) => target.name).join(', '), release)
     await Promise.all(temporaries.map(path => rm(path, { recursive: true, force: true })))
     throw explained
   }
-}
-
-/** Both are waited for: nobody writes any more when the folders are removed. */
-async function writeImages(jobs: readonly Job[], request: ExportRequest, context: StageContext): Promise<void> {
-  const works = [passOver(jobs, request, context), ...jobs.map(({ files }) => files.beside?.())]
-  const failed = (await Promise.allSettled(works)).find(result => result.status === 'rejected')
-  if (failed) throw failed.reason
 }
 
 const bytesPerGib = 1024 ** 3

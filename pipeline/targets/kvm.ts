@@ -1,14 +1,14 @@
 /** Target kvm: a compressed qcow2 with a libvirt domain, a start script and one page of instructions. */
 import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
+import { qcow2 } from '../images/qcow2.js'
 import type { Spec } from '../spec/types.js'
 import { writeFileAtomic } from '../tools/atomic-file.js'
 import { needOf } from '../tools/need.js'
 import { portabilityProblems, readQcow2Header } from '../tools/qcow2-header.js'
-import { convertCommand } from '../tools/qemu-img.js'
 import { checkContent, checkShellScript, checkStructure, runChecks } from './target-checks.js'
 import type { Check, CheckedImage, Verdict } from './target-checks.js'
-import { applianceData, describeArtifacts } from './target-files.js'
+import { applianceData, describeArtifacts, qcow2MediaType } from './target-files.js'
 import type {
   ArtifactPlan,
   BootPlan,
@@ -40,26 +40,21 @@ function diskName({ spec, version }: { spec: Spec; version: string }): string {
 function plan({ spec, version, usedBytes }: PlanInput): readonly ArtifactPlan[] {
   const disk = {
     name: diskName({ spec, version }),
-    mediaType: 'application/x-qemu-disk',
+    mediaType: qcow2MediaType,
     estimatedBytes: Math.round(usedBytes * compressedShare),
   }
   return [disk, ...descriptors]
 }
 
-async function exportKvm(input: ExportInput, { run, render }: TargetDeps): Promise<TargetExport> {
-  const { goldenDisk, directory } = input
-  const disk = { path: join(directory, diskName(input)), format: 'qcow2' }
-  // compat 1.1 and zlib: every QEMU since 1.7 reads it; zstd would need 5.1 built with it.
-  const options = { compat: '1.1', compression_type: 'zlib', cluster_size: clusterBytes }
+async function exportKvm(input: ExportInput, { render }: TargetDeps): Promise<TargetExport> {
+  const { directory } = input
   const data = { ...applianceData(input), disk: diskName(input) }
   for (const { name } of descriptors)
     await writeFileAtomic(join(directory, name), await render(`kvm/${name}.hbs`, data))
   await chmod(join(directory, 'start.sh'), 0o755)
   return {
-    writers: [],
-    beside: async () => {
-      await run(convertCommand({ from: goldenDisk, to: disk, compress: true, options }), { reason: 'export kvm' })
-    },
+    // Version 3 and zlib: every QEMU since 1.7 reads it; zstd would need 5.1 built with it.
+    writers: [qcow2(join(directory, diskName(input)))],
     finish: () => describeArtifacts(directory, plan({ ...input, usedBytes: 0 })),
   }
 }
@@ -121,7 +116,7 @@ const kvm: Target = {
   name: 'kvm',
   summary: 'QEMU/KVM and libvirt: qcow2, domain XML, start script',
   from: 'disk',
-  tools: [needOf('qemu-img', 'export and verify kvm'), needOf('virt-xml-validate', 'verify kvm'), needOf('xmllint', 'verify kvm')],
+  tools: [needOf('qemu-img', 'verify kvm'), needOf('virt-xml-validate', 'verify kvm'), needOf('xmllint', 'verify kvm')],
   guest: {
     packages: { debian: ['qemu-guest-agent'], el: ['qemu-guest-agent'] },
     drivers: ['virtio_blk', 'virtio_pci', 'virtio_scsi'],
@@ -130,7 +125,6 @@ const kvm: Target = {
     kernelArguments: [],
   },
   plan,
-  ownReads: 1,
   export: exportKvm,
   verify,
   boots,

@@ -18,6 +18,9 @@ export async function describeArtifacts(
   )
 }
 
+/** Of a qcow2; a plan that is to be pasted offers qemu-img for these files. */
+export const qcow2MediaType = 'application/x-qemu-disk'
+
 export interface Release {
   readonly spec: Spec
   readonly version: string

@@ -3,13 +3,14 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { derivedUuid } from '../images/guid.js'
 import type { Patch } from '../images/patches.js'
+import { qcow2 } from '../images/qcow2.js'
 import { streamVmdk } from '../images/stream-vmdk.js'
 import { tarDiskSink } from '../images/tar-disk.js'
 import type { ImageWriter } from '../images/types.js'
 import { vhdx } from '../images/vhdx.js'
 import { zipFronted } from '../images/zip-fronted.js'
 import { zipVmdk } from '../images/zip-vmdk.js'
-import { convertCommand, overlayCommand } from '../tools/qemu-img.js'
+import { overlayCommand } from '../tools/qemu-img.js'
 import { parseVmx } from '../tools/vmx.js'
 import { parseXml } from '../tools/xml.js'
 import { applianceData, fullNameOf } from './target-files.js'
@@ -108,21 +109,27 @@ function seedOf(release: Release): string {
   return `${fullNameOf(release)} vagrant`
 }
 
-/** The box that qemu-img makes, from an overlay that holds the marker. Errors: those of Run. */
-export async function writeLibvirtBox(input: ExportInput, patches: readonly Patch[], deps: TargetDeps): Promise<void> {
-  const { directory, goldenDisk, sourceDateEpoch } = input
-  const scratch = join(directory, '.libvirt')
+/** Where the disk of the libvirt box lies until it is packed. */
+function libvirtScratch(directory: string): string {
+  return join(directory, '.libvirt')
+}
+
+/** The disk of the libvirt box: a qcow2 is not written in order, so it gets into its box when it is complete. */
+export async function libvirtDisk({ directory }: ExportInput): Promise<ImageWriter> {
+  const scratch = libvirtScratch(directory)
   await mkdir(scratch)
-  const [overlay, image] = [join(scratch, 'overlay.qcow2'), join(scratch, 'box.img')]
-  const reason = 'export vagrant'
-  await makeMarkedOverlay({ goldenDisk, overlay, patches, scratch }, deps)
-  const options = { compat: '1.1', compression_type: 'zlib', cluster_size: 65536 }
-  await deps.run(convertCommand({ from: { path: overlay, format: 'qcow2' }, to: { path: image, format: 'qcow2' }, compress: true, options }), { reason })
+  return qcow2(join(scratch, boxDisks.libvirt.member))
+}
+
+/** Errors: those of Run. */
+export async function packLibvirtBox(input: ExportInput, deps: TargetDeps): Promise<void> {
+  const { directory, sourceDateEpoch } = input
+  const scratch = libvirtScratch(directory)
   const files = await commonFiles('libvirt', input, deps)
   for (const { name, content } of files) await writeFile(join(scratch, name), content)
   const plain = ['--format=ustar', '--owner=0', '--group=0', '--numeric-owner', '--mode=0644', `--mtime=@${sourceDateEpoch}`]
-  const names = [...files.map(({ name }) => name), 'box.img']
-  await deps.run(['tar', ...plain, '-C', scratch, '-cf', join(directory, boxName(input, 'libvirt')), ...names], { reason })
+  const names = [...files.map(({ name }) => name), boxDisks.libvirt.member]
+  await deps.run(['tar', ...plain, '-C', scratch, '-cf', join(directory, boxName(input, 'libvirt')), ...names], { reason: 'export vagrant' })
   await rm(scratch, { recursive: true })
 }
 

@@ -84,9 +84,7 @@ export interface Artifact {
 export interface TargetExport {
   /** Fed by the stage's one pass over the golden disk, together with those of all other targets. */
   readonly writers: readonly ImageWriter[]
-  /** Runs while the pass does: programs that read the golden disk for themselves. */
-  readonly beside?: () => Promise<void>
-  /** After both: descriptors that hold sizes and digests. Then exactly the planned files are there. */
+  /** After it: descriptors that hold sizes and digests. Then exactly the planned files are there. */
   readonly finish: () => Promise<readonly Artifact[]>
 }
 
@@ -178,8 +176,6 @@ export interface Target {
   plan(input: PlanInput): readonly ArtifactPlan[]
   /** Bytes that the export needs besides its files while it runs. @default 0 */
   scratchBytes?(input: PlanInput): number
-  /** How often programs of its export read the golden disk for themselves, beside the common pass. @default 0 */
-  readonly ownReads?: number
   /** Prepares the export; what needs no golden disk may be written at once. Errors: those of Run. */
   export(input: ExportInput, deps: TargetDeps): Promise<TargetExport>
   /** Opens what export wrote; throws one PipelineError (exit 5) that holds every fault found. */

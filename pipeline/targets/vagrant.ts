@@ -15,7 +15,7 @@ import { applianceData, describeArtifacts } from './target-files.js'
 import type { Release } from './target-files.js'
 import { withScratch } from './target-scratch.js'
 import { plannedText, readme, writeTexts } from './target-texts.js'
-import { boxDisks, boxName, boxVersion, boxWriters, makeMarkedOverlay, markerFile, providers, writeLibvirtBox } from './target-vagrant.js'
+import { boxDisks, boxName, boxVersion, boxWriters, libvirtDisk, makeMarkedOverlay, markerFile, packLibvirtBox, providers } from './target-vagrant.js'
 import type { Provider } from './target-vagrant.js'
 import type { ArtifactPlan, BootPlan, DiskFile, ExportInput, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
 
@@ -38,11 +38,11 @@ async function exportVagrant(input: ExportInput, deps: TargetDeps): Promise<Targ
   const request = { disk: goldenDisk.path, file: markerFile, scratch: join(directory, '.marker'), run: deps.run }
   const patches = await markerPatches(request)
   await writeTexts({ target: 'vagrant', directory, texts: [readme], data: { ...vagrantData(input), boxes: boxesOf(input) } }, deps)
-  const writers = await Promise.all(Object.values(boxWriters).map(make => make(input, deps)))
+  const writers = await Promise.all([libvirtDisk(input), ...Object.values(boxWriters).map(make => make(input, deps))])
   return {
     writers: writers.map(writer => patched(writer, patches)),
-    beside: () => writeLibvirtBox(input, patches, deps),
     finish: async () => {
+      await packLibvirtBox(input, deps)
       await writeCatalog(input, deps)
       return await describeArtifacts(directory, plan({ ...input, usedBytes: 0 }))
     },

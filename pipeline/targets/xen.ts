@@ -1,11 +1,11 @@
 /** Target xen: a qcow2 and two configurations of xl, fully virtualised with nesting and paravirtualised through pygrub. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { qcow2 } from '../images/qcow2.js'
 import { needOf } from '../tools/need.js'
-import { convertCommand } from '../tools/qemu-img.js'
 import { checkContent, checkStructure, checkText, notCompared, runChecks } from './target-checks.js'
 import type { Check, CheckedImage, Verdict } from './target-checks.js'
-import { applianceData, describeArtifacts, fullNameOf } from './target-files.js'
+import { applianceData, describeArtifacts, fullNameOf, qcow2MediaType } from './target-files.js'
 import type { Release } from './target-files.js'
 import { plannedText, readme, writeTexts } from './target-texts.js'
 import type { TextPlan } from './target-texts.js'
@@ -27,21 +27,16 @@ const diskName = (release: Release) => `${fullNameOf(release)}.qcow2`
 
 function plan(input: PlanInput): readonly ArtifactPlan[] {
   const estimatedBytes = Math.round(input.usedBytes * compressedShare)
-  return [{ name: diskName(input), mediaType: 'application/x-qemu-disk', estimatedBytes }, ...texts.map(plannedText)]
+  return [{ name: diskName(input), mediaType: qcow2MediaType, estimatedBytes }, ...texts.map(plannedText)]
 }
 
 async function exportXen(input: ExportInput, deps: TargetDeps): Promise<TargetExport> {
-  const { directory, goldenDisk } = input
+  const { directory } = input
   const base = fullNameOf(input)
   const data = { ...applianceData(input), disk: diskName(input), hvmName: base, pvName: `${base}-pv` }
   await writeTexts({ target: 'xen', directory, texts, data }, deps)
-  const disk = { path: join(directory, diskName(input)), format: 'qcow2' }
-  const options = { compat: '1.1', compression_type: 'zlib', cluster_size: 65536 }
   return {
-    writers: [],
-    beside: async () => {
-      await deps.run(convertCommand({ from: goldenDisk, to: disk, compress: true, options }), { reason: 'export xen' })
-    },
+    writers: [qcow2(join(directory, diskName(input)))],
     finish: () => describeArtifacts(directory, plan({ ...input, usedBytes: 0 })),
   }
 }
@@ -109,7 +104,7 @@ const xen: Target = {
   name: 'xen',
   summary: 'Xen with xl: qcow2, configurations for HVM and PV',
   from: 'disk',
-  tools: [needOf('qemu-img', 'export and verify xen'), needOf(pygrub, 'verify xen')],
+  tools: [needOf('qemu-img', 'verify xen'), needOf(pygrub, 'verify xen')],
   guest: xenGuest,
   plan,
   export: exportXen,
