@@ -54,10 +54,17 @@ function peakBytes(pid) {
   }
 }
 
-/** Follows one process: seconds without a tool, and its peak of memory. Processes that lost their parent stay known. */
-function watch(pid) {
+/**
+ * Follows one process: time without a tool, by the stage that `stageNow` names, and its peak of memory. Processes that
+ * lost their parent stay known.
+ */
+function watch(pid, stageNow) {
   const known = new Set([pid])
-  const seen = { ownMs: 0, peakBytes: 0 }
+  const seen = { ownMs: 0, ownStageMs: {}, peakBytes: 0 }
+  const add = milliseconds => {
+    seen.ownMs += milliseconds
+    seen.ownStageMs[stageNow()] = (seen.ownStageMs[stageNow()] ?? 0) + milliseconds
+  }
   let last = performance.now()
   const sample = () => {
     const now = performance.now()
@@ -66,7 +73,7 @@ function watch(pid) {
       size = known.size
       for (const each of all) if (known.has(each.parent)) known.add(each.pid)
     }
-    if (!all.some(each => known.has(each.pid) && tools.test(each.comm))) seen.ownMs += now - last
+    if (!all.some(each => known.has(each.pid) && tools.test(each.comm))) add(now - last)
     seen.peakBytes = Math.max(seen.peakBytes, peakBytes(pid))
     last = now
   }
@@ -74,7 +81,7 @@ function watch(pid) {
   const timer = setInterval(sample, sampleMs)
   return () => {
     clearInterval(timer)
-    seen.ownMs += performance.now() - last
+    add(performance.now() - last)
     return seen
   }
 }
@@ -86,7 +93,8 @@ async function pipeline(args) {
   const child = spawn(process.execPath, [cli, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   const forward = signal => child.kill(signal)
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, forward)
-  const stop = watch(child.pid)
+  let stage = 'before'
+  const stop = watch(child.pid, () => stage)
   let stdout = ''
   let stderr = ''
   const stageMs = {}
@@ -96,9 +104,10 @@ async function pipeline(args) {
     stderr += `${line}\n`
     process.stderr.write(`${line}\n`)
     // The build's own words, with our clock: its text rounds to seconds.
-    const [, stage, word] = /^([a-z]+): (started$|completed in )/.exec(line) ?? []
-    if (word === 'started') begun[stage] = performance.now()
-    else if (stage) stageMs[stage] = performance.now() - begun[stage]
+    const [, name, word] = /^([a-z]+): (started$|completed in )/.exec(line) ?? []
+    if (name) stage = word === 'started' ? name : 'between'
+    if (word === 'started') begun[name] = performance.now()
+    else if (name) stageMs[name] = performance.now() - begun[name]
   })
   const code = await new Promise(resolve => child.on('close', resolve))
   for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, forward)
@@ -120,6 +129,7 @@ function cost(ran) {
     seconds: seconds(ran.milliseconds),
     stageSeconds: inSeconds(ran.stageMs),
     ownSeconds: seconds(ran.ownMs),
+    ownStageSeconds: inSeconds(ran.ownStageMs),
     ownPercent: percent(ran.ownMs, ran.milliseconds),
     peakMib: Math.round(ran.peakBytes / mib),
   }
@@ -178,7 +188,7 @@ async function whole(options) {
   const changed = await firstBootChange({ work, store, artifacts }, options)
   const verification = verificationOf(release)
   const image = imageOf(release)
-  const mkosi = mkosiBuild({ work, release, options, coldBuildMs })
+  const mkosi = mkosiBuild({ work, release, options, mediaAndInstallMs: cold.stageMs.media + cold.stageMs.install })
   return {
     cold: { ...cost(cold), limitSeconds: 720, limitOwnPercent: 5, limitPeakMib: 300 },
     coldWithoutVerification: { seconds: seconds(coldBuildMs) },
@@ -241,30 +251,42 @@ const mkosiVersion = () => versionOf('mkosi')
 /** The first that knows Debian 13 with systemd-repart; Debian 12 has it in backports. */
 const mkosiMajor = 20
 
+/** Of the host's own apt configuration: the archive, not that of security updates. */
+function hostMirror() {
+  const format = '$(REPO_URI) $(RELEASE) $(COMPONENT)'
+  const { stdout } = spawnSync('apt-get', ['indextargets', '--format', format, 'Identifier: Packages'], { encoding: 'utf8' })
+  const rows = (stdout ?? '').split('\n').map(line => line.split(' '))
+  return rows.find(([, release, component]) => component === 'main' && !release.includes('-'))?.[0]
+}
+
 /**
- * A bootable disk of the very packages that the release holds, by mkosi from an empty cache. It is not the same
- * work: no VM, no provisioning, UEFI only. The ratio is our cold build without verification over it.
+ * A bootable disk of the packages that the release holds, by mkosi from an empty cache. It is not the same work:
+ * no VM, UEFI only. The ratio is our media and install over it.
  */
-function mkosiBuild({ work, release, options, coldBuildMs }) {
+function mkosiBuild({ work, release, options, mediaAndInstallMs }) {
   const version = mkosiVersion()
   if (!version) return 'not installed'
   if (Number.parseInt(version, 10) < mkosiMajor) return `${version} is too old, ${mkosiMajor} or newer is needed`
   const { packages } = JSON.parse(readFileSync(join(release, 'manifest.json'), 'utf8'))
   const folder = join(work, 'mkosi')
-  for (const name of ['out', 'cache', 'workspace']) mkdirSync(join(folder, name), { recursive: true })
-  const mirror = options[0] === '--mirror' ? ['--mirror', options[1]] : []
+  for (const name of ['src', 'out', 'cache', 'workspace']) mkdirSync(join(folder, name), { recursive: true })
+  // As a local mirror: of others mkosi asks for the debug archive, too, which few mirrors have.
+  const mirror = options[0] === '--mirror' ? options[1] : hostMirror()
+  // A kernel of the security archive is no package of the local mirror; linux-image-amd64 takes the one that is there.
+  const names = [...packages.map(each => each.split('=')[0]).filter(name => !/^linux-image-\d/.test(name)), 'systemd-boot']
   const args = [
-    '--directory', folder, '--distribution', 'debian', '--release', 'trixie', '--format', 'disk', '--bootable', 'yes',
+    '--directory', join(folder, 'src'), '--distribution', 'debian', '--release', 'trixie', '--format', 'disk', '--bootable', 'yes',
     '--output-dir', join(folder, 'out'), '--cache-dir', join(folder, 'cache'), '--workspace-dir', join(folder, 'workspace'),
     // Its own boot loader: the release's GRUB is installed by our script, not by a package.
-    ...mirror, ...[...packages, 'systemd-boot'].flatMap(each => ['--package', each.split('=')[0]]), '--force', 'build',
+    ...(mirror ? ['--local-mirror', mirror] : []), '--build-sources', '',
+    ...names.flatMap(name => ['--package', name]), '--force', 'build',
   ]
-  process.stderr.write(`bench: mkosi ${version}, ${packages.length} packages\n`)
+  process.stderr.write(`bench: mkosi ${version}, ${names.length} packages\n`)
   const started = performance.now()
   const { status, stderr } = spawnSync('mkosi', args, { encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'], maxBuffer: 64 * mib })
   const milliseconds = performance.now() - started
   if (status !== 0) return { version, failed: stderr.trim().split('\n').slice(-5) }
-  return { version, seconds: seconds(milliseconds), packages: packages.length, ratio: ratio(coldBuildMs, milliseconds) }
+  return { version, seconds: seconds(milliseconds), packages: names.length, ratio: ratio(mediaAndInstallMs, milliseconds), aim: 1 }
 }
 
 function readArguments() {
