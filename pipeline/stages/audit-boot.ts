@@ -29,15 +29,17 @@ export async function readKernels(disk: SealedDisk): Promise<readonly Kernel[]> 
     const release = initrdName.exec(path)?.[1]
     if (release === undefined) continue
     const [builtInPath, aliasPath] = ['builtin', 'alias'].map(kind => `${modulesFolder}/${release}/modules.${kind}`) as [string, string]
-    const files = await disk.root.readFiles([path, builtInPath, aliasPath])
-    const initramfs = await readInitramfs(files.get(path) ?? Buffer.alloc(0), join(disk.directory, 'initramfs'), disk.run)
+    const files = await disk.root.readFiles([builtInPath, aliasPath])
+    const copy = join(disk.directory, `initramfs-${release}`)
+    await disk.root.copyOut(path, copy)
+    const initramfs = await readInitramfs(copy, copy, disk.run)
     kernels.push({
       release,
       initramfs,
       builtIn: moduleNames((files.get(builtInPath)?.toString('utf8') ?? '').split('\n')),
       early: moduleNames(initramfs.names),
       onDisk: moduleNames(disk.below(`${modulesFolder}/${release}`).map(entry => entry.path)),
-      earlyAliases: initramfs.read(aliasPath.slice(1))?.toString('utf8') ?? '',
+      earlyAliases: (await initramfs.read(aliasPath.slice(1)))?.toString('utf8') ?? '',
       diskAliases: files.get(aliasPath)?.toString('utf8') ?? '',
     })
   }

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { auditFailed } from '../errors/audit.js'
 import { dataExtents } from '../tools/data-extents.js'
 import type { DeviceAlias } from '../tools/module-alias.js'
-import { createSearcher, needleForms, searchFile } from '../tools/needles.js'
-import type { Needle, NeedleForm } from '../tools/needles.js'
+import { needleForms, searchFile } from '../tools/needles.js'
+import type { Hit, Needle, NeedleForm } from '../tools/needles.js'
 import { bootChecks, missingDrivers, readKernels } from './audit-boot.js'
 import type { DriverNeeds, Kernel } from './audit-boot.js'
 import { missingPackages, unansweredDevices } from './audit-devices.js'
@@ -58,8 +58,12 @@ export async function examineDisk(
   directory: string
 ): Promise<readonly AuditedCheck[]> {
   const scratch = await mkdtemp(join(directory, 'audit-'))
+  const forms = needleForms(input.needles)
+  // It computes while everything below waits for programs.
+  const searching = searchDisk({ path: input.disk, run }, forms)
+  searching.catch(() => {})
   try {
-    progress('reading the file system')
+    progress('reading the file system, and searching its bytes for secrets')
     const disk = await openSealedDisk(input.disk, scratch, run)
     const checks: AuditedCheck[] = []
     const note = (name: string, problems: readonly string[]) => checks.push({ name, ok: problems.length === 0, problems })
@@ -69,26 +73,32 @@ export async function examineDisk(
     note('drivers of every target', missingDrivers(kernels, input))
     note('devices of every target, by module alias', unansweredDevices(kernels, input.devices))
     note('guest packages of every target', await missingPackages(disk, input.packages))
-    progress('searching the disk\'s bytes for secrets')
-    note('nothing secret, nothing of the build host', await findNeedles(disk, kernels, needleForms(input.needles)))
+    note('nothing secret, nothing of the build host', [...(await places(disk, await searching)), ...(await findInInitramfs(kernels, forms))])
     return checks
   } finally {
+    await searching.catch(() => {})
     await rm(scratch, { recursive: true, force: true })
   }
 }
 
-/** In the disk's bytes, and in the initramfs, where compression hides them. */
-async function findNeedles(disk: SealedDisk, kernels: readonly Kernel[], forms: readonly NeedleForm[]): Promise<string[]> {
-  if (forms.length === 0) return []
+/** Wherever they lie on the disk: in files, deleted or not, and between them. */
+async function searchDisk({ path, run }: Pick<SealedDisk, 'path' | 'run'>, forms: readonly NeedleForm[]): Promise<readonly Hit[]> {
+  return forms.length === 0 ? [] : await searchFile(path, await dataExtents(path, run), forms)
+}
+
+async function places(disk: SealedDisk, hits: readonly Hit[]): Promise<string[]> {
   const problems: string[] = []
-  for (const hit of await searchFile(disk.path, await dataExtents(disk.path, disk.run), forms)) {
-    problems.push(`${hit.name} at byte ${hit.offsetBytes} (${await placeOf(disk, hit.offsetBytes)})`)
-  }
-  const search = createSearcher(forms)
+  for (const { name, offsetBytes } of hits) problems.push(`${name} at byte ${offsetBytes} (${await placeOf(disk, offsetBytes)})`)
+  return problems
+}
+
+/** Where compression hides them. */
+async function findInInitramfs(kernels: readonly Kernel[], forms: readonly NeedleForm[]): Promise<string[]> {
+  const problems: string[] = []
   for (const { release, initramfs } of kernels) {
-    const found = new Set<string>()
-    for (const archive of initramfs.archives) search(archive, form => void found.add(form.name))
-    problems.push(...[...found].map(name => `${name} in the initramfs of ${release}`))
+    const hits = []
+    for (const part of initramfs.archives) hits.push(...(await searchFile(part.path, [part], forms)))
+    problems.push(...new Set(hits.map(({ name }) => `${name} in the initramfs of ${release}`)))
   }
   return problems
 }

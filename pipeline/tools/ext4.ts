@@ -19,6 +19,8 @@ export interface Ext4 {
   tree(): Promise<readonly Ext4Entry[]>
   /** Contents of regular files; what does not exist is left out. */
   readFiles(paths: readonly string[]): Promise<ReadonlyMap<string, Buffer>>
+  /** Copies a regular file to `to` on the host, without holding it in memory; an empty file where it does not exist. */
+  copyOut(path: string, to: string): Promise<void>
   /** Target of a symbolic link. */
   readLink(path: string): Promise<string>
   /** The superblock as debugfs prints it, by field name. */
@@ -46,6 +48,10 @@ export function openExt4(place: Ext4Place): Ext4 {
   return {
     tree: () => readTree(place, source),
     readFiles: paths => dumpFiles(place, source, paths),
+    copyOut: async (path, to) => {
+      await writeFile(to, '')
+      await script(place, source, [`dump ${quote(path)} ${quote(to)}`])
+    },
     readLink: async path => /Fast link dest: "(.*)"/.exec(await ask(`stat ${quote(path)}`))?.[1] ?? '',
     superblock: async () => parseFields(await ask('show_super_stats -h')),
     ownerOf: async offsetBytes => {

@@ -1,66 +1,119 @@
-/** Unpacks an initramfs: plain cpio archives first, then a compressed one, as Debian and Ubuntu write them. */
+/** Reads an initramfs where it lies: plain cpio archives first, then a compressed one, as Debian and Ubuntu write them. */
 // https://docs.kernel.org/driver-api/early-userspace/buffer-format.html
-import { readFile, writeFile } from 'node:fs/promises'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
 import type { Run } from './command.js'
+
+/** Part of a file. */
+export interface FilePart {
+  readonly path: string
+  readonly startBytes: number
+  readonly lengthBytes: number
+}
 
 export interface Initramfs {
   /** Paths of all archives, without a leading slash. */
   readonly names: readonly string[]
-  /** The archives' bytes, uncompressed. */
-  readonly archives: readonly Buffer[]
+  /** Where the archives lie, uncompressed. */
+  readonly archives: readonly FilePart[]
   /** Content of the last file of this name, as the kernel would see it; undefined when there is none. */
-  read(name: string): Buffer | undefined
+  read(name: string): Promise<Buffer | undefined>
 }
 
 const headerBytes = 110
 const magic = /^07070[12]$/
+/** A name is read together with its header; the kernel's longest is PATH_MAX. */
+const longestNameBytes = 4096
 
-/** @param scratch path (without a file there) for two temporary files. Errors: those of Run. */
-export async function readInitramfs(content: Buffer, scratch: string, run: Run): Promise<Initramfs> {
-  const archives: Buffer[] = []
-  const files = new Map<string, Buffer>()
-  let offset = 0
-  while (offset < content.length) {
-    if (content[offset] === 0) {
-      offset++
-      continue
-    }
-    const rest = content.subarray(offset)
-    const plain = magic.test(rest.toString('latin1', 0, 6)) ? rest : await decompress(rest, scratch, run)
-    const archive = readArchive(plain)
-    archives.push(plain.subarray(0, archive.endBytes))
-    for (const [name, bytes] of archive.files) files.set(name, bytes)
-    if (plain !== rest) break
-    offset += archive.endBytes
+/**
+ * @param path the file as it lies in /boot
+ * @param scratch path (without a file there) for temporary files, which must stay as long as the result is used
+ * Errors: those of Run and of the file system.
+ */
+export async function readInitramfs(path: string, scratch: string, run: Run): Promise<Initramfs> {
+  const archives: FilePart[] = []
+  const files = new Map<string, FilePart>()
+  const note = (archive: Archive) => {
+    archives.push(archive.part)
+    for (const [name, part] of archive.files) files.set(name, part)
   }
-  return { names: [...files.keys()], archives, read: name => files.get(name) }
+  const file = await open(path)
+  try {
+    const { size } = await file.stat()
+    for (let at = await behindZeros(file, 0, size); at < size; ) {
+      if (!magic.test((await readAt(file, at, 6)).toString('latin1'))) {
+        note(await readCompressed({ path, at }, scratch, run))
+        break
+      }
+      const archive = await readArchive(file, path, at)
+      note(archive)
+      at = await behindZeros(file, at + archive.part.lengthBytes, size)
+    }
+  } finally {
+    await file.close()
+  }
+  return { names: [...files.keys()], archives, read: name => readPart(files.get(name)) }
+}
+
+/** The kernel passes over zeros between archives. */
+async function behindZeros(file: FileHandle, from: number, size: number): Promise<number> {
+  for (let at = from; at < size; ) {
+    const bytes = await readAt(file, at, longestNameBytes)
+    const found = bytes.findIndex(byte => byte !== 0)
+    if (found >= 0) return at + found
+    at += bytes.length
+  }
+  return size
 }
 
 /** zstd also reads gzip, xz, lzma and lz4, and knows them by their first bytes. */
-async function decompress(content: Buffer, scratch: string, run: Run): Promise<Buffer> {
+async function readCompressed({ path, at }: { path: string; at: number }, scratch: string, run: Run): Promise<Archive> {
   const [packed, plain] = [`${scratch}.packed`, `${scratch}.plain`]
-  await writeFile(packed, content)
-  await run(['zstd', '-d', '-q', '-f', '-o', plain, packed], { reason: 'unpack the initramfs' })
-  return readFile(plain)
+  await pipeline(createReadStream(path, { start: at }), createWriteStream(packed))
+  await run(['zstd', '-d', '-q', '-f', '--rm', '-o', plain, packed], { reason: 'unpack the initramfs' })
+  const file = await open(plain)
+  return await readArchive(file, plain, 0).finally(() => file.close())
+}
+
+interface Archive {
+  readonly part: FilePart
+  readonly files: ReadonlyMap<string, FilePart>
 }
 
 /** One archive of the "newc" form, up to its trailer. */
-function readArchive(bytes: Buffer): { files: ReadonlyMap<string, Buffer>; endBytes: number } {
-  const files = new Map<string, Buffer>()
-  let offset = 0
-  while (offset + headerBytes <= bytes.length && magic.test(bytes.toString('latin1', offset, offset + 6))) {
-    const field = (index: number) => Number.parseInt(bytes.toString('latin1', offset + 6 + index * 8, offset + 14 + index * 8), 16)
+async function readArchive(file: FileHandle, path: string, from: number): Promise<Archive> {
+  const files = new Map<string, FilePart>()
+  const { size } = await file.stat()
+  let at = from
+  while (at + headerBytes <= size) {
+    const head = await readAt(file, at, headerBytes + longestNameBytes)
+    if (!magic.test(head.toString('latin1', 0, 6))) break
+    const field = (index: number) => Number.parseInt(head.toString('latin1', 6 + index * 8, 14 + index * 8), 16)
     const [fileBytes, nameBytes] = [field(6), field(11)]
-    const nameStart = offset + headerBytes
-    const name = bytes.toString('utf8', nameStart, nameStart + nameBytes - 1)
-    const start = pad(nameStart + nameBytes)
-    offset = start + pad(fileBytes)
+    const name = head.toString('utf8', headerBytes, headerBytes + nameBytes - 1)
+    // Padding counts from the archive's beginning.
+    const startBytes = from + pad(at - from + headerBytes + nameBytes)
+    at = startBytes + pad(fileBytes)
     if (name === 'TRAILER!!!') break
-    files.set(name, bytes.subarray(start, start + fileBytes))
+    files.set(name, { path, startBytes, lengthBytes: fileBytes })
   }
-  return { files, endBytes: Math.min(offset, bytes.length) }
+  return { part: { path, startBytes: from, lengthBytes: Math.min(at, size) - from }, files }
 }
 
 function pad(bytes: number): number {
   return Math.ceil(bytes / 4) * 4
+}
+
+async function readPart(part: FilePart | undefined): Promise<Buffer | undefined> {
+  if (!part) return undefined
+  const file = await open(part.path)
+  return await readAt(file, part.startBytes, part.lengthBytes).finally(() => file.close())
+}
+
+/** Shorter at the end of the file. */
+async function readAt(file: FileHandle, at: number, lengthBytes: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(lengthBytes), 0, lengthBytes, at)
+  return buffer.subarray(0, bytesRead)
 }
