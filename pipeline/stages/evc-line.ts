@@ -30,6 +30,8 @@ export function parseEvcLine(line: string): EvcState | undefined {
 
 export interface ReadyWait {
   readonly timeoutMs: number
+  /** From one state to the next; absent: as long as all of it may take. */
+  readonly patienceMs?: number
   /** Called with each state on the way. */
   readonly onState: (state: EvcState) => void
 }
@@ -38,11 +40,12 @@ export interface ReadyWait {
 const dead = /Kernel panic - not syncing[^\n]*|\(initramfs\) |You are in emergency mode|Shell> |No bootable device/
 
 /** Errors: `set-up-failed`, `boot-stuck` (exit 5) at once when they show, `vm-silent`, `vm-ended` (4). */
-export async function waitReady(serial: SerialConsole, { timeoutMs, onState }: ReadyWait): Promise<EvcState> {
+export async function waitReady(serial: SerialConsole, { timeoutMs, patienceMs = timeoutMs, onState }: ReadyWait): Promise<EvcState> {
   const deadline = Date.now() + timeoutMs
   let last = 'no state yet'
+  let patientUntil = deadline
   for (;;) {
-    const awaited = { timeoutMs: deadline - Date.now(), what: `state "ready" (it showed ${last})` }
+    const awaited = { timeoutMs: Math.min(deadline, patientUntil) - Date.now(), what: `state "ready" (it showed ${last})` }
     if (awaited.timeoutMs <= 0) throw vmSilent(awaited.what, timeoutMs / 1000, serial.lastLines())
     const [line] = await serial.waitFor(new RegExp(`EVC \\{[^\\n]*\\n|${dead.source}`), awaited)
     if (!line.startsWith('EVC')) throw bootStuck(line.trim(), serial.lastLines())
@@ -52,5 +55,6 @@ export async function waitReady(serial: SerialConsole, { timeoutMs, onState }: R
     if (state.state === 'ready') return state
     if (state.state === 'failed') throw setUpFailed(state.step ?? 'unknown', state.reason ?? 'without a reason', serial.lastLines())
     last = `"${state.state}"`
+    patientUntil = Date.now() + patienceMs
   }
 }

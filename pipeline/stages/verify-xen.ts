@@ -21,6 +21,8 @@ export interface XenBootRequest extends Omit<XenStart, 'host'> {
 
 /** One virtual CPU, emulated or not, that host and guest share: everything takes that much longer than without Xen. */
 const xenSlowness = 3
+/** Of a guest that came as far as it must: the next state is awaited so long, times the host's slowness. */
+const patienceMs = 30_000
 const bytesPerGib = 1024 ** 3
 
 /** Errors: `interrupted` (exit 130), a missing tool (3); all else is a failed check. */
@@ -74,14 +76,15 @@ async function seeHowFar({ spec, plan }: XenBootRequest, { serial }: RunningVm, 
     context.progress(`${state} (up ${uptimeSeconds} s)`)
   }
   await recorder.check(`comes to ${plan.reaches}`, async () => {
-    const timeoutMs = spec.timeouts.readySeconds * 1000 * context.acceleration.timeoutFactor
+    const { timeoutFactor } = context.acceleration
+    const timeoutMs = spec.timeouts.readySeconds * 1000 * timeoutFactor
     try {
-      const { nested } = await waitReady(serial, { timeoutMs, onState })
+      const { nested } = await waitReady(serial, { timeoutMs, patienceMs: patienceMs * timeoutFactor, onState })
       return { found: `${seen.join(', ')}; nested: ${nested ?? 'not said'}`, value: true }
     } catch (error) {
       const late = error instanceof PipelineError && error.code === 'vm-silent'
       if (!late || seen.length === 0) throw error
-      return { found: `${seen.join(', ')}; not ready within ${Math.round(timeoutMs / 1000)} s`, value: true }
+      return { found: `${seen.join(', ')}; nothing more until ${seconds()} s, where verification ended it`, value: true }
     }
   })
   return undefined

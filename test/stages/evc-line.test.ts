@@ -15,12 +15,12 @@ t.test('reads an EVC line, also behind a prompt, and nothing else', async t => {
   t.equal(parseEvcLine('the state is ready'), undefined)
 })
 
-async function wait(directory: string, text: string, timeoutMs = 2000) {
+async function wait(directory: string, text: string, timeoutMs = 2000, patienceMs = timeoutMs) {
   const { ours, theirs } = await socketPair()
   const serial = attachSerial(ours, join(directory, 'log'))
   const states: string[] = []
   theirs.write(text)
-  const waiting = waitReady(serial, { timeoutMs, onState: ({ state }) => states.push(state) })
+  const waiting = waitReady(serial, { timeoutMs, patienceMs, onState: ({ state }) => states.push(state) })
   return { waiting, states, vm: theirs }
 }
 
@@ -46,6 +46,14 @@ t.test('says how far it came when it is not ready in time', async t => {
   const { waiting, vm } = await wait(t.testdir(), 'EVC {"state":"network"}\n', 1000)
   const error = await failureOf(waiting)
   t.match(error.message, /^The virtual machine did not show state "ready" \(it showed "network"\) within 1 s\.$/)
+  vm.destroy()
+})
+
+t.test('a first state has all the time there is, the next one only its own', async t => {
+  const { waiting, vm } = await wait(t.testdir(), '', 60_000, 200)
+  setTimeout(() => vm.write('EVC {"state":"booting"}\n'), 600)
+  const error = await failureOf(waiting)
+  t.match(error.message, /^The virtual machine did not show state "ready" \(it showed "booting"\) within /)
   vm.destroy()
 })
 
