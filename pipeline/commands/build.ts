@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stageUnknown } from '../errors/commands.js'
+import { joinProblems } from '../errors/pipeline-error.js'
 import { formatDryRun } from '../plan/format.js'
 import { stageNames } from '../plan/plan.js'
 import type { StageName } from '../plan/plan.js'
@@ -11,6 +12,7 @@ import type { BuildStages, GoldenDisk } from '../run/build.js'
 import { removeLeftovers } from '../run/clean.js'
 import { openHost } from '../run/host.js'
 import { reapLeases } from '../run/lease.js'
+import { rehearseExports } from '../run/rehearse.js'
 import { runSteps } from '../run/progress.js'
 import type { Step } from '../run/progress.js'
 import { requireWritable } from '../stages/export.js'
@@ -57,6 +59,7 @@ async function runSession(session: Session, state: string, io: CommandIo): Promi
   if (plan.stages.some(({ name, cached }) => !cached && name !== 'render')) {
     requireSpace(session, state)
     await requireWritable(release)
+    await requireTemplates(session)
   }
   try {
     await runSteps(stepsOf(buildStages(build, session.host), session), io.stderr)
@@ -64,6 +67,14 @@ async function runSession(session: Session, state: string, io: CommandIo): Promi
     // A build that did not come to its export leaves no folder behind; one with files in it is not removed by this.
     await rmdir(release).catch(() => {})
   }
+}
+
+/** Found out before the first stage and not when, minutes later, the export comes. Errors: those of the template engine (exit 2). */
+async function requireTemplates({ build, host, plan }: Session): Promise<void> {
+  if (plan.stages.every(({ name, cached }) => name !== 'export' || cached)) return
+  const { spec, targets, exportOptions: options } = build
+  const problems = await rehearseExports({ spec, targets, options, templates: host.templates, signal: host.signal })
+  if (problems.length > 0) throw joinProblems(problems)
 }
 
 async function printDryRun(appliance: string, options: BuildOptions, io: CommandIo, until: StageName): Promise<void> {

@@ -6,8 +6,9 @@ import { kickstartUnreadable, warningRefused } from '../errors/kickstart.js'
 import { joinProblems, PipelineError } from '../errors/pipeline-error.js'
 import { reviewFile } from '../kickstart/review-file.js'
 import { renderFamily } from '../render/family.js'
+import { rehearseExports } from '../run/rehearse.js'
 import { listAppliances, loadAppliance } from '../spec/load.js'
-import { loadTargets } from '../targets/index.js'
+import { defaultExportOptions, loadTargets } from '../targets/index.js'
 import { printLine } from './io.js'
 import type { CommandIo } from './io.js'
 import type { PlaceOptions } from './options.js'
@@ -20,11 +21,11 @@ export interface CheckOptions extends PlaceOptions {
 
 /** Checks everything named before it fails, so that one run shows all problems. Warnings go to stderr. */
 export async function runCheck(names: readonly string[], options: CheckOptions, io: CommandIo): Promise<void> {
-  const { root } = placesOf(options)
+  const { root, templates } = placesOf(options)
   const problems: PipelineError[] = []
   for (const name of names.length > 0 ? names : await listAppliances(root)) {
     try {
-      printLine(io, isFile(name) ? await checkFile(name, options, io) : await checkAppliance(name, { ...options, root }, io))
+      printLine(io, isFile(name) ? await checkFile(name, options, io) : await checkAppliance(name, { ...options, root, templates }, io))
     } catch (error) {
       if (!(error instanceof PipelineError)) throw error
       problems.push(error)
@@ -38,9 +39,20 @@ function isFile(name: string): boolean {
   return /[/.]/.test(name)
 }
 
-async function checkAppliance(name: string, { root, strict = false }: { root: string; strict?: boolean }, io: CommandIo): Promise<string> {
-  const knownTargets = (await loadTargets()).map(target => target.name)
-  const { warnings } = await renderFamily(await loadAppliance({ root, name, knownTargets }))
+interface AppliancePlaces {
+  readonly root: string
+  readonly templates: string
+  readonly strict?: boolean
+}
+
+async function checkAppliance(name: string, { root, templates, strict = false }: AppliancePlaces, io: CommandIo): Promise<string> {
+  const allTargets = await loadTargets()
+  const loaded = await loadAppliance({ root, name, knownTargets: allTargets.map(target => target.name) })
+  const { warnings } = await renderFamily(loaded)
+  const { spec } = loaded
+  const targets = allTargets.filter(target => spec.targets.includes(target.name))
+  const problems = await rehearseExports({ spec, targets, options: defaultExportOptions, templates, signal: new AbortController().signal })
+  if (problems.length > 0) throw joinProblems(problems)
   if (strict && warnings.length > 0) throw joinProblems(warnings.map(warningRefused))
   return outcome(name, warnings, io)
 }

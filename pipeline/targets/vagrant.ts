@@ -35,10 +35,10 @@ function plan(input: PlanInput): readonly ArtifactPlan[] {
 
 async function exportVagrant(input: ExportInput, deps: TargetDeps): Promise<TargetExport> {
   const { directory, goldenDisk } = input
-  const request = { disk: goldenDisk.path, file: markerFile, scratch: join(directory, '.marker'), run: deps.run }
-  const patches = await markerPatches(request)
   await writeTexts({ target: 'vagrant', directory, texts: [readme], data: { ...vagrantData(input), boxes: boxesOf(input) } }, deps)
   const writers = await Promise.all([libvirtDisk(input), ...Object.values(boxWriters).map(make => make(input, deps))])
+  const request = { disk: goldenDisk.path, file: markerFile, scratch: join(directory, '.marker'), run: deps.run }
+  const patches = await markerPatches(request)
   return {
     writers: writers.map(writer => patched(writer, patches)),
     finish: async () => {

@@ -1,0 +1,43 @@
+/** rehearse: templates of targets are rendered for a disk of holes, before any build. */
+import t from 'tap'
+import { cpSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { rehearseExports } from '../../pipeline/run/rehearse.js'
+import { defaultExportOptions, loadTargets } from '../../pipeline/targets/index.js'
+import { applyDefaults } from '../../pipeline/spec/defaults.js'
+import { repository } from '../fixtures/cli-run.js'
+
+const targets = await loadTargets()
+const knownTargets = targets.map(({ name }) => name)
+const spec = applyDefaults({ title: 'Test', version: '0.1.0', family: 'debian', release: 'trixie' }, { name: 'test', knownTargets })
+const { signal } = new AbortController()
+const ours = join(repository, 'templates')
+
+const rehearse = (templates: string, chosen = targets) => rehearseExports({ spec, targets: chosen, options: defaultExportOptions, templates, signal })
+
+t.test('templates as they are have no fault, and nothing stays of the rehearsal', async t => {
+  const left = () => readdirSync(tmpdir()).filter(name => name.startsWith('pipeline-'))
+  const before = left()
+  t.same(await rehearse(ours), [])
+  t.same(left().filter(name => !before.includes(name)), [])
+})
+
+/** What is rendered when the disk has been written is found, too; a box of Vagrant's needs the disk for that. */
+const files = [
+  'kvm/domain.xml.hbs', 'vmware/machine.vmx.hbs', 'ova/machine.ovf.hbs', 'virtualbox/machine.ovf.hbs', 'virtualbox/import.ps1.hbs',
+  'xen/pv.cfg.hbs', 'xva/ova.xml.hbs', 'hyperv/import.ps1.hbs', 'parallels/config.pvs.hbs', 'raw/README.txt.hbs', 'vagrant/Vagrantfile.hbs',
+]
+
+for (const file of files) {
+  t.test(`an unknown value in ${file} is told with file and line`, async t => {
+    const templates = join(t.testdir({}), 'templates')
+    cpSync(ours, templates, { recursive: true })
+    const text = readFileSync(join(ours, file), 'utf8')
+    writeFileSync(join(templates, file), `${text}{{hardware.cpuz}}\n`)
+    const line = text.split('\n').length
+    const problems = await rehearse(templates, targets.filter(({ name }) => file.startsWith(`${name}/`)))
+    t.match(problems, [{ exitCode: 2, message: `${file}:${line}: unknown value "hardware.cpuz"` }])
+    t.equal(problems.length, 1)
+  })
+}
