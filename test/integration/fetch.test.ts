@@ -20,7 +20,7 @@ import { startS3Server } from '../fixtures/s3-server.js'
 const server = await startS3Server()
 t.teardown(() => server.close())
 Object.assign(process.env, server.env)
-await makePublicBucket(server.url, 'images')
+await makePublicBucket(server.url, 'fetch-images')
 const proxy = await startFaultProxy(server.url)
 t.teardown(() => proxy.close())
 
@@ -32,11 +32,11 @@ const files = { kvm: { 'ciab.qcow2': 20 * mib + 4711, 'start.sh': '#!/bin/sh\n',
 const release = await makeRelease(join(directory, 'artifacts'), { version, files })
 const disk = readFileSync(join(release, 'kvm/ciab.qcow2'))
 const digest = createHash('sha256').update(disk).digest('hex')
-const base = `${proxy.url}/images/daily`
+const base = `${proxy.url}/fetch-images/daily`
 const signing = ['--sign-key', key, '--store', join(directory, 'state')]
 
 t.before(async () => {
-  for (const argv of [['sign', release], ['publish', release, '--to', 's3://images/daily', '--channel', 'stable']]) {
+  for (const argv of [['sign', release], ['publish', release, '--to', 's3://fetch-images/daily', '--channel', 'stable']]) {
     const { code, stderr } = await runMain([...argv, ...signing])
     if (code !== 0) throw new Error(stderr)
   }
@@ -142,7 +142,7 @@ t.test('an older copy beside it saves what did not change', async t => {
   const changed = Buffer.from(disk)
   changed.fill(7, 3 * mib, 3 * mib + 8192)
   const newer = await makeRelease(artifacts, { version: next, files: { kvm: { ...files.kvm, 'ciab.qcow2': changed } } })
-  for (const argv of [['sign', newer], ['publish', newer, '--to', 's3://images/daily', '--channel', 'stable']]) {
+  for (const argv of [['sign', newer], ['publish', newer, '--to', 's3://fetch-images/daily', '--channel', 'stable']]) {
     const { code, stderr } = await runMain([...argv, ...signing])
     t.equal(code, 0, stderr)
   }
