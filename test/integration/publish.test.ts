@@ -11,7 +11,7 @@ import { makeSshKey } from '../fixtures/keys.js'
 import { runMain } from '../fixtures/main-run.js'
 import { makePublicBucket } from '../fixtures/public-bucket.js'
 import { makeRelease, usualFiles } from '../fixtures/release.js'
-import { withoutHeaders } from '../fixtures/resign.js'
+import { signedAnew } from '../fixtures/resign.js'
 import { addressOf, bucket, proxy, read, server, versionOf, visible, world, written } from '../fixtures/publish-world.js'
 
 t.test('artifacts travel first, then what describes them, the release index, the list, and the pointer before the views', async t => {
@@ -152,7 +152,7 @@ t.test('of eight writers of one object one wins, whatever the server answers to 
 t.test('where a server knows no conditions that is said, and of two publishers at once one still wins', async t => {
   const conditions = ['if-match', 'if-none-match']
   const servers: Record<string, () => void> = {
-    'ignores them': () => conditions.forEach(header => proxy.fault({ header }, { kind: 'request', change: seen => withoutHeaders(seen, conditions, 'demosecret') })),
+    'ignores them': () => conditions.forEach(header => proxy.fault({ header }, { kind: 'request', change: seen => signedAnew(seen, { without: conditions, secret: 'demosecret' }) })),
     'answers 501': () => conditions.forEach(header => proxy.fault({ header }, { kind: 'answer', status: 501, code: 'NotImplemented' })),
   }
   for (const [name, begin] of Object.entries(servers)) {
