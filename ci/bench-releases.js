@@ -2,8 +2,8 @@
 // Measures releases against a real S3 server on this host: JSON to stdout, progress to stderr. It judges nothing.
 //   ci/bench publish [--mib 1024] [--runs 3]    publish, publish again and fetch, beside rclone copy, in turns
 //   ci/bench delta OLD NEW                      what fetch loads of NEW where OLD is there, and why
-// Each run has an empty server and an empty state of the pipeline; sign, which hashes the files, is told beside
-// publish. Who comes first changes from run to run. Both sides read what they send from the page cache, and the server
+// Each run has an empty server and an empty state of the pipeline; sign, which hashes and indexes the files, is told
+// beside publish. Who comes first changes from run to run. Both sides read what they send from the page cache, and the server
 // shares the processors with them. Memory is VmHWM of the pipeline's own process, its peak.
 import { spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
-import { CreateBucketCommand, PutBucketPolicyCommand, S3Client } from '@aws-sdk/client-s3'
+import { AbortMultipartUploadCommand, CreateBucketCommand, CreateMultipartUploadCommand, PutBucketPolicyCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { measure, median, mib, percent, ratio, say, seconds } from './bench-measure.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -54,6 +54,10 @@ async function makeBucket(endpoint) {
   await client.send(new CreateBucketCommand({ Bucket: bucket }))
   const statement = { Effect: 'Allow', Principal: '*', Action: ['s3:GetObject'], Resource: [`arn:aws:s3:::${bucket}/*`] }
   await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy: JSON.stringify({ Version: '2012-10-17', Statement: [statement] }) }))
+  // The server makes its pools at the first request of each kind, which takes seconds.
+  await client.send(new PutObjectCommand({ Bucket: bucket, Key: 'warm', Body: 'x' }))
+  const { UploadId } = await client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: 'warm' }))
+  await client.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key: 'warm', UploadId }))
   client.destroy()
 }
 

@@ -111,7 +111,7 @@ async function uploadAll(tree: Tree, { release, journal, parallel }: PublishRequ
   const { bucket, signal } = tree
   const stop = new AbortController()
   const onSent = progressOf(tree, totalBytes(release.document))
-  const context = { bucket, journal, signal, onSent, gate: createGate(parallel) }
+  const context = { bucket, journal, signal, onSent, gate: createGate(parallel), ahead: createGate(parallel + hashedAhead) }
   // Waiting files hold open no request: their number needs a limit of its own.
   const files = createGate(parallel)
   let sent = 0
@@ -129,6 +129,9 @@ function uploadOf({ prefix }: Tree, { appliance, version }: ReleaseDocument, fil
   const { local: path, sizeBytes, identity, sha256 } = file
   return { key: `${prefix}${treeKeys.release(appliance, version)}${file.path}`, path, sizeBytes, identity, headers: { ...releaseHeaders(file.path), sha256 } }
 }
+
+/** Parts whose digests are known before it is their turn. */
+const hashedAhead = 2
 
 const progressEveryMs = 5000
 

@@ -25,6 +25,8 @@ export interface UploadContext {
   readonly journal: Journal
   /** Shared by all files: so many requests with a body at a time. */
   readonly gate: Gate
+  /** Wider: parts are hashed while others travel. */
+  readonly ahead: Gate
   readonly signal: AbortSignal
   /** Bytes that have just arrived. */
   readonly onSent: (bytes: number) => void
@@ -140,18 +142,18 @@ async function sendParts(file: FileUpload, parts: readonly Part[], upload: Begun
     // One part failed for good: those that wait for their turn must not begin. The next has it before settleAll knows.
     stop.signal.throwIfAborted()
     try {
-      return await sendPart(file, part, upload, context)
+      return await sendPart(file, part, { ...upload, stop: stop.signal }, context)
     } catch (error) {
       stop.abort()
       throw error
     }
   }
-  return await settleAll(parts.map(part => context.gate(() => job(part))), () => {})
+  return await settleAll(parts.map(part => context.ahead(() => job(part))), () => {})
 }
 
 /** A part that the server holds is believed when its ETag is the one noted, or the MD5 of the file's bytes now. */
-async function sendPart(file: FileUpload, part: Part, upload: Begun, context: UploadContext): Promise<SentPart> {
-  const { bucket, journal, signal } = context
+async function sendPart(file: FileUpload, part: Part, upload: Begun & { readonly stop: AbortSignal }, context: UploadContext): Promise<SentPart> {
+  const { bucket, journal, signal, gate } = context
   signal.throwIfAborted()
   const held = upload.held.get(part.number)
   const noted = journal.upload(file.key)?.parts.get(part.number)
@@ -161,7 +163,10 @@ async function sendPart(file: FileUpload, part: Part, upload: Begun, context: Up
     journal.stored(file.key, part.number, held.etag)
     return { number: part.number, etag: held.etag }
   }
-  const receipt = await sendChecked(file.key, body, bucket, () => bucket.putPart({ key: file.key, id: upload.id }, part.number, body))
+  const receipt = await gate(() => {
+    upload.stop.throwIfAborted()
+    return sendChecked(file.key, body, bucket, () => bucket.putPart({ key: file.key, id: upload.id }, part.number, body))
+  })
   journal.stored(file.key, part.number, receipt.etag)
   context.onSent(part.lengthBytes)
   return { number: part.number, etag: receipt.etag }

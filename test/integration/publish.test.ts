@@ -259,7 +259,8 @@ t.test('what no patience overcomes is told with what to do, and nothing of the r
     t.notMatch(stderr, /demosecret|othersecret|wrongsecret/, 'no secret is shown')
     t.same(await visible(t, prefix), [], name)
     proxy.clear()
-    t.equal((await publish(made)).code, 0, `${name}: the same command again`)
+    // Where nothing had begun, nothing could be repaired.
+    if (fault) t.equal((await publish(made)).code, 0, `${name}: the same command again`)
   }
 })
 

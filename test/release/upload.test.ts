@@ -26,7 +26,7 @@ async function fileOf(folder: string, content: Buffer): Promise<FileUpload> {
 
 function upload(file: FileUpload, bucket: MemoryBucket, folder: string, onSent: (bytes: number) => void = () => {}) {
   const journal = openJournal(join(folder, 'journal'))
-  return uploadFile(file, { bucket, journal, gate: createGate(1), signal: new AbortController().signal, onSent })
+  return uploadFile(file, { bucket, journal, gate: createGate(1), ahead: createGate(1), signal: new AbortController().signal, onSent })
 }
 
 const stored = (bucket: MemoryBucket) => bucket.objects.get('p/disk')?.bytes
