@@ -61,14 +61,14 @@ const notThere = 403
 const small = { kvm: { 'ciab.qcow2': 300_000, 'start.sh': '#!/bin/sh\n' } }
 
 t.test('a night builds, signs, publishes and deletes old nightlies; its stdout is the address', async t => {
-  for (const version of ['1.0.0+1', '1.0.0+2', '1.0.0+3']) {
+  for (const version of ['1.0.0+1', '1.0.0+2']) {
     const release = await makeRelease(directory, { version, files: small })
     const { code, stdout, stderr } = await night('good', pipelineWith('good', `echo '${release}'`))
     t.same([code, stdout], [0, `${proxy.url}/night-images/good/ciab/${encodeURIComponent(version)}/\n`], stderr)
   }
   const { code, stderr } = await reader('good')
   t.equal(code, 0, stderr)
-  t.ok(existsSync(join(directory, 'out/ciab-1.0.0+3/kvm/ciab.qcow2')))
+  t.ok(existsSync(join(directory, 'out/ciab-1.0.0+2/kvm/ciab.qcow2')))
   t.equal(await status('good/ciab/1.0.0%2B1/index.json'), notThere, 'the oldest is gone')
   t.equal(await status('good/index.html'), 200)
 })
