@@ -4,11 +4,9 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { mib, ratio, seconds } from './bench-measure.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const mib = 1024 * 1024
-const seconds = milliseconds => Math.round(milliseconds / 10) / 100
-const ratio = (part, whole) => Math.round((part / whole) * 1000) / 1000
 
 const convert = (format, options, extra = []) => (disk, out) => ['qemu-img', 'convert', ...extra, '-f', 'raw', '-O', format, ...(options ? ['-o', options] : []), disk, out]
 const stream = convert('vmdk', 'subformat=streamOptimized,adapter_type=lsilogic')

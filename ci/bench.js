@@ -16,11 +16,11 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { exportSection } from './bench-export.js'
+import { median, mib, peakBytes, percent, ratio, seconds } from './bench-measure.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const cli = join(root, 'dist/cli.js')
 const sampleMs = 100
-const mib = 1024 * 1024
 
 /** Names as the kernel keeps them: at most 15 characters. */
 const tools = /^(mmdebstrap|packer|qemu-system-x86|qemu-img)/
@@ -44,14 +44,6 @@ function processes() {
       return []
     }
   })
-}
-
-function peakBytes(pid) {
-  try {
-    return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024
-  } catch {
-    return 0
-  }
 }
 
 /**
@@ -117,11 +109,7 @@ async function pipeline(args) {
   return { stdout, milliseconds, stageMs, ...seen }
 }
 
-const seconds = milliseconds => Math.round(milliseconds / 10) / 100
-const percent = (part, whole) => Math.round((part / whole) * 10_000) / 100
-const ratio = (part, whole) => Math.round((part / whole) * 1000) / 1000
 const inSeconds = table => Object.fromEntries(Object.entries(table).map(([name, value]) => [name, seconds(value)]))
-const median = values => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]
 
 /** What one watched run cost. */
 function cost(ran) {

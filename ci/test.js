@@ -3,7 +3,7 @@
 //   node ci/test.js --full   everything (nightly)
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -17,9 +17,21 @@ if (unknown.length > 0) {
 // Holds gigabytes, so it lies beside the store and not in /tmp; the integration tests share what is built in it.
 mkdirSync(join(root, '.pipeline'), { recursive: true })
 const work = mkdtempSync(join(root, '.pipeline/test-'))
-process.on('exit', () => rmSync(work, { recursive: true, force: true }))
+process.on('exit', () => {
+  stopS3Server()
+  rmSync(work, { recursive: true, force: true })
+})
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130))
 const total = { passed: 0, failed: 0 }
+
+/** The integration tests share one; the first that needs it starts it and notes its folder (test/fixtures/s3-server.ts). */
+function stopS3Server() {
+  const note = join(work, 's3-server')
+  if (!existsSync(note)) return
+  const folder = readFileSync(note, 'utf8')
+  spawnSync(join(root, 'ci/s3-server'), ['stop', folder], { stdio: 'ignore' })
+  rmSync(dirname(folder), { recursive: true, force: true })
+}
 
 /** Runs tap on some files; a run that fails without naming a failed test counts as one failure. */
 function tap(name, files, args) {

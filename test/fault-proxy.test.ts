@@ -87,6 +87,18 @@ t.test('headers and bodies are tampered with', async t => {
   t.same(changed, { status: 200, bytes: 99_990 })
 })
 
+t.test('headers of a request are changed before the server sees them, where the rule asks for one of them', async t => {
+  const rule = proxy.fault({ header: 'x-old' }, { kind: 'request', change: ({ headers }) => ({ ...headers, host: 'changed' }) })
+  const ask = async (headers: Record<string, string>) => {
+    const response = await fetch(proxy.url, { headers })
+    await response.arrayBuffer()
+    return response.headers.get('x-host')
+  }
+  t.equal(await ask({ 'x-old': '1' }), 'changed')
+  t.equal(await ask({}), new URL(proxy.url).host)
+  rule.remove()
+})
+
 t.test('a server with a wrong clock refuses requests signed for another time', async t => {
   const amz = (ms: number) => new Date(Date.now() + ms).toISOString().replace(/[-:]|\.\d+/g, '')
   const skew = { kind: 'skew', milliseconds: 3_600_000 } as const

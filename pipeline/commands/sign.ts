@@ -36,7 +36,7 @@ export async function runSign(folder: string, options: SignOptions, io: CommandI
     const sign = signerOf(secretKeys(options, io.env), host.run)
     await requireWritable(release)
     const signed = await signRelease({
-      release, memory, signal: host.signal, toolVersion: toolVersion(), ...(sign ? { sign } : {}),
+      release, memory, chunkCache: join(state, 'chunks'), signal: host.signal, toolVersion: toolVersion(), ...(sign ? { sign } : {}),
       packages: async manifest => await onGoldenDisk(manifest, store, host.run) ?? packagesOfManifest(manifest),
       stages: manifest => stagesOf(manifest, store),
     })

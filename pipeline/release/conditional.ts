@@ -90,29 +90,43 @@ async function writeIf({ key, text, seen, headers }: Job, options: WriterOptions
   }
 }
 
-async function probe({ bucket, prefix }: WriterOptions): Promise<Conditions> {
+async function probe(options: WriterOptions): Promise<Conditions> {
+  const { bucket, prefix } = options
   const key = `${prefix}.probe-${randomBytes(8).toString('hex')}`
   const wrong = '0'.repeat(32)
-  const put = async (text: string, condition: Condition) => {
-    const body = textBody(text)
-    try {
-      return await bucket.putIf(key, body, { contentType: 'text/plain', cacheControl: 'no-store', sha256: body.sha256 }, condition)
-    } catch (error) {
-      // "Not implemented" is an answer, too: it does not write.
-      if (error instanceof UnclearAnswer) return undefined
-      throw error
-    }
-  }
-  const body = textBody('probe')
-  const { etag } = await bucket.put(key, body, { contentType: 'text/plain', cacheControl: 'no-store', sha256: body.sha256 })
+  const obeys = (condition: Condition) => isWritten(options, key, condition)
+  const { etag } = await bucket.put(key, probeBody, probeHeaders)
   try {
-    if (await put('probe', { etag: null, quoted: true })) return 'none'
-    if (await put('probe', { etag: wrong, quoted: true })) return 'none'
-    if (await put('probe', { etag, quoted: true })) return 'quoted'
-    if (await put('probe', { etag: wrong, quoted: false })) return 'none'
-    return (await put('probe', { etag, quoted: false })) ? 'bare' : 'none'
+    if (await obeys({ etag: null, quoted: true })) return 'none'
+    if (await obeys({ etag: wrong, quoted: true })) return 'none'
+    if (await obeys({ etag, quoted: true })) return 'quoted'
+    if (await obeys({ etag: wrong, quoted: false })) return 'none'
+    return (await obeys({ etag, quoted: false })) ? 'bare' : 'none'
   } finally {
     await bucket.remove([key])
+  }
+}
+
+const probeBody = textBody('probe')
+const probeHeaders = { contentType: 'text/plain', cacheControl: 'no-store', sha256: probeBody.sha256 }
+
+/** "Not implemented" is an answer: such a server does not write. */
+const notImplemented = 501
+
+/** A bad minute of the server must not pass for a server without conditions, so it is asked until it has answered. */
+async function isWritten({ bucket, signal, patienceMs }: WriterOptions, key: string, condition: Condition): Promise<boolean> {
+  const started = Date.now()
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return (await bucket.putIf(key, probeBody, probeHeaders, condition)) !== undefined
+    } catch (error) {
+      if (!(error instanceof UnclearAnswer)) throw error
+      if (error.failure.status === notImplemented) return false
+      const triedMs = Date.now() - started
+      const place = { doing: `Writing ${key}`, bucket: bucket.name, server: bucket.server }
+      if (triedMs > patienceMs) throw error.failure.error(place, Math.round(triedMs / 1000))
+    }
+    await pause(delayMs(attempt), signal)
   }
 }
 

@@ -54,16 +54,16 @@ export function parseCopyright(text: string): string[] {
 
 /** Debian's short names that SPDX writes otherwise: https://wiki.debian.org/Proposals/CopyrightFormat and spdx.org/licenses. */
 const renamed: Readonly<Record<string, string>> = {
-  Expat: 'MIT', 'public-domain': '', Artistic: 'Artistic-1.0-Perl', 'BSD-2-clause': 'BSD-2-Clause', 'BSD-3-clause': 'BSD-3-Clause',
-  'BSD-4-clause': 'BSD-4-Clause', zlib: 'Zlib', ISC: 'ISC', Beerware: 'Beerware', 'MPL-2': 'MPL-2.0', 'Python-2': 'PSF-2.0',
+  'Apache-2': 'Apache-2.0', Artistic: 'Artistic-1.0-Perl', 'BSD-2-clause': 'BSD-2-Clause', 'BSD-3-clause': 'BSD-3-Clause',
+  'BSD-4-clause': 'BSD-4-Clause', Expat: 'MIT', 'GFDL-NIV-1.2+': 'GFDL-1.2-no-invariants-or-later',
+  'GFDL-NIV-1.3': 'GFDL-1.3-no-invariants-only', 'GFDL-NIV-1.3+': 'GFDL-1.3-no-invariants-or-later', 'MPL-2': 'MPL-2.0',
+  'Python-2': 'PSF-2.0', zlib: 'Zlib',
 }
 
-/** A licence's SPDX id, or undefined where Debian's name has none. Expressions (`A or B`) have none. */
+/** The SPDX id where Debian writes a licence's name otherwise. Expressions (`A or B`) have none. */
 export function spdxIdOf(name: string): string | undefined {
-  const known = renamed[name]
-  if (known !== undefined) return known || undefined
   const gnu = /^(A?GPL|LGPL|GFDL)-(\d(?:\.\d)?)(?:\.0)?(\+)?$/.exec(name)
-  if (!gnu) return /^[A-Za-z][\w.-]*\d$/.test(name) ? name : undefined
+  if (!gnu) return renamed[name]
   const [, family = '', number = '', later] = gnu
   return `${family}-${number.includes('.') ? number : `${number}.0`}-${later ? 'or-later' : 'only'}`
 }

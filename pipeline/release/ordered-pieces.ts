@@ -5,6 +5,8 @@ export interface Piece {
   readonly lengthBytes: number
   /** The piece's bytes, all of them. */
   readonly load: (signal: AbortSignal) => Promise<Buffer>
+  /** Called when the bytes that were loaded are needed no more. */
+  readonly done?: (bytes: Buffer) => void
 }
 
 export interface OrderedOptions {
@@ -42,8 +44,10 @@ export async function inOrder(
   }
   try {
     for (start(); waiting.length > 0; start()) {
-      const { piece, bytes } = waiting[0] as (typeof waiting)[number]
-      await take(await bytes, piece)
+      const { piece, bytes: loading } = waiting[0] as (typeof waiting)[number]
+      const bytes = await loading
+      await take(bytes, piece)
+      piece.done?.(bytes)
       waiting.shift()
       heldBytes -= piece.lengthBytes
     }

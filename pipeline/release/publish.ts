@@ -52,9 +52,11 @@ export async function publish(tree: Tree, request: PublishRequest): Promise<Publ
   published.requireSameTrust(tree, treeKeys.channel(appliance, channel), seen)
   published.requireSameTrust(tree, treeKeys.index(appliance), await published.readDocument(tree, published.indexPlace(appliance)))
   await refuseTaken(tree, document)
-  await endStaleUploads(tree, appliance, request.staleMs)
+  await endUploads(tree, `${appliance}/`, request.staleMs)
   const sentBytes = await uploadAll(tree, request)
   const reference = await writeReleaseIndex(tree, document)
+  // Begun by a publisher that was killed before its journal knew of them; the release is whole, so nobody needs them.
+  await endUploads(tree, treeKeys.release(appliance, version))
   await listRelease(tree, request, reference)
   const moved = await moveChannel(tree, { appliance, channel, to: reference, verified, seen })
   await published.renewOthers(tree, appliance)
@@ -95,10 +97,10 @@ function differences(there: ReleaseDocument, here: ReleaseDocument): string[] {
   return changed.length > 0 ? changed.slice(0, 20) : ['what its index says of them']
 }
 
-async function endStaleUploads({ bucket, prefix, progress, now }: Tree, appliance: string, staleMs: number): Promise<void> {
-  const uploads = await bucket.listUploads(`${prefix}${appliance}/`)
-  const stale = uploads.filter(upload => now().getTime() - upload.startedMs > staleMs)
-  for (const upload of stale) {
+/** Ends unfinished uploads below a folder of the tree: those that are older, or all. */
+async function endUploads({ bucket, prefix, progress, now }: Tree, folder: string, olderMs = -Infinity): Promise<void> {
+  const uploads = await bucket.listUploads(`${prefix}${folder}`)
+  for (const upload of uploads.filter(({ startedMs }) => now().getTime() - startedMs > olderMs)) {
     progress(`ending an upload of ${upload.key} that was begun ${new Date(upload.startedMs).toISOString().slice(0, 10)}`)
     await bucket.abortUpload(upload)
   }
@@ -109,7 +111,7 @@ async function uploadAll(tree: Tree, { release, journal, parallel }: PublishRequ
   const { bucket, signal } = tree
   const stop = new AbortController()
   const onSent = progressOf(tree, totalBytes(release.document))
-  const context = { bucket, journal, signal, onSent, gate: createGate(parallel) }
+  const context = { bucket, journal, signal, onSent, gate: createGate(parallel), ahead: createGate(parallel + hashedAhead) }
   // Waiting files hold open no request: their number needs a limit of its own.
   const files = createGate(parallel)
   let sent = 0
@@ -127,6 +129,9 @@ function uploadOf({ prefix }: Tree, { appliance, version }: ReleaseDocument, fil
   const { local: path, sizeBytes, identity, sha256 } = file
   return { key: `${prefix}${treeKeys.release(appliance, version)}${file.path}`, path, sizeBytes, identity, headers: { ...releaseHeaders(file.path), sha256 } }
 }
+
+/** Parts whose digests are known before it is their turn. */
+const hashedAhead = 2
 
 const progressEveryMs = 5000
 

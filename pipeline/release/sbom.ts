@@ -44,8 +44,8 @@ function componentOf(found: InstalledPackage, manifest: Manifest): Models.Compon
 }
 
 function licenceOf(name: string): Models.DisjunctiveLicense {
-  const id = spdxIdOf(name)
-  return id !== undefined && SPDX.isSupportedSpdxId(id) ? new Models.SpdxLicense(id) : new Models.NamedLicense(name)
+  const id = spdxIdOf(name) ?? name
+  return SPDX.isSupportedSpdxId(id) ? new Models.SpdxLicense(id) : new Models.NamedLicense(name)
 }
 
 /** https://github.com/package-url/purl-spec: the suite tells which distribution's package of this name is meant. */

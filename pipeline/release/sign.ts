@@ -6,6 +6,7 @@ import { readManifest, sumsName, writeSums } from '../stages/release-folder.js'
 import type { Manifest } from '../stages/release-folder.js'
 import { findChanges } from '../stages/release-digests.js'
 import { writeFileAtomic } from '../tools/atomic-file.js'
+import { chunkIndexFile } from '../tools/chunk-index.js'
 import type { HashMemory } from '../tools/hash-memory.js'
 import type { ImagePackages } from './image-packages.js'
 import { provenanceText } from './provenance.js'
@@ -22,6 +23,8 @@ export interface SignRequest {
   /** Absent: unsigned. */
   readonly sign?: Sign
   readonly memory: HashMemory
+  /** Folder in which chunk indexes are kept; publish looks there. */
+  readonly chunkCache: string
   readonly signal: AbortSignal
 }
 
@@ -59,8 +62,16 @@ export async function signRelease(request: SignRequest): Promise<SignedRelease> 
   await writeSums(release, manifest, hash)
   written.push(join(release, sumsName))
   await signFile(request, sumsName, write)
+  await indexChunks(request, manifest)
   await memory.save()
   return { written, origin, packages: packages.length }
+}
+
+/** Made where nobody waits for an upload. */
+async function indexChunks({ release, chunkCache: cache, signal }: SignRequest, { targets }: Manifest): Promise<void> {
+  for (const { path, sha256 } of Object.values(targets).flatMap(({ files }) => files)) {
+    await chunkIndexFile({ path: join(release, path), sha256, cache, signal })
+  }
 }
 
 /** What a killed signing leaves half-done is written anew. @param change `<path>: missing` */

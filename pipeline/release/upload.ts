@@ -25,6 +25,8 @@ export interface UploadContext {
   readonly journal: Journal
   /** Shared by all files: so many requests with a body at a time. */
   readonly gate: Gate
+  /** Wider: parts are hashed while others travel. */
+  readonly ahead: Gate
   readonly signal: AbortSignal
   /** Bytes that have just arrived. */
   readonly onSent: (bytes: number) => void
@@ -54,16 +56,18 @@ async function uploadWhole(file: FileUpload, context: UploadContext): Promise<nu
   return file.sizeBytes
 }
 
-/** Sends until what the server says it stored is what was sent. Errors: `stored-wrong` (exit 6). */
-async function sendChecked(key: string, body: Body, bucket: Bucket, send: () => Promise<Receipt>): Promise<Receipt> {
-  let receipt = await send()
-  for (let tries = 1; !isStored(receipt, body); tries += 1) {
-    if (tries === sendTries) {
-      throw storedWrong({ doing: `Uploading ${key}`, bucket: bucket.name, server: bucket.server }, `its ETag is ${receipt.etag}, the MD5 is ${body.md5}`)
-    }
-    receipt = await send()
+/** The server knows this upload no more: another publisher of the release was faster, or a rule of the bucket ended it. */
+class UploadGone extends Error {}
+
+/** Sends until what the server says it stored is what was sent. Errors: `stored-wrong` (exit 6), UploadGone. */
+async function sendChecked(key: string, body: Body, bucket: Bucket, send: () => Promise<Receipt | undefined>): Promise<Receipt> {
+  for (let tries = 1; ; tries += 1) {
+    const receipt = await send()
+    if (!receipt) throw new UploadGone(key)
+    if (isStored(receipt, body)) return receipt
+    if (tries < sendTries) continue
+    throw storedWrong({ doing: `Uploading ${key}`, bucket: bucket.name, server: bucket.server }, `its ETag is ${receipt.etag}, the MD5 is ${body.md5}`)
   }
-  return receipt
 }
 
 function isStored(receipt: Receipt, body: Body): boolean {
@@ -76,23 +80,34 @@ const finishTries = 3
 async function uploadParts(file: FileUpload, context: UploadContext): Promise<number> {
   const { bucket, journal } = context
   let sent = 0
+  const onSent = (bytes: number) => {
+    sent += bytes
+    context.onSent(bytes)
+  }
   for (let tries = 0; tries < finishTries; tries += 1) {
-    const upload = await beginOrResume(file, context)
-    const parts = partsOf(file.sizeBytes, upload.partBytes)
-    const result = await sendParts(file, parts, upload, context)
-    sent += result.sentBytes
-    if ((await identityOf(file.path)) !== file.identity) {
-      await bucket.abortUpload({ key: file.key, id: upload.id })
-      journal.ended(file.key)
-      throw fileChanged(file.path)
-    }
-    if (await finish(file, upload.id, result.parts, bucket)) {
+    if ((await tryParts(file, { ...context, onSent })) || isPresent(await bucket.head(file.key), file)) {
       journal.ended(file.key)
       return sent
     }
   }
   const place = { doing: `Uploading ${file.key}`, bucket: bucket.name, server: bucket.server }
   throw storedWrong(place, `it lost parts ${finishTries} times`)
+}
+
+/** False: begin anew with what is missing. */
+async function tryParts(file: FileUpload, context: UploadContext): Promise<boolean> {
+  const { bucket, journal } = context
+  const upload = await beginOrResume(file, context)
+  try {
+    const parts = await sendParts(file, partsOf(file.sizeBytes, upload.partBytes), upload, context)
+    if ((await identityOf(file.path)) === file.identity) return await finish(file, upload.id, parts, bucket)
+  } catch (error) {
+    if (error instanceof UploadGone) return false
+    throw error
+  }
+  await bucket.abortUpload({ key: file.key, id: upload.id })
+  journal.ended(file.key)
+  throw fileChanged(file.path)
 }
 
 interface Begun {
@@ -119,42 +134,47 @@ async function beginOrResume(file: FileUpload, { bucket, journal }: UploadContex
 interface SentPart {
   readonly number: number
   readonly etag: string
-  /** 0 when the server had it. */
-  readonly sentBytes: number
 }
 
-async function sendParts(file: FileUpload, parts: readonly Part[], upload: Begun, context: UploadContext) {
+async function sendParts(file: FileUpload, parts: readonly Part[], upload: Begun, context: UploadContext): Promise<readonly SentPart[]> {
   const stop = new AbortController()
   const job = async (part: Part) => {
-    // One part failed for good: those that wait for their turn must not begin.
+    // One part failed for good: those that wait for their turn must not begin. The next has it before settleAll knows.
     stop.signal.throwIfAborted()
-    return await sendPart(file, part, upload, context)
+    try {
+      return await sendPart(file, part, { ...upload, stop: stop.signal }, context)
+    } catch (error) {
+      stop.abort()
+      throw error
+    }
   }
-  const sent = await settleAll(parts.map(part => context.gate(() => job(part))), () => stop.abort())
-  return { parts: sent, sentBytes: sent.reduce((sum, part) => sum + part.sentBytes, 0) }
+  return await settleAll(parts.map(part => context.ahead(() => job(part))), () => {})
 }
 
 /** A part that the server holds is believed when its ETag is the one noted, or the MD5 of the file's bytes now. */
-async function sendPart(file: FileUpload, part: Part, upload: Begun, context: UploadContext): Promise<SentPart> {
-  const { bucket, journal, signal } = context
+async function sendPart(file: FileUpload, part: Part, upload: Begun & { readonly stop: AbortSignal }, context: UploadContext): Promise<SentPart> {
+  const { bucket, journal, signal, gate } = context
   signal.throwIfAborted()
   const held = upload.held.get(part.number)
   const noted = journal.upload(file.key)?.parts.get(part.number)
-  if (held?.sizeBytes === part.lengthBytes && held.etag === noted) return { number: part.number, etag: held.etag, sentBytes: 0 }
+  if (held?.sizeBytes === part.lengthBytes && held.etag === noted) return { number: part.number, etag: held.etag }
   const body = await sliceBody({ path: file.path, startBytes: part.startBytes, lengthBytes: part.lengthBytes }, signal)
   if (held?.sizeBytes === part.lengthBytes && held.etag === body.md5) {
     journal.stored(file.key, part.number, held.etag)
-    return { number: part.number, etag: held.etag, sentBytes: 0 }
+    return { number: part.number, etag: held.etag }
   }
-  const receipt = await sendChecked(file.key, body, bucket, () => bucket.putPart({ key: file.key, id: upload.id }, part.number, body))
+  const receipt = await gate(() => {
+    upload.stop.throwIfAborted()
+    return sendChecked(file.key, body, bucket, () => bucket.putPart({ key: file.key, id: upload.id }, part.number, body))
+  })
   journal.stored(file.key, part.number, receipt.etag)
   context.onSent(part.lengthBytes)
-  return { number: part.number, etag: receipt.etag, sentBytes: part.lengthBytes }
+  return { number: part.number, etag: receipt.etag }
 }
 
 /**
- * False: begin anew with what is missing. Whether it is finished shows in the object, not in the answer, which may be
- * lost, or "no such upload" when another publisher of the same release was faster.
+ * Whether it is finished shows in the object, not in the answer, which may be lost, or "no such upload" when another
+ * publisher of the same release was faster.
  */
 async function finish(file: FileUpload, id: string, parts: readonly SentPart[], bucket: Bucket): Promise<boolean> {
   const named = parts.map(({ number, etag }) => ({ PartNumber: number, ETag: `"${etag}"` }))

@@ -13,14 +13,14 @@ import { isSafeName, sha256Text, treeKeys, urlPath } from './tree.js'
 const viewTries = 4
 
 /**
- * Renders all views anew. What was read is read again afterwards: of two publishers at once, the one that is later sees
- * what the other has changed and renders again. Errors: those of Bucket and readDocument.
+ * Renders all views anew. After a write, what was read is read again: of two publishers at once, the one that is later
+ * sees what the other has changed and renders again. Errors: those of Bucket and readDocument.
  */
 export async function writeViews(tree: Tree, appliance: string, publicUrl: string): Promise<void> {
   for (let tries = 0; tries < viewTries; tries += 1) {
     const shown = await readAllShown(tree)
-    for (const [key, text] of Object.entries(viewsOf(shown, appliance, publicUrl))) await putView(tree, key, text)
-    if (JSON.stringify(await readAllShown(tree)) === JSON.stringify(shown)) return
+    const written = await Promise.all(Object.entries(viewsOf(shown, appliance, publicUrl)).map(([key, text]) => putView(tree, key, text)))
+    if (!written.includes(true) || JSON.stringify(await readAllShown(tree)) === JSON.stringify(shown)) return
   }
 }
 
@@ -35,10 +35,12 @@ export function viewsOf(shown: readonly PageAppliance[], appliance: string, publ
   return { ...Object.fromEntries(catalogs), [treeKeys.page]: downloadPage(shown) }
 }
 
-async function putView({ bucket, prefix }: Tree, key: string, text: string): Promise<void> {
+/** False: it lies there already. */
+async function putView({ bucket, prefix }: Tree, key: string, text: string): Promise<boolean> {
   const found = await bucket.head(`${prefix}${key}`)
-  if (found?.sha256 === sha256Text(text)) return
+  if (found?.sha256 === sha256Text(text)) return false
   await bucket.put(`${prefix}${key}`, textBody(text), { ...changingHeaders(key), sha256: sha256Text(text) })
+  return true
 }
 
 type Readable = Pick<Tree, 'bucket' | 'prefix' | 'trusted' | 'run' | 'progress'>

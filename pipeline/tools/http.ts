@@ -27,6 +27,8 @@ export interface Range {
   readonly lengthBytes: number
   /** Of the whole file; a server that has another one is refused. */
   readonly sizeBytes: number
+  /** Where the bytes go; at least `lengthBytes` long. @default a new buffer */
+  readonly into?: Buffer
 }
 
 export interface Http {
@@ -94,7 +96,7 @@ async function readDocument(client: Client, url: string, limitBytes: number): Pr
 /** What came before a connection broke is kept: the next try asks for the rest only. */
 async function readRange(client: Client, range: Range, signal = client.signal): Promise<Buffer> {
   const { url, startBytes, lengthBytes } = range
-  const buffer = Buffer.allocUnsafe(lengthBytes)
+  const buffer = range.into?.subarray(0, lengthBytes) ?? Buffer.allocUnsafe(lengthBytes)
   let filled = 0
   const progress = () => filled
   if (lengthBytes > 0) await persist(client, url, signal, async () => {

@@ -94,7 +94,8 @@ export interface Bucket {
   /** Makes the bucket itself; a bucket of one's own that is there already is no error. */
   create(): Promise<void>
   startUpload(key: string, headers: ObjectHeaders): Promise<string>
-  putPart(upload: { readonly key: string; readonly id: string }, number: number, body: Body): Promise<Receipt>
+  /** Undefined when the server knows no such upload. */
+  putPart(upload: { readonly key: string; readonly id: string }, number: number, body: Body): Promise<Receipt | undefined>
   /** Undefined when the server knows no such upload. */
   listParts(upload: { readonly key: string; readonly id: string }): Promise<readonly UploadedPart[] | undefined>
   /** False: the server misses a part, or knows no such upload. */
@@ -205,10 +206,10 @@ function bucketOf(connection: Connection): Bucket {
       const { UploadId } = await client.send(new sdk.CreateMultipartUploadCommand({ Bucket, Key: key, ChecksumAlgorithm: 'SHA256', ...headersOf(headers) }), abort)
       return UploadId ?? ''
     }),
-    putPart: (upload, number, body) => ask(`uploading part ${number} of ${upload.key}`, async () => {
+    putPart: (upload, number, body) => ask(`uploading part ${number} of ${upload.key}`, () => absent(async () => {
       const command = new sdk.UploadPartCommand({ ...place(upload), PartNumber: number, ...bodyOf(body) })
       return receiptOf(await client.send(command, abort), body)
-    }),
+    })),
     listParts: upload => ask(`listing the parts of ${upload.key}`, () => absent(() => collect(async marker => {
       const page = await client.send(new sdk.ListPartsCommand({ ...place(upload), PartNumberMarker: marker }), abort)
       const items = (page.Parts ?? []).map(part => ({ number: part.PartNumber ?? 0, sizeBytes: part.Size ?? 0, etag: bare(part.ETag) }))

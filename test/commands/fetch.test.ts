@@ -135,6 +135,20 @@ t.test('an older pointer (rollback) and an expired one (freeze) are refused', as
   t.match(freeze.stderr, /stable\.json was good until 2026-01-01T00:00:00\.000Z, and it is \S+ here\. \(somebody may be holding back newer releases/)
 })
 
+t.test('an older list of releases (rollback) and an expired one (freeze) are refused', async t => {
+  const w = await world(t)
+  await requireWhole(t, w, await w.fetch('--version', '1.0+1'))
+  const reference = { version: '1.0+1', sha256: 'ab'.repeat(32), sizeBytes: 10 }
+  await w.tree.index([reference], { serial: 6 })
+  const rollback = await w.fetch('--version', '1.0+1')
+  t.same([rollback.code, rollback.stdout], [5, ''])
+  t.equal(rollback.stderr.replaceAll(w.proxy.url, 'URL'), 'error: URL/ciab/index.json has serial 6, and serial 7 was seen here before: it was put back to an older state. (do not use it; ask the publisher. A new server under the same address: remove its entry from the file seen.json in the store)\n')
+  await w.tree.index([reference], { serial: 8, expires: '2026-01-01T00:00:00.000Z' })
+  const freeze = await w.fetch('--version', '1.0+1')
+  t.same([freeze.code, freeze.stdout], [5, ''])
+  t.match(freeze.stderr, /index\.json was good until 2026-01-01T00:00:00\.000Z, and it is \S+ here\. \(somebody may be holding back newer releases/)
+})
+
 t.test('paths that lead out of the folder are refused, whoever signed them', async t => {
   const w = await world(t)
   for (const path of ['../evil', 'kvm/../../evil', '/etc/evil', 'kvm\\..\\evil']) {

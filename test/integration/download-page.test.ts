@@ -18,10 +18,10 @@ import { startS3Server } from '../fixtures/s3-server.js'
 const server = await startS3Server()
 t.teardown(() => server.close())
 Object.assign(process.env, server.env)
-await makePublicBucket(server.url, 'images')
+await makePublicBucket(server.url, 'page-images')
 const directory = t.testdir({})
 const key = makeSshKey(join(directory, 'key'))
-const url = `${server.url}/images/index.html`
+const url = `${server.url}/page-images/index.html`
 const files = {
   kvm: { 'ciab-1.0.0.qcow2': 3_000_000, 'start.sh': '#!/bin/sh\n', 'README.txt': 'read me\n' },
   vmware: { 'ciab-1.0.0.zip': 2_000_000 },
@@ -31,7 +31,7 @@ const files = {
 const releases = [['1.0.0', 'nightly'], ['1.0.1', 'stable'], ['1.0.2', 'nightly']] as const
 for (const [version, channel] of releases) {
   const release = await makeRelease(directory, { version, files })
-  for (const argv of [['sign', release], ['publish', release, '--to', 's3://images', '--channel', channel]]) {
+  for (const argv of [['sign', release], ['publish', release, '--to', 's3://page-images', '--channel', channel]]) {
     const { code, stderr } = await runMain([...argv, '--sign-key', key, '--store', join(directory, 'state')])
     if (code !== 0) throw new Error(stderr)
   }
@@ -165,7 +165,7 @@ t.test('tells the nightly beside stable, and older releases', async t => {
     t.equal(await page.locator('summary', { hasText: '1.0.2 (nightly)' }).count(), 1)
     t.match(await page.locator('table').textContent(), /1\.0\.0/)
     await page.locator('details.panel').first().locator('summary').click()
-    t.match(await page.locator('details.panel pre').first().textContent(), `curl -fL -C - -O ${server.url}/images/ciab/1.0.1/kvm/`, 'addresses are whole')
+    t.match(await page.locator('details.panel pre').first().textContent(), `curl -fL -C - -O ${server.url}/page-images/ciab/1.0.1/kvm/`, 'addresses are whole')
     await screenshot(page, 'opened')
   })
 })

@@ -1,19 +1,32 @@
 /** Storms and kills between publishing and a real S3 server (Ceph RGW): they take minutes. */
 import t from 'tap'
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { startCli } from '../../fixtures/cli-run.js'
 import { runMain } from '../../fixtures/main-run.js'
-import { bucket, proxy, read, versionOf, visible, world } from '../../fixtures/publish-world.js'
+import { makePublicBucket } from '../../fixtures/public-bucket.js'
+import { signedAnew } from '../../fixtures/resign.js'
+import { bucket, bucketName, proxy, read, server, versionOf, visible, world } from '../../fixtures/publish-world.js'
 import type { ChannelDocument } from '../../../pipeline/release/documents.js'
+
+const everyStep = [
+  { path: /probe/, header: 'if-match' }, { method: 'HEAD' }, { method: 'POST', path: /uploads/ }, { method: 'PUT', path: /partNumber/ }, { method: 'POST', path: /uploadId/ },
+  { method: 'PUT', path: /sbom/ }, { method: 'PUT', path: /SHA256SUMS/ }, { method: 'PUT', path: /index\.json/ }, { method: 'GET', path: /index\.json/ }, { method: 'PUT', path: /channels/ },
+  { method: 'PUT', path: /index\.html/ }, { method: 'DELETE' },
+]
 
 t.test('storms, cuts, a wrong ETag, lost parts and a wrong clock are overcome', async t => {
   const path = /qcow2/
   const table: Record<string, () => void> = {
-    'a storm of 503': () => void proxy.fault({ times: 15 }, { kind: 'answer', status: 503, code: 'SlowDown' }),
-    'a storm of 500 after the work was done': () => void proxy.fault({ method: 'PUT', times: 8 }, { kind: 'answer-after', status: 500, code: 'InternalError' }),
+    'a storm of 503 from the beginning': () => void proxy.fault({ times: 15 }, { kind: 'answer', status: 503, code: 'SlowDown' }),
+    'storms of 503 at every kind of request': () => everyStep.forEach(step => proxy.fault({ ...step, times: 3 }, { kind: 'answer', status: 503, code: 'SlowDown' })),
+    'storms of 500 after the work was done': () => everyStep.forEach(step => proxy.fault({ ...step, times: 3 }, { kind: 'answer-after', status: 500, code: 'InternalError' })),
+    'a slow connection': () => void proxy.fault({ method: 'PUT', path, times: 2 }, { kind: 'slow', bytesPerSecond: 2_000_000 }),
     'a connection cut in the middle of a part': () => void proxy.fault({ method: 'PUT', path, times: 3 }, { kind: 'cut-request', afterBytes: 3_000_000 }),
     'a wrong ETag': () => void proxy.fault({ method: 'PUT', path, times: 2 }, { kind: 'headers', headers: { etag: '"00000000000000000000000000000000"' } }),
     'a part that the server loses': () => void proxy.fault({ method: 'PUT', path: /partNumber=1/, times: 1 }, { kind: 'lose' }),
-    'a clock that is a day off': () => void proxy.fault({}, { kind: 'skew', milliseconds: 24 * 60 * 60 * 1000 }),
+    'a clock that is a day off': () => void proxy.fault({}, { kind: 'skew', milliseconds: 24 * 60 * 60 * 1000, pass: seen => signedAnew(seen, { secret: 'demosecret' }) }),
     'a lost answer to the finish': () => void proxy.fault({ method: 'POST', path: /uploadId/, times: 1 }, { kind: 'answer-after', status: 500, code: 'InternalError' }),
     'a lost answer to the pointer': () => void proxy.fault({ method: 'PUT', path: /channels/, times: 1 }, { kind: 'answer-after', status: 500, code: 'InternalError' }),
   }
@@ -25,6 +38,26 @@ t.test('storms, cuts, a wrong ETag, lost parts and a wrong clock are overcome', 
     t.equal(code, 0, `${name}: ${stderr}`)
     t.same(await visible(t, prefix), [versionOf(made)], name)
   }
+})
+
+t.test('a gateway that is gone for a minute is waited for, on the way up and on the way down', async t => {
+  const { release, publish, prefix, folder, key } = world(t.testdir({}))
+  await makePublicBucket(server.url, bucketName)
+  const made = await release()
+  const goneAt = (method: string, path: RegExp) =>
+    proxy.fault({ method, path, times: 1 }, { kind: 'call', run: () => server.leave().then(() => void setTimeout(() => void server.comeBack(), 60_000)) })
+  const up = goneAt('PUT', /partNumber=2/)
+  const { code, stderr } = await publish(made, '--patience', '180')
+  t.same([code, up.hits], [0, 1], stderr)
+  t.match(stderr, /uploading part 2 of tree \d+\/ciab\/\S+\/kvm\/ciab\.qcow2: http:\S+: connection (refused|cut); trying again\n/)
+  t.same(await visible(t, prefix), [versionOf(made)])
+  const down = goneAt('GET', /qcow2$/)
+  const output = join(folder, 'out')
+  const from = `${proxy.url}/${bucketName}/${encodeURIComponent(prefix.slice(0, -1))}`
+  const fetched = await runMain(['fetch', 'ciab', '--from', from, '--channel', 'nightly', '--target', 'kvm', '--key', `${key}.pub`, '--output', output, '--store', join(folder, 'reader')])
+  t.same([fetched.code, down.hits], [0, 1], fetched.stderr)
+  const digest = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex')
+  t.equal(digest(join(output, `ciab-${versionOf(made)}/kvm/ciab.qcow2`)), digest(join(made, 'kvm/ciab.qcow2')))
 })
 
 t.test('killed at ten moments, the same command ends the work and sends only what is missing', async t => {

@@ -1,0 +1,89 @@
+/** Conditional writes: what is found out about a server, and who wins. The bucket is a stand-in in memory. */
+import t from 'tap'
+import { openConditionalWriter } from '../../pipeline/release/conditional.js'
+import type { Conditions } from '../../pipeline/release/conditional.js'
+import { textBody } from '../../pipeline/tools/body.js'
+import { failureOf } from '../fixtures/failure.js'
+import { memoryBucket, unclear } from '../fixtures/memory-bucket.js'
+import type { MemoryBucket } from '../fixtures/memory-bucket.js'
+
+const headers = { contentType: 'application/json', cacheControl: 'no-cache' }
+
+function writerOf(bucket: MemoryBucket, { lines = [] as string[], patienceMs = 0 } = {}) {
+  return openConditionalWriter({ bucket, prefix: 'p/', signal: new AbortController().signal, patienceMs, progress: line => void lines.push(line) })
+}
+
+t.test('finds out what a server obeys, and leaves nothing behind', async t => {
+  for (const conditions of ['quoted', 'bare', 'none'] as const satisfies Conditions[]) {
+    const [bucket, lines] = [memoryBucket(conditions), [] as string[]]
+    t.equal((await writerOf(bucket, { lines })).conditions, conditions)
+    t.equal(lines.length, conditions === 'none' ? 1 : 0, 'a server without conditions is told')
+    t.same([...bucket.objects.keys()], [])
+  }
+})
+
+t.test('"not implemented" is a server without conditions, a bad minute is none', async t => {
+  const without = memoryBucket()
+  without.before = call => {
+    if (call.startsWith('putIf p/.probe')) throw unclear(501, 'NotImplemented')
+  }
+  t.equal((await writerOf(without)).conditions, 'none')
+  const busy = memoryBucket('bare')
+  let answers = 0
+  busy.before = call => {
+    if (call.startsWith('putIf') && (answers += 1) % 2 === 1) throw unclear(503, 'SlowDown')
+  }
+  t.equal((await writerOf(busy, { patienceMs: 60_000 })).conditions, 'bare')
+  busy.before = call => {
+    if (call.startsWith('putIf')) throw unclear(503, 'SlowDown')
+  }
+  const failure = await failureOf(writerOf(busy))
+  t.match(failure.message, /^Writing p\/\.probe-\w+: http:\/\/memory keeps answering 503 SlowDown, tried for 0 s\.$/)
+})
+
+t.test('a write wins only while the object is as it was read', async t => {
+  for (const conditions of ['quoted', 'bare', 'none'] as const) {
+    const bucket = memoryBucket(conditions)
+    const writer = await writerOf(bucket)
+    t.same(await writer.write('p/x', 'one', null, headers), { won: true }, conditions)
+    t.same(await writer.write('p/x', 'two', null, headers), { won: false }, 'it is there already')
+    const seen = await bucket.head('p/x')
+    t.same(await writer.write('p/x', 'three', seen ?? null, headers), { won: true })
+    t.same(await writer.write('p/x', 'four', seen ?? null, headers), { won: false }, 'it was changed since')
+    t.same([...bucket.objects].map(([key, { bytes }]) => [key, bytes.toString()]), [['p/x', 'three']])
+  }
+})
+
+t.test('after an unclear answer only the object tells who won', async t => {
+  for (const [stored, won] of [['mine', true], ['theirs', false]] as const) {
+    const bucket = memoryBucket()
+    const writer = await writerOf(bucket, { patienceMs: 60_000 })
+    bucket.before = async call => {
+      if (!call.startsWith('putIf')) return
+      bucket.before = () => {}
+      await bucket.put('p/x', textBody(stored), { ...headers, sha256: '' })
+      throw unclear(500, 'InternalError')
+    }
+    t.same(await writer.write('p/x', 'mine', null, headers), { won }, stored)
+  }
+})
+
+t.test('a claim of a publisher that was killed is removed, one of a living publisher is waited for', async t => {
+  const bucket = memoryBucket('none')
+  const writer = await writerOf(bucket)
+  const claim = async (age: number) => {
+    await bucket.put('p/x.claim-other', textBody('claim'), { ...headers, sha256: '' })
+    const found = bucket.objects.get('p/x.claim-other')
+    if (found) Object.assign(found, { modifiedMs: Date.now() - age })
+  }
+  await claim(61_000)
+  t.same(await writer.write('p/x', 'one', null, headers), { won: true })
+  t.same([...bucket.objects.keys()], ['p/x'], 'no claim is left')
+  await claim(0)
+  let lists = 0
+  bucket.before = async call => {
+    if (call.startsWith('list') && (lists += 1) === 2) await bucket.remove(['p/x.claim-other'])
+  }
+  t.same(await writer.write('p/x', 'two', (await bucket.head('p/x')) ?? null, headers), { won: true })
+  t.equal(bucket.objects.get('p/x')?.bytes.toString(), 'two')
+})

@@ -1,0 +1,31 @@
+/** Packages out of a real ext4 on a real disk, as debugfs reads it. */
+import t from 'tap'
+import { packagesOfManifest, packagesOnDisk } from '../../pipeline/release/image-packages.js'
+import { sampleManifest } from '../fixtures/release.js'
+import { makeSealedDisk, realRun } from '../fixtures/sealed-disk.js'
+
+const machineReadable = 'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\nFiles: *\nLicense: GPL-2+\n'
+const installed = (name: string) => `Package: ${name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n`
+
+t.test("reads dpkg's status and licences out of a disk, also where the folder is a link to another package's", async t => {
+  const disk = await makeSealedDisk(t.testdir({}), { files: {
+    '/var/lib/dpkg/status': ['bash', 'libbash', 'bare'].map(installed).join('\n'),
+    '/usr/share/doc/bash/copyright': machineReadable,
+    '/usr/share/doc/libbash': '-> bash',
+    '/usr/share/doc/bare/copyright': 'for people',
+  } })
+  const found = await packagesOnDisk(disk, realRun)
+  t.same(found?.packages.map(({ name, licences }) => [name, licences]), [['bare', []], ['bash', ['GPL-2+']], ['libbash', ['GPL-2+']]])
+  t.equal(found?.origin, "dpkg's status on the golden disk; licences of 2 of 3 packages from their copyright files")
+})
+
+t.test('a disk without dpkg has none to tell', async t => {
+  t.equal(await packagesOnDisk(await makeSealedDisk(t.testdir({}), { files: { '/var/lib/dpkg/status': undefined } }), realRun), undefined)
+})
+
+t.test("without the disk the manifest's list is taken, and that is said", t => {
+  const { packages, origin } = packagesOfManifest(sampleManifest('1'))
+  t.same(packages[0], { name: 'bash', version: '5.2.37-2', architecture: 'amd64', licences: [] })
+  t.equal(origin, 'the list in manifest.json; the golden disk was not at hand, so licences are not known')
+  t.end()
+})

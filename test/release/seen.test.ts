@@ -1,0 +1,34 @@
+import t from 'tap'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { requireNews } from '../../pipeline/release/seen.js'
+import { failureOf } from '../fixtures/failure.js'
+
+const now = new Date('2026-01-10T00:00:00.000Z')
+const document = (serial: number, expires = '2026-02-01T00:00:00.000Z') => ({ serial, date: '2026-01-01T00:00:00.000Z', expires })
+const url = 'http://server/ciab/index.json'
+
+t.test('a serial is remembered for each address, over runs; a lower one is refused', async t => {
+  const file = join(t.testdir({}), 'state/seen.json')
+  await requireNews(document(3), { url, file, now })
+  await requireNews(document(3), { url, file, now })
+  await requireNews(document(1), { url: `${url}2`, file, now })
+  t.match(JSON.parse(readFileSync(file, 'utf8')), { [url]: { serial: 3 }, [`${url}2`]: { serial: 1 } })
+  const failure = await failureOf(requireNews(document(2), { url, file, now }))
+  t.same([failure.code, failure.exitCode, failure.message], ['serial-lower', 5, `${url} has serial 2, and serial 3 was seen here before: it was put back to an older state.`])
+})
+
+t.test('nothing is taken from an expired document, nor from one without a date', async t => {
+  const file = join(t.testdir({}), 'seen.json')
+  for (const expires of ['2026-01-10T00:00:00.000Z', '2025-01-01T00:00:00.000Z', 'soon']) {
+    t.equal((await failureOf(requireNews(document(9, expires), { url, file, now }))).code, 'pointer-expired', expires)
+  }
+  await requireNews(document(1), { url, file, now })
+  t.match(JSON.parse(readFileSync(file, 'utf8')), { [url]: { serial: 1 } }, 'its serial does not count')
+})
+
+t.test('a memory that a hand has damaged counts as empty', async t => {
+  const file = join(t.testdir({ 'seen.json': '{"a' }), 'seen.json')
+  await requireNews(document(1), { url, file, now })
+  t.match(JSON.parse(readFileSync(file, 'utf8')), { [url]: { serial: 1 } })
+})
