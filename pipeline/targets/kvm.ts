@@ -6,6 +6,7 @@ import { writeFileAtomic } from '../tools/atomic-file.js'
 import { needOf } from '../tools/need.js'
 import { portabilityProblems, readQcow2Header } from '../tools/qcow2-header.js'
 import { convertCommand } from '../tools/qemu-img.js'
+import { assembleScript } from './target-kit.js'
 import { checkContent, checkShellScript, checkStructure, runChecks } from './target-checks.js'
 import type { Check, CheckedImage, Verdict } from './target-checks.js'
 import { applianceData, describeArtifacts } from './target-files.js'
@@ -26,12 +27,30 @@ const clusterBytes = 65536
 /** zlib of a system disk; measured on 745 MiB of Debian with Incus: 369 MiB. */
 const compressedShare = 0.5
 
-/** Files rendered from templates/kvm/<name>.hbs. */
-const descriptors = [
-  { name: 'domain.xml', mediaType: 'application/xml', estimatedBytes: 3000 },
-  { name: 'start.sh', mediaType: 'application/x-sh', estimatedBytes: 9000 },
-  { name: 'README.txt', mediaType: 'text/plain', estimatedBytes: 4000 },
-] as const
+interface Descriptor {
+  readonly name: string
+  readonly mediaType: string
+  readonly estimatedBytes: number
+  /** Templates it is put together from, in order. */
+  readonly parts: readonly string[]
+  readonly executable?: true
+}
+
+const script = { mediaType: 'application/x-sh', executable: true } as const
+/** What the scripts share; each subject is a file of its own here, the person gets one. */
+const hostParts = [
+  'facts.sh.hbs', 'words.sh', 'record.sh', 'subnet.sh', 'settings.sh', 'network.sh', 'firewall.sh', 'checks.sh',
+  'ports.sh', 'qemu.sh', 'libvirt.sh', 'progress.sh', 'undo.sh',
+].map(part => `kvm/host/${part}`)
+
+const descriptors: readonly Descriptor[] = [
+  { name: 'run-evc.sh', estimatedBytes: 8000, parts: ['kvm/run-evc.sh'], ...script },
+  { name: 'teardown-evc.sh', estimatedBytes: 1500, parts: ['kvm/teardown-evc.sh'], ...script },
+  { name: 'status', estimatedBytes: 3000, parts: ['kvm/status'], ...script },
+  { name: 'evc-host.sh', mediaType: 'application/x-sh', estimatedBytes: 30_000, parts: hostParts },
+  { name: 'domain.xml', mediaType: 'application/xml', estimatedBytes: 3000, parts: ['kvm/domain.xml.hbs'] },
+  { name: 'README.txt', mediaType: 'text/plain', estimatedBytes: 4000, parts: ['kvm/README.txt.hbs'] },
+]
 
 function diskName({ spec, version }: { spec: Spec; version: string }): string {
   return `${spec.name}-${version}.qcow2`
@@ -43,7 +62,7 @@ function plan({ spec, version, usedBytes }: PlanInput): readonly ArtifactPlan[] 
     mediaType: 'application/x-qemu-disk',
     estimatedBytes: Math.round(usedBytes * compressedShare),
   }
-  return [disk, ...descriptors]
+  return [disk, ...descriptors.map(({ name, mediaType, estimatedBytes }) => ({ name, mediaType, estimatedBytes }))]
 }
 
 async function exportKvm(input: ExportInput, { run, render }: TargetDeps): Promise<TargetExport> {
@@ -52,9 +71,10 @@ async function exportKvm(input: ExportInput, { run, render }: TargetDeps): Promi
   // compat 1.1 and zlib: every QEMU since 1.7 reads it; zstd would need 5.1 built with it.
   const options = { compat: '1.1', compression_type: 'zlib', cluster_size: clusterBytes }
   const data = { ...applianceData(input), disk: diskName(input) }
-  for (const { name } of descriptors)
-    await writeFileAtomic(join(directory, name), await render(`kvm/${name}.hbs`, data))
-  await chmod(join(directory, 'start.sh'), 0o755)
+  for (const { name, parts, executable } of descriptors) {
+    await writeFileAtomic(join(directory, name), await assembleScript(parts, data, render))
+    if (executable) await chmod(join(directory, name), 0o755)
+  }
   return {
     writers: [],
     beside: async () => {
@@ -69,7 +89,7 @@ const checks: Readonly<Record<string, Check>> = {
   'qcow2 structure': (input, deps) => checkStructure('kvm', checkedImage(input), deps),
   'content equal to the golden disk': (input, deps) => checkContent('kvm', checkedImage(input), [input, deps]),
   'libvirt domain': checkDomain,
-  'start script': (input, deps) => checkShellScript('kvm', 'start.sh', [input, deps]),
+  'host scripts': checkScripts,
 }
 
 async function verify(input: VerifyInput, deps: TargetDeps): Promise<readonly PassedCheck[]> {
@@ -98,6 +118,15 @@ async function checkDomain({ directory }: VerifyInput, { run }: TargetDeps): Pro
   return { file, problems: [`is not valid: ${answer.stderr.split('\n')[0]}`] }
 }
 
+async function checkScripts(input: VerifyInput, deps: TargetDeps): Promise<Verdict> {
+  const scripts = descriptors.filter(({ executable }) => executable).map(({ name }) => name)
+  for (const name of scripts) {
+    const verdict = await checkShellScript('kvm', name, [input, deps])
+    if ('problems' in verdict) return verdict
+  }
+  return { found: `${scripts.join(', ')}: executable, sh reads them` }
+}
+
 function checkedImage(input: VerifyInput): CheckedImage {
   const file = diskName(input)
   return { file, image: { path: join(input.directory, file), format: 'qcow2' } }
@@ -119,7 +148,7 @@ function boots({ spec, version }: PlanInput): readonly BootPlan[] {
 
 const kvm: Target = {
   name: 'kvm',
-  summary: 'QEMU/KVM and libvirt: qcow2, domain XML, start script',
+  summary: 'QEMU/KVM and libvirt: qcow2, domain XML, host scripts',
   from: 'disk',
   tools: [needOf('qemu-img', 'export and verify kvm'), needOf('virt-xml-validate', 'verify kvm'), needOf('xmllint', 'verify kvm')],
   guest: {

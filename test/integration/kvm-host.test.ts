@@ -1,0 +1,302 @@
+/**
+ * The kvm host kit on a machine of its own (a network namespace): network, NAT and DHCP are real; a stand-in plays QEMU
+ * and another namespace the guest.
+ */
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import type { RunResult } from '../../pipeline/tools/command.js'
+import { writeKit } from '../fixtures/kvm-kit.js'
+import { makeHost, uplink } from '../fixtures/namespaces.js'
+import type { NetworkHost } from '../fixtures/namespaces.js'
+import { processesWith } from '../fixtures/processes.js'
+import { realDeps } from '../fixtures/target-contract.js'
+
+const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url))
+
+interface Bench {
+  readonly host: NetworkHost
+  readonly directory: string
+  readonly state: string
+  /** Runs one of the kit's scripts as root of the machine. */
+  readonly script: (line: string, env?: Readonly<Record<string, string>>) => Promise<RunResult>
+}
+
+type Test = Pick<typeof t, 'testdir' | 'teardown'>
+
+async function bench(t: Test): Promise<Bench> {
+  const directory = t.testdir({ kit: {} })
+  const kit = join(directory, 'kit')
+  const state = join(directory, 'state')
+  await writeKit(kit)
+  const host = await makeHost(realDeps.run)
+  t.teardown(() => {
+    for (const { pid } of processesWith(state)) process.kill(pid, 'SIGKILL')
+    host.end()
+  })
+  const script = async (line: string, env: Readonly<Record<string, string>> = {}) => {
+    const [name = '', ...args] = line.split(' ')
+    return await host.on(['env', `EVC_STATE=${state}`, `QEMU=${fixture('play-qemu.sh')}`, ...pairs(env), join(kit, name), ...args])
+  }
+  return { host, directory, state, script }
+}
+
+function pairs(env: Readonly<Record<string, string>>): string[] {
+  return Object.entries(env).map(([name, value]) => `${name}=${value}`)
+}
+
+const start = 'run-evc.sh --accel tcg --qemu --memory 512'
+const stop = 'teardown-evc.sh --wait 0'
+const ready = ['page     http://192.168.42.2/', 'console  https://192.168.42.2:9090/', 'API      https://192.168.42.2:8443', 'SSH      ssh evc@192.168.42.2', ''].join('\n')
+
+/** A namespace with a card on the bridge and the hardware address that the guest has. */
+async function joinGuest({ host, directory, script }: Bench): Promise<(line: string) => Promise<RunResult>> {
+  const { stdout } = await script('run-evc.sh --print --accel tcg')
+  const mac = /mac=([0-9a-f:]+)/.exec(stdout)?.[1] ?? ''
+  const lease = join(directory, 'lease.sh')
+  writeFileSync(lease, `#!/bin/sh\n[ "$1" != bound ] || { ip address add "$ip/$mask" dev "$interface"; ip route add default via "$router"; }\n`)
+  chmodSync(lease, 0o755)
+  const setUp = [
+    'ip netns add evcguest', 'ip link add evcguest0 type veth peer name eth0 netns evcguest',
+    'ip link set evcguest0 master evcbr0', 'ip link set evcguest0 up',
+    `ip -n evcguest link set eth0 address ${mac}`, 'ip -n evcguest link set eth0 up',
+  ]
+  for (const line of setUp) await must(host, line)
+  const inGuest = async (line: string) => await host.on(['ip', 'netns', 'exec', 'evcguest', ...line.split(' ')])
+  await inGuest(`busybox udhcpc -i eth0 -n -q -f -t 5 -T 1 -s ${lease}`)
+  return inGuest
+}
+
+async function must(host: NetworkHost, line: string): Promise<void> {
+  const [file = '', ...args] = line.split(' ')
+  const { exitCode, stderr } = await host.on([file, ...args])
+  if (exitCode !== 0) throw new Error(`${line}: ${stderr}`)
+}
+
+/** Names what differs, line by line: the whole is thousands of lines. */
+function same(test: Pick<typeof t, 'same'>, found: Snapshot, wanted: Snapshot, message = 'the machine is as it was'): void {
+  const lines = (snapshot: Snapshot) => Object.entries(snapshot).flatMap(([kind, text]) => text.split('\n').map(line => `${kind}: ${line}`))
+  const [now, then] = [new Set(lines(found)), new Set(lines(wanted))]
+  const differences = [...[...now].filter(line => !then.has(line)).map(line => `+ ${line}`), ...[...then].filter(line => !now.has(line)).map(line => `- ${line}`)]
+  test.same(differences, [], message)
+}
+
+type Snapshot = Readonly<Record<string, string>>
+
+/** The guest's namespace goes before the machine is compared with what it was. */
+async function dropGuest(host: NetworkHost): Promise<void> {
+  await must(host, 'ip netns delete evcguest')
+}
+
+t.test('gives the guest 192.168.42.2 by DHCP, reaches it, leads it outside, and takes everything back', async t => {
+  const it = await bench(t)
+  const { host, script, state } = it
+  const before = await host.snapshot()
+
+  const started = await script(start)
+  t.equal(started.stdout, ready)
+  t.match(started.stderr, /run-evc\.sh: Starting Cloud in a box \S+ by tcg \(qemu\)\.\nrun-evc\.sh: The appliance is starting\.\nrun-evc\.sh: It is ready:\n/)
+  t.equal(started.exitCode, 0)
+  const guest = await joinGuest(it)
+  t.match((await guest('ip -4 -br address show dev eth0')).stdout, /192\.168\.42\.2\/24/, 'the lease')
+  t.equal((await host.on(['busybox', 'ping', '-c1', '-W3', '192.168.42.2'])).exitCode, 0, 'the machine reaches it')
+  t.equal((await guest(`busybox ping -c1 -W3 ${uplink.outside}`)).exitCode, 0, 'it reaches the world outside, which knows no way back to 192.168.42.0/24')
+  t.equal((await host.outside(['ip', 'route', 'get', '192.168.42.2'])).exitCode === 0, false)
+
+  const again = await script(start)
+  t.same([again.exitCode, again.stdout], [0, ready], 'started twice')
+  t.match(again.stderr, /^run-evc\.sh: It is running already; \.\/teardown-evc\.sh stops it\.\n/)
+  t.equal((await script('status')).stdout, `ready\n${ready}`)
+
+  await dropGuest(host)
+  const stopped = await script(stop)
+  t.equal(stopped.exitCode, 0)
+  t.match(stopped.stderr, /teardown-evc\.sh: Everything that was made on this machine is gone; the disk stays\.\n/)
+  same(t, await host.snapshot(), before)
+  t.notOk(existsSync(state), 'no notes are left')
+  t.same(processesWith(state), [])
+  t.equal((await script(stop)).stderr, 'teardown-evc.sh: Nothing is left to take back.\n', 'taken back twice')
+  same(t, await host.snapshot(), before)
+})
+
+t.test('puts back the values of a hardened machine, and those that somebody has changed meanwhile stay', async t => {
+  const { host, script } = await bench(t)
+  const hardened = ['net.ipv4.conf.all.accept_redirects=0', 'net.ipv4.conf.default.accept_redirects=0', 'net.ipv4.conf.all.rp_filter=1', 'net.ipv4.conf.all.send_redirects=0']
+  for (const value of hardened) await must(host, `sysctl -q -w ${value}`)
+  const before = await host.snapshot()
+  await script(start)
+  t.equal((await host.on(['cat', '/proc/sys/net/ipv4/ip_forward'])).stdout, '1\n')
+  await must(host, 'sysctl -q -w net.ipv4.ip_default_ttl=77')
+  await script(stop)
+  t.equal((await host.on(['cat', '/proc/sys/net/ipv4/ip_default_ttl'])).stdout, '77\n')
+  await must(host, 'sysctl -q -w net.ipv4.ip_default_ttl=64')
+  same(t, await host.snapshot(), before)
+})
+
+t.test('leaves forwarding on where it was on', async t => {
+  const { host, script } = await bench(t)
+  await must(host, 'sysctl -q -w net.ipv4.ip_forward=1')
+  const before = await host.snapshot()
+  await script(start)
+  await script(stop)
+  same(t, await host.snapshot(), before)
+})
+
+const closed = `table inet guard {
+  chain forward { type filter hook forward priority 0; policy drop; counter; }
+  chain input { type filter hook input priority 0; policy drop; iifname "lo" accept; }
+}`
+
+t.test('opens chains that drop, at their head, and closes them again', async t => {
+  const it = await bench(t)
+  const { host, script } = it
+  await host.on(['nft', '-f', '-'], { input: closed })
+  const before = await host.snapshot()
+  await script(start)
+  const guest = await joinGuest(it)
+  t.match((await guest('ip -4 -br address show dev eth0')).stdout, /192\.168\.42\.2\/24/, 'DHCP passes')
+  t.equal((await guest(`busybox ping -c1 -W3 ${uplink.outside}`)).exitCode, 0, 'forwarding passes')
+  t.equal((await host.on(['busybox', 'ping', '-c1', '-W3', '192.168.42.2'])).exitCode, 0, 'answers pass')
+  t.equal((await guest('busybox ping -c1 -W1 192.168.42.1')).exitCode, 1, 'nothing else of the machine is opened')
+  await dropGuest(host)
+  await script(stop)
+  same(t, await host.snapshot(), before)
+})
+
+t.test("uses Docker's own place for rules where Docker drops forwarding", async t => {
+  const it = await bench(t)
+  const { host, script } = it
+  for (const line of ['-P FORWARD DROP', '-N DOCKER-USER', '-A DOCKER-USER -j RETURN', '-A FORWARD -j DOCKER-USER']) await must(host, `iptables ${line}`)
+  const before = await host.snapshot()
+  await script(start)
+  t.match((await host.on(['iptables', '-S', 'DOCKER-USER'])).stdout, /-i evcbr0 -m comment --comment evc-host -j ACCEPT/)
+  const guest = await joinGuest(it)
+  t.equal((await guest(`busybox ping -c1 -W3 ${uplink.outside}`)).exitCode, 0)
+  await dropGuest(host)
+  await script(stop)
+  same(t, await host.snapshot(), before)
+})
+
+/** Only the named programs are in this PATH. */
+function pathWith(directory: string, names: readonly string[], target: (name: string) => string): string {
+  const folder = join(directory, 'bin')
+  mkdirSync(folder)
+  for (const name of names) symlinkSync(target(name), join(folder, name))
+  return folder
+}
+
+const coreutils = 'sh awk cat cksum chmod cp cut comm date df dirname basename flock grep head id ls mkdir mv ps readlink rm rmdir sed seq setsid sleep sort stat sync tail tr truncate uname wc'.split(' ')
+
+t.test('does with iptables where there is no nft, and with the fallback address where there is no dnsmasq', async t => {
+  const { host, script, directory } = await bench(t)
+  await must(host, 'iptables -t nat -P PREROUTING ACCEPT')
+  await must(host, 'iptables -t nat -P POSTROUTING ACCEPT')
+  const before = await host.snapshot()
+  const where = (name: string) => ['/usr/sbin', '/sbin', '/usr/bin', '/bin'].map(folder => join(folder, name)).find(existsSync) ?? name
+  const PATH = pathWith(directory, [...coreutils, 'ip', 'iptables'], where)
+  const { stderr, exitCode } = await script(start, { PATH })
+  t.equal(exitCode, 0, stderr)
+  t.match(stderr, 'run-evc.sh: !! There is no dnsmasq: the appliance waits for an address a while, then takes 192.168.42.2 by itself, without name servers.\n')
+  t.match((await host.on(['iptables', '-t', 'nat', '-S', 'POSTROUTING'])).stdout, '-A POSTROUTING -s 192.168.42.0/24 ! -d 192.168.42.0/24 -m comment --comment evc-host -j MASQUERADE')
+  await script(stop, { PATH })
+  same(t, await host.snapshot(), before)
+})
+
+t.test('refuses a network that is in use and names a free one, which then works', async t => {
+  const { host, script } = await bench(t)
+  await must(host, `ip route add 192.168.40.0/22 via ${uplink.outside}`)
+  await must(host, 'ip address add 192.168.44.1/24 dev lo')
+  const before = await host.snapshot()
+  const refused = await script(start)
+  t.equal(refused.exitCode, 3)
+  t.equal(refused.stderr, 'run-evc.sh: The network 192.168.42.0/24 is in use on this machine, by up0 (192.168.40.0/22). Take a free one: run-evc.sh --subnet 192.168.45.0/24\n')
+  same(t, await host.snapshot(), before)
+  const taken = await script(`${start} --subnet 192.168.45.0/24`)
+  t.equal(taken.exitCode, 0, taken.stderr)
+  t.match((await host.on(['ip', '-br', 'address', 'show', 'dev', 'evcbr0'])).stdout, '192.168.45.1/24')
+  await script(stop)
+  same(t, await host.snapshot(), before)
+})
+
+t.test("a bridge of the user's own is used and left alone, an unknown or foreign one refused", async t => {
+  const { host, script } = await bench(t)
+  await must(host, 'ip link add br7 address 52:54:00:77:77:77 type bridge')
+  const before = await host.snapshot()
+  t.equal((await script(`${start} --bridge br8`)).stderr, 'run-evc.sh: There is no bridge "br8" on this machine. Those it has: br7. Without --bridge a network of its own is made.\n')
+  t.equal((await script(`${start} --bridge br7`)).exitCode, 0)
+  t.match((await host.on(['ip', '-br', 'link', 'show', 'master', 'br7'])).stdout, /^evctap0 /)
+  await script(stop)
+  same(t, await host.snapshot(), before)
+  await must(host, 'ip link add evcbr0 type bridge')
+  const foreign = await script(start)
+  t.equal(foreign.exitCode, 3)
+  t.equal(foreign.stderr, 'run-evc.sh: There is a device evcbr0 on this machine that run-evc.sh has not made. Use it if it is yours: --bridge evcbr0, or remove it: sudo ip link delete evcbr0\n')
+  t.equal((await host.on(['ip', 'link', 'show', 'evcbr0'])).exitCode, 0, 'it is still there')
+})
+
+t.test('says in one sentence that a bridge needs root, and goes without', async t => {
+  const { directory, host, script, state } = await bench(t)
+  const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+  for (const folder of [directory, join(directory, 'kit')]) chmodSync(folder, 0o777)
+  const run = async (...args: string[]) =>
+    await host.on(['setpriv', ...nobody.slice(1), 'env', `EVC_STATE=${state}`, `QEMU=${fixture('play-qemu.sh')}`, join(directory, 'kit', 'run-evc.sh'), '--accel', 'tcg', '--memory', '512', ...args])
+  const refused = await run()
+  t.same([refused.exitCode, refused.stderr], [3, 'run-evc.sh: A network of its own needs root: sudo ./run-evc.sh. Without root, on ports of this machine: ./run-evc.sh --user\n'])
+  const before = await host.snapshot()
+  chmodSync(join(directory, 'kit', readDisk(directory)), 0o666)
+  const user = await run('--user')
+  t.equal(user.exitCode, 0, user.stderr)
+  t.match(user.stdout, /^page     http:\/\/127\.0\.0\.1:\d+\/\nconsole  https:\/\/127\.0\.0\.1:\d+\/\n/)
+  same(t, await host.snapshot(), before, 'nothing of the machine is changed')
+  await script(stop)
+  t.notOk(existsSync(state))
+})
+
+function readDisk(directory: string): string {
+  const facts = readFileSync(join(directory, 'kit', 'evc-host.sh'), 'utf8')
+  return /^disk_name='(.*)'$/m.exec(facts)?.[1] ?? ''
+}
+
+t.test('a crash between any two steps, of the start or of the teardown, leaves nothing that a teardown does not take back', async t => {
+  const it = await bench(t)
+  const { host, directory, state, script } = it
+  await must(host, 'sysctl -q -w net.ipv4.conf.all.accept_redirects=0')
+  await host.on(['nft', '-f', '-'], { input: closed })
+  const before = await host.snapshot()
+  const counter = join(directory, 'count')
+  const bin = pathWith(directory, ['ip', 'nft', 'dnsmasq', 'mv', 'sort', 'sync', 'rm', 'cp'], () => fixture('crash-at.sh'))
+  const path = process.env['PATH'] ?? ''
+  const crash = async (line: string, at: number) => {
+    writeFileSync(counter, '0')
+    await realDeps.run([
+      host.prefix[0] ?? '', ...host.prefix.slice(1), 'setsid', '--wait', 'env', `EVC_STATE=${state}`, `QEMU=${fixture('play-qemu.sh')}`, `PATH=${bin}:${path}`,
+      `CRASH_PATH=${path}`, `CRASH_COUNT=${counter}`, `CRASH_AT=${at}`, join(directory, 'kit', line.split(' ')[0] ?? ''), ...line.split(' ').slice(1),
+    ], { okCodes: Array.from({ length: 256 }, (_, code) => code) })
+    return Number(readFileSync(counter, 'utf8'))
+  }
+  const steps = await crash(start, 0)
+  await script(stop)
+  t.ok(steps > 20, `${steps} steps of the start`)
+  for (let at = 1; at <= steps; at++) {
+    await crash(start, at)
+    await script(stop)
+    same(t, await host.snapshot(), before, `start cut short before step ${at}`)
+  }
+  await script(start)
+  const back = await crash(stop, 0)
+  t.ok(back > 10, `${back} steps of the teardown`)
+  for (let at = 1; at <= back; at++) {
+    await script(start)
+    await crash(stop, at)
+    const { stderr } = await script(stop)
+    same(t, await host.snapshot(), before, `teardown cut short before step ${at}: ${stderr}`)
+  }
+  await crash(start, Math.floor(steps / 2))
+  const again = await script(start)
+  t.equal(again.exitCode, 0, 'a start takes back what a crashed one has left')
+  t.match(again.stderr, /run-evc\.sh: Taking back what an earlier start has left behind\.\n/)
+  await script(stop)
+  same(t, await host.snapshot(), before)
+  t.same(processesWith(state), [])
+})
