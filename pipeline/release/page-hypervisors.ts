@@ -12,7 +12,7 @@ const hypervisors: Readonly<Record<string, Hypervisor>> = {
   virtualbox: { title: 'VirtualBox', systems: ['windows', 'linux'], start: file => `VBoxManage import ${file}` },
   vmware: { title: 'VMware Workstation, Player and Fusion', systems: ['windows', 'mac'], start: file => `unzip ${file}` },
   hyperv: { title: 'Hyper-V', systems: ['windows'], start: () => 'powershell -ExecutionPolicy Bypass -File .\\import.ps1' },
-  kvm: { title: 'QEMU/KVM and libvirt', systems: ['linux'], start: () => 'sh start.sh' },
+  kvm: { title: 'QEMU/KVM and libvirt', systems: ['linux'], start: () => 'sh run-evc.sh' },
   parallels: { title: 'Parallels Desktop', systems: ['mac'], start: () => 'sh import.sh' },
   ova: { title: 'VMware vSphere and ESXi', systems: [], start: file => `ovftool ${file} vi://user@host/` },
   xva: { title: 'XCP-ng and XenServer', systems: [], start: file => `xe vm-import filename=${file}` },
