@@ -2,53 +2,15 @@
  * The kvm host kit on a machine of its own (a network namespace): network, NAT and DHCP are real; a stand-in plays QEMU
  * and another namespace the guest.
  */
-import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import type { RunResult } from '../../pipeline/tools/command.js'
-import { writeKit } from '../fixtures/kvm-kit.js'
-import { makeHost, uplink } from '../fixtures/namespaces.js'
+import { closed, fixture, kitBench, must, pathWith, prepareCrashes, ready, same, start, stop } from '../fixtures/kit-bench.js'
+import type { Bench } from '../fixtures/kit-bench.js'
+import { uplink } from '../fixtures/namespaces.js'
 import type { NetworkHost } from '../fixtures/namespaces.js'
 import { processesWith } from '../fixtures/processes.js'
-import { realDeps } from '../fixtures/target-contract.js'
-
-const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url))
-
-interface Bench {
-  readonly host: NetworkHost
-  readonly directory: string
-  readonly state: string
-  /** Runs one of the kit's scripts as root of the machine. */
-  readonly script: (line: string, env?: Readonly<Record<string, string>>) => Promise<RunResult>
-}
-
-type Test = Pick<typeof t, 'testdir' | 'teardown'>
-
-async function bench(t: Test): Promise<Bench> {
-  const directory = t.testdir({ kit: {} })
-  const kit = join(directory, 'kit')
-  const state = join(directory, 'state')
-  await writeKit(kit)
-  const host = await makeHost(realDeps.run)
-  t.teardown(() => {
-    for (const { pid } of processesWith(state)) process.kill(pid, 'SIGKILL')
-    host.end()
-  })
-  const script = async (line: string, env: Readonly<Record<string, string>> = {}) => {
-    const [name = '', ...args] = line.split(' ')
-    return await host.on(['env', `EVC_STATE=${state}`, `QEMU=${fixture('play-qemu.sh')}`, ...pairs(env), join(kit, name), ...args])
-  }
-  return { host, directory, state, script }
-}
-
-function pairs(env: Readonly<Record<string, string>>): string[] {
-  return Object.entries(env).map(([name, value]) => `${name}=${value}`)
-}
-
-const start = 'run-evc.sh --accel tcg --qemu --memory 512'
-const stop = 'teardown-evc.sh --wait 0'
-const ready = ['page     http://192.168.42.2/', 'console  https://192.168.42.2:9090/', 'API      https://192.168.42.2:8443', 'SSH      ssh evc@192.168.42.2', ''].join('\n')
 
 /** A namespace with a card on the bridge and the hardware address that the guest has. */
 async function joinGuest({ host, directory, script }: Bench): Promise<(line: string) => Promise<RunResult>> {
@@ -68,29 +30,13 @@ async function joinGuest({ host, directory, script }: Bench): Promise<(line: str
   return inGuest
 }
 
-async function must(host: NetworkHost, line: string): Promise<void> {
-  const [file = '', ...args] = line.split(' ')
-  const { exitCode, stderr } = await host.on([file, ...args])
-  if (exitCode !== 0) throw new Error(`${line}: ${stderr}`)
-}
-
-/** Names what differs, line by line: the whole is thousands of lines. */
-function same(test: Pick<typeof t, 'same'>, found: Snapshot, wanted: Snapshot, message = 'the machine is as it was'): void {
-  const lines = (snapshot: Snapshot) => Object.entries(snapshot).flatMap(([kind, text]) => text.split('\n').map(line => `${kind}: ${line}`))
-  const [now, then] = [new Set(lines(found)), new Set(lines(wanted))]
-  const differences = [...[...now].filter(line => !then.has(line)).map(line => `+ ${line}`), ...[...then].filter(line => !now.has(line)).map(line => `- ${line}`)]
-  test.same(differences, [], message)
-}
-
-type Snapshot = Readonly<Record<string, string>>
-
 /** The guest's namespace goes before the machine is compared with what it was. */
 async function dropGuest(host: NetworkHost): Promise<void> {
   await must(host, 'ip netns delete evcguest')
 }
 
 t.test('gives the guest 192.168.42.2 by DHCP, reaches it, leads it outside, and takes everything back', async t => {
-  const it = await bench(t)
+  const it = await kitBench(t)
   const { host, script, state } = it
   const before = await host.snapshot()
 
@@ -121,7 +67,7 @@ t.test('gives the guest 192.168.42.2 by DHCP, reaches it, leads it outside, and 
 })
 
 t.test('puts back the values of a hardened machine, and those that somebody has changed meanwhile stay', async t => {
-  const { host, script } = await bench(t)
+  const { host, script } = await kitBench(t)
   const hardened = ['net.ipv4.conf.all.accept_redirects=0', 'net.ipv4.conf.default.accept_redirects=0', 'net.ipv4.conf.all.rp_filter=1', 'net.ipv4.conf.all.send_redirects=0']
   for (const value of hardened) await must(host, `sysctl -q -w ${value}`)
   const before = await host.snapshot()
@@ -135,7 +81,7 @@ t.test('puts back the values of a hardened machine, and those that somebody has 
 })
 
 t.test('leaves forwarding on where it was on', async t => {
-  const { host, script } = await bench(t)
+  const { host, script } = await kitBench(t)
   await must(host, 'sysctl -q -w net.ipv4.ip_forward=1')
   const before = await host.snapshot()
   await script(start)
@@ -143,13 +89,8 @@ t.test('leaves forwarding on where it was on', async t => {
   same(t, await host.snapshot(), before)
 })
 
-const closed = `table inet guard {
-  chain forward { type filter hook forward priority 0; policy drop; counter; }
-  chain input { type filter hook input priority 0; policy drop; iifname "lo" accept; }
-}`
-
 t.test('opens chains that drop, at their head, and closes them again', async t => {
-  const it = await bench(t)
+  const it = await kitBench(t)
   const { host, script } = it
   await host.on(['nft', '-f', '-'], { input: closed })
   const before = await host.snapshot()
@@ -165,7 +106,7 @@ t.test('opens chains that drop, at their head, and closes them again', async t =
 })
 
 t.test("uses Docker's own place for rules where Docker drops forwarding", async t => {
-  const it = await bench(t)
+  const it = await kitBench(t)
   const { host, script } = it
   for (const line of ['-P FORWARD DROP', '-N DOCKER-USER', '-A DOCKER-USER -j RETURN', '-A FORWARD -j DOCKER-USER']) await must(host, `iptables ${line}`)
   const before = await host.snapshot()
@@ -178,18 +119,13 @@ t.test("uses Docker's own place for rules where Docker drops forwarding", async 
   same(t, await host.snapshot(), before)
 })
 
-/** Only the named programs are in this PATH. */
-function pathWith(directory: string, names: readonly string[], target: (name: string) => string): string {
-  const folder = join(directory, 'bin')
-  mkdirSync(folder)
-  for (const name of names) symlinkSync(target(name), join(folder, name))
-  return folder
-}
+/** One in so many steps: all of them are in the full tier. */
+const sampleOf = 7
 
 const coreutils = 'sh awk cat cksum chmod cp cut comm date df dirname basename flock grep head id ls mkdir mv ps readlink rm rmdir sed seq setsid sleep sort stat sync tail tr truncate uname wc'.split(' ')
 
 t.test('does with iptables where there is no nft, and with the fallback address where there is no dnsmasq', async t => {
-  const { host, script, directory } = await bench(t)
+  const { host, script, directory } = await kitBench(t)
   await must(host, 'iptables -t nat -P PREROUTING ACCEPT')
   await must(host, 'iptables -t nat -P POSTROUTING ACCEPT')
   const before = await host.snapshot()
@@ -204,7 +140,7 @@ t.test('does with iptables where there is no nft, and with the fallback address 
 })
 
 t.test('refuses a network that is in use and names a free one, which then works', async t => {
-  const { host, script } = await bench(t)
+  const { host, script } = await kitBench(t)
   await must(host, `ip route add 192.168.40.0/22 via ${uplink.outside}`)
   await must(host, 'ip address add 192.168.44.1/24 dev lo')
   const before = await host.snapshot()
@@ -220,7 +156,7 @@ t.test('refuses a network that is in use and names a free one, which then works'
 })
 
 t.test("a bridge of the user's own is used and left alone, an unknown or foreign one refused", async t => {
-  const { host, script } = await bench(t)
+  const { host, script } = await kitBench(t)
   await must(host, 'ip link add br7 address 52:54:00:77:77:77 type bridge')
   const before = await host.snapshot()
   t.equal((await script(`${start} --bridge br8`)).stderr, 'run-evc.sh: There is no bridge "br8" on this machine. Those it has: br7. Without --bridge a network of its own is made.\n')
@@ -236,7 +172,7 @@ t.test("a bridge of the user's own is used and left alone, an unknown or foreign
 })
 
 t.test('says in one sentence that a bridge needs root, and goes without', async t => {
-  const { directory, host, script, state } = await bench(t)
+  const { directory, host, script, state } = await kitBench(t)
   const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
   for (const folder of [directory, join(directory, 'kit')]) chmodSync(folder, 0o777)
   const run = async (...args: string[]) =>
@@ -258,45 +194,19 @@ function readDisk(directory: string): string {
   return /^disk_name='(.*)'$/m.exec(facts)?.[1] ?? ''
 }
 
-t.test('a crash between any two steps, of the start or of the teardown, leaves nothing that a teardown does not take back', async t => {
-  const it = await bench(t)
-  const { host, directory, state, script } = it
-  await must(host, 'sysctl -q -w net.ipv4.conf.all.accept_redirects=0')
-  await host.on(['nft', '-f', '-'], { input: closed })
-  const before = await host.snapshot()
-  const counter = join(directory, 'count')
-  const bin = pathWith(directory, ['ip', 'nft', 'dnsmasq', 'mv', 'sort', 'sync', 'rm', 'cp'], () => fixture('crash-at.sh'))
-  const path = process.env['PATH'] ?? ''
-  const crash = async (line: string, at: number) => {
-    writeFileSync(counter, '0')
-    await realDeps.run([
-      host.prefix[0] ?? '', ...host.prefix.slice(1), 'setsid', '--wait', 'env', `EVC_STATE=${state}`, `QEMU=${fixture('play-qemu.sh')}`, `PATH=${bin}:${path}`,
-      `CRASH_PATH=${path}`, `CRASH_COUNT=${counter}`, `CRASH_AT=${at}`, join(directory, 'kit', line.split(' ')[0] ?? ''), ...line.split(' ').slice(1),
-    ], { okCodes: Array.from({ length: 256 }, (_, code) => code) })
-    return Number(readFileSync(counter, 'utf8'))
-  }
-  const steps = await crash(start, 0)
-  await script(stop)
+
+t.test('a crash between steps, of the start or of the teardown, leaves nothing that a teardown does not take back', async t => {
+  const it = await kitBench(t)
+  const { crash, starts, teardowns } = await prepareCrashes(it)
+  const before = await it.host.snapshot()
+  const steps = await starts(t, sampleOf)
   t.ok(steps > 20, `${steps} steps of the start`)
-  for (let at = 1; at <= steps; at++) {
-    await crash(start, at)
-    await script(stop)
-    same(t, await host.snapshot(), before, `start cut short before step ${at}`)
-  }
-  await script(start)
-  const back = await crash(stop, 0)
-  t.ok(back > 10, `${back} steps of the teardown`)
-  for (let at = 1; at <= back; at++) {
-    await script(start)
-    await crash(stop, at)
-    const { stderr } = await script(stop)
-    same(t, await host.snapshot(), before, `teardown cut short before step ${at}: ${stderr}`)
-  }
+  t.ok((await teardowns(t, sampleOf)) > 10)
   await crash(start, Math.floor(steps / 2))
-  const again = await script(start)
+  const again = await it.script(start)
   t.equal(again.exitCode, 0, 'a start takes back what a crashed one has left')
   t.match(again.stderr, /run-evc\.sh: Taking back what an earlier start has left behind\.\n/)
-  await script(stop)
-  same(t, await host.snapshot(), before)
-  t.same(processesWith(state), [])
+  await it.script(stop)
+  same(t, await it.host.snapshot(), before)
+  t.same(processesWith(it.state), [])
 })

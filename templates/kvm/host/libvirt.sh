@@ -40,9 +40,11 @@ live_libvirt() { [ "$(virsh_system domstate "$1" 2>/dev/null)" = running ]; }
 
 stop_libvirt() { # name
   if live_libvirt "$1"; then
-    say 'Powering the appliance off.'
-    virsh_system shutdown "$1" >/dev/null 2>&1 || true
-    off_within "$stop_seconds" "$1" || warn "It did not power off within $stop_seconds s: switching it off."
+    if [ "$stop_seconds" -gt 0 ]; then
+      say 'Powering the appliance off.'
+      virsh_system shutdown "$1" >/dev/null 2>&1 || true
+      off_within "$stop_seconds" "$1" || warn "It did not power off within $stop_seconds s: switching it off."
+    fi
     virsh_system destroy "$1" >/dev/null 2>&1 || true
   fi
   virsh_system undefine "$1" --nvram >/dev/null 2>&1 || virsh_system undefine "$1" >/dev/null 2>&1 || true

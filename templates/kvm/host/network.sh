@@ -58,9 +58,10 @@ stop_dhcp() {
 end_process() {
   pid=$(live_pid "$1" "$2") || return 0
   kill "$pid" 2>/dev/null || return 0
-  for _ in 1 2 3 4 5 6 7 8 9 10; do
-    [ -d "/proc/$pid" ] || return 0
-    sleep 0.3
+  # One that has ended and that nobody has asked for yet has no command line any more.
+  for _ in $(seq 30); do
+    live_pid "$1" "$2" >/dev/null || return 0
+    sleep 0.1
   done
   kill -9 "$pid" 2>/dev/null || true
 }
