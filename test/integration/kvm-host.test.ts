@@ -6,7 +6,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { RunResult } from '../../pipeline/tools/command.js'
-import { closed, fixture, kitBench, must, pathWith, prepareCrashes, ready, same, start, stop } from '../fixtures/kit-bench.js'
+import { closed, fixture, kitBench, must, pathWith, ready, same, start, stop } from '../fixtures/kit-bench.js'
 import type { Bench } from '../fixtures/kit-bench.js'
 import { uplink } from '../fixtures/namespaces.js'
 import type { NetworkHost } from '../fixtures/namespaces.js'
@@ -119,9 +119,6 @@ t.test("uses Docker's own place for rules where Docker drops forwarding", async 
   same(t, await host.snapshot(), before)
 })
 
-/** One in so many steps: all of them are in the full tier. */
-const sampleOf = 7
-
 const coreutils = 'sh awk cat cksum chmod cp cut comm date df dirname basename flock grep head id ls mkdir mv ps readlink rm rmdir sed seq setsid sleep sort stat sync tail tr truncate uname wc'.split(' ')
 
 t.test('does with iptables where there is no nft, and with the fallback address where there is no dnsmasq', async t => {
@@ -193,20 +190,3 @@ function readDisk(directory: string): string {
   const facts = readFileSync(join(directory, 'kit', 'evc-host.sh'), 'utf8')
   return /^disk_name='(.*)'$/m.exec(facts)?.[1] ?? ''
 }
-
-
-t.test('a crash between steps, of the start or of the teardown, leaves nothing that a teardown does not take back', async t => {
-  const it = await kitBench(t)
-  const { crash, starts, teardowns } = await prepareCrashes(it)
-  const before = await it.host.snapshot()
-  const steps = await starts(t, sampleOf)
-  t.ok(steps > 20, `${steps} steps of the start`)
-  t.ok((await teardowns(t, sampleOf)) > 10)
-  await crash(start, Math.floor(steps / 2))
-  const again = await it.script(start)
-  t.equal(again.exitCode, 0, 'a start takes back what a crashed one has left')
-  t.match(again.stderr, /run-evc\.sh: Taking back what an earlier start has left behind\.\n/)
-  await it.script(stop)
-  same(t, await it.host.snapshot(), before)
-  t.same(processesWith(it.state), [])
-})
