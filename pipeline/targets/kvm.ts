@@ -39,9 +39,10 @@ interface Descriptor {
 const script = { mediaType: 'application/x-sh', executable: true } as const
 /** What the scripts share; each subject is a file of its own here, the person gets one. */
 const hostParts = [
-  'facts.sh.hbs', 'words.sh', 'record.sh', 'subnet.sh', 'settings.sh', 'network.sh', 'firewall.sh', 'checks.sh',
-  'ports.sh', 'qemu.sh', 'libvirt.sh', 'progress.sh', 'undo.sh',
-].map(part => `kvm/host/${part}`)
+  'kvm/host/facts.sh.hbs',
+  ...['words', 'states', 'ports'].map(part => `kit/${part}.sh`),
+  ...['record', 'subnet', 'settings', 'network', 'firewall', 'checks', 'ports', 'qemu', 'libvirt', 'progress', 'undo'].map(part => `kvm/host/${part}.sh`),
+]
 
 const descriptors: readonly Descriptor[] = [
   { name: 'run-evc.sh', estimatedBytes: 8000, parts: ['kvm/run-evc.sh'], ...script },

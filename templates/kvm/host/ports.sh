@@ -1,18 +1,6 @@
 
 # --- forwarded ports, where the appliance has no network of its own ----------------------------------------------------
 
-listening() { # port
-  hex=$(printf ':%04X$' "$1")
-  awk -v hex="$hex" '$4 == "0A" && $2 ~ hex { found = 1 } END { exit !found }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
-}
-
-# free_port <first choice>: it or the next one that nobody listens on and that was not given away.
-free_port() {
-  port=$1
-  while listening "$port" || case ",$forwarded," in *":$port,"*) true ;; *) false ;; esac; do port=$((port + 1)); done
-  echo "$port"
-}
-
 # Sets `forwarded` (http:8080,...) and `netdev`; every port is this machine's own, no neighbour reaches it.
 forward_ports() {
   forwarded=

@@ -34,6 +34,59 @@ has() { command -v "$1" >/dev/null 2>&1; }
 problems=0
 problem() { problems=$((problems + 1)); say "$*"; }
 
+# --- what the appliance says of itself -------------------------------------------------------------------------------
+# EVC {"state":"network",...} on its consoles, and the same as /state.json on its page.
+
+field() { # name, from a state line on stdin
+  sed -n "s/.*\"$1\":\"\(\([^\"\\\\]\|\\\\.\)*\)\".*/\1/p" | sed 's/\\\(.\)/\1/g'
+}
+
+tell() { # state, line
+  case $1 in
+    booting) say 'The appliance is starting.' ;;
+    identity) say 'It makes its own keys and passwords.' ;;
+    network) say 'It looks for its network.' ;;
+    cloud) say 'It sets up the cloud.' ;;
+    demo) say 'It starts the demo.' ;;
+    failed) say "Step $(printf '%s\n' "$2" | field step) failed: $(printf '%s\n' "$2" | field reason)" ;;
+  esac
+}
+
+# port_of <name> <list>: the port of this machine that leads to it, from http:8080,console:9090,...
+port_of() { printf '%s\n' "$2" | tr ',' '\n' | sed -n "s/^$1://p"; }
+
+# print_addresses <address> [forwarded ports]: what a browser or client on this machine is given; results go to stdout.
+print_addresses() {
+  if [ -n "${2:-}" ]; then
+    echo "page     http://127.0.0.1:$(port_of http "$2")/"
+    echo "console  https://127.0.0.1:$(port_of console "$2")/"
+    echo "API      https://127.0.0.1:$(port_of api "$2")"
+    echo "SSH      ssh -p $(port_of ssh "$2") evc@127.0.0.1"
+  else
+    echo "page     http://$1/"
+    echo "console  https://$1:9090/"
+    echo "API      https://$1:8443"
+    echo "SSH      ssh evc@$1"
+  fi
+}
+
+# --- ports of this machine that lead to the appliance ----------------------------------------------------------------
+
+listening() { # port
+  if [ -r /proc/net/tcp ]; then
+    hex=$(printf ':%04X$' "$1")
+    awk -v hex="$hex" '$4 == "0A" && $2 ~ hex { found = 1 } END { exit !found }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
+  else netstat -an -p tcp 2>/dev/null | grep -q "[.:]$1 .*LISTEN"
+  fi
+}
+
+# free_port <first choice>: it or the next one that nobody listens on and that was not given away.
+free_port() {
+  port=$1
+  while listening "$port" || case ",$forwarded," in *":$port,"*) true ;; *) false ;; esac; do port=$((port + 1)); done
+  echo "$port"
+}
+
 # --- the record of what was made -------------------------------------------------------------------------------------
 # One line for each thing, written before the thing is made: a crash in between leaves nothing unknown behind.
 # teardown-evc.sh reads it backwards. EVC_STATE moves the folder.
@@ -258,9 +311,10 @@ stop_dhcp() {
 end_process() {
   pid=$(live_pid "$1" "$2") || return 0
   kill "$pid" 2>/dev/null || return 0
-  for _ in 1 2 3 4 5 6 7 8 9 10; do
-    [ -d "/proc/$pid" ] || return 0
-    sleep 0.3
+  # One that has ended and that nobody has asked for yet has no command line any more.
+  for _ in $(seq 30); do
+    live_pid "$1" "$2" >/dev/null || return 0
+    sleep 0.1
   done
   kill -9 "$pid" 2>/dev/null || true
 }
@@ -548,18 +602,6 @@ check_network_tools() {
 
 # --- forwarded ports, where the appliance has no network of its own ----------------------------------------------------
 
-listening() { # port
-  hex=$(printf ':%04X$' "$1")
-  awk -v hex="$hex" '$4 == "0A" && $2 ~ hex { found = 1 } END { exit !found }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
-}
-
-# free_port <first choice>: it or the next one that nobody listens on and that was not given away.
-free_port() {
-  port=$1
-  while listening "$port" || case ",$forwarded," in *":$port,"*) true ;; *) false ;; esac; do port=$((port + 1)); done
-  echo "$port"
-}
-
 # Sets `forwarded` (http:8080,...) and `netdev`; every port is this machine's own, no neighbour reaches it.
 forward_ports() {
   forwarded=
@@ -684,13 +726,16 @@ live_qemu() { live_pid "$state/qemu.pid" "$state/qemu.pid"; }
 # terminal_of <label>: the pseudo terminal that QEMU gave to its serial line or its monitor.
 terminal_of() { sed -n "s/^char device redirected to \([^ ]*\) (label $1).*/\1/p" "$state/qemu.out"; }
 
-# The guest is asked to power off, as by its button; after half a minute of silence the machine is switched off.
+# The guest is asked to power off, as by its button; one that does not is switched off.
 stop_qemu() {
-  if pid=$(live_qemu); then
-    say 'Powering the appliance off.'
-    monitor=$(terminal_of monitor)
-    [ ! -c "$monitor" ] || (printf 'system_powerdown\n'; sleep 2) >"$monitor"
-    gone_within "$stop_seconds" "$pid" || warn "It did not power off within $stop_seconds s: switching it off."
+  if live_qemu >/dev/null; then
+    if [ "$stop_seconds" -gt 0 ]; then
+      say 'Powering the appliance off.'
+      monitor=$(terminal_of monitor)
+      # QEMU looks once a second whether somebody has opened the terminal.
+      [ ! -c "$monitor" ] || (printf 'system_powerdown\n'; sleep 2) >"$monitor"
+      gone_within "$stop_seconds" || warn "It did not power off within $stop_seconds s: switching it off."
+    fi
     end_process "$state/qemu.pid" "$state/qemu.pid"
   fi
   rm -f "$state"/qemu.* "$state/serial.log"
@@ -698,12 +743,12 @@ stop_qemu() {
 
 stop_seconds=60
 
-gone_within() { # seconds, pid
+gone_within() { # seconds
   for _ in $(seq "$1"); do
-    [ -d "/proc/$2" ] || return 0
+    live_qemu >/dev/null || return 0
     sleep 1
   done
-  [ ! -d "/proc/$2" ]
+  ! live_qemu >/dev/null
 }
 
 # --- the virtual machine, by libvirt ---------------------------------------------------------------------------------
@@ -747,9 +792,11 @@ live_libvirt() { [ "$(virsh_system domstate "$1" 2>/dev/null)" = running ]; }
 
 stop_libvirt() { # name
   if live_libvirt "$1"; then
-    say 'Powering the appliance off.'
-    virsh_system shutdown "$1" >/dev/null 2>&1 || true
-    off_within "$stop_seconds" "$1" || warn "It did not power off within $stop_seconds s: switching it off."
+    if [ "$stop_seconds" -gt 0 ]; then
+      say 'Powering the appliance off.'
+      virsh_system shutdown "$1" >/dev/null 2>&1 || true
+      off_within "$stop_seconds" "$1" || warn "It did not power off within $stop_seconds s: switching it off."
+    fi
     virsh_system destroy "$1" >/dev/null 2>&1 || true
   fi
   virsh_system undefine "$1" --nvram >/dev/null 2>&1 || virsh_system undefine "$1" >/dev/null 2>&1 || true
@@ -778,10 +825,6 @@ alive() {
 
 state_lines() { tr -d '\r\000' 2>/dev/null <"$(serial_log)" | grep '^EVC {'; }
 
-field() { # name, from a state line on stdin
-  sed -n "s/.*\"$1\":\"\(\([^\"\\\\]\|\\\\.\)*\)\".*/\1/p" | sed 's/\\\(.\)/\1/g'
-}
-
 wait_ready() { # seconds
   seen=0
   for _ in $(seq "$1"); do
@@ -804,36 +847,10 @@ wait_ready() { # seconds
 
 last_words() { tr -d '\r\000' <"$(serial_log)" 2>/dev/null | grep -v '^ *$' | tail -n 1 | cut -c 1-200; }
 
-tell() { # state, line
-  case $1 in
-    booting) say 'The appliance is starting.' ;;
-    identity) say 'It makes its own keys and passwords.' ;;
-    network) say 'It looks for its network.' ;;
-    cloud) say 'It sets up the cloud.' ;;
-    demo) say 'It starts the demo.' ;;
-    failed) say "Step $(printf '%s\n' "$2" | field step) failed: $(printf '%s\n' "$2" | field reason)" ;;
-  esac
-}
-
-# port_of <name>: the port of this machine that leads to it, from http:8080,console:9090,...
-port_of() { printf '%s\n' "$forwarded" | tr ',' '\n' | sed -n "s/^$1://p"; }
-
-# show_addresses: what a browser or client on this machine is given; results go to stdout.
 show_addresses() {
-  forwarded=$(recorded forwarded)
-  address=$(state_lines | tail -n 1 | field address)
-  if [ -n "$forwarded" ]; then
-    echo "page     http://127.0.0.1:$(port_of http)/"
-    echo "console  https://127.0.0.1:$(port_of console)/"
-    echo "API      https://127.0.0.1:$(port_of api)"
-    echo "SSH      ssh -p $(port_of ssh) evc@127.0.0.1"
-  else
-    echo "page     http://$address/"
-    echo "console  https://$address:9090/"
-    echo "API      https://$address:8443"
-    echo "SSH      ssh evc@$address"
-  fi
-  hint=$(state_lines | tail -n 1 | field nestedHint)
+  line=$(state_lines | tail -n 1)
+  print_addresses "$(printf '%s\n' "$line" | field address)" "$(recorded forwarded)"
+  hint=$(printf '%s\n' "$line" | field nestedHint)
   [ -z "$hint" ] || say "No virtual machines inside yet: $hint"
   say 'User, password and API token were made by this copy itself: status --credentials'
 }

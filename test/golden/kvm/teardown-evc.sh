@@ -10,7 +10,7 @@ usage() {
 Usage: sudo ./teardown-evc.sh [--wait SECONDS]     (without sudo after run-evc.sh --user)
 Powers the appliance off and removes its bridge, its firewall rules and its other traces on this machine.
 The disk stays; run-evc.sh starts it again.
-  --wait SECONDS  how long it may take to power off before it is switched off (now $stop_seconds)
+  --wait SECONDS  how long it may take to power off before it is switched off (now $stop_seconds; 0: at once)
 END
 }
 
