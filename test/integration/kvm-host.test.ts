@@ -2,38 +2,12 @@
  * The kvm host kit on a machine of its own (a network namespace): network, NAT and DHCP are real; a stand-in plays QEMU
  * and another namespace the guest.
  */
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import type { RunResult } from '../../pipeline/tools/command.js'
-import { closed, fixture, kitBench, must, pathWith, ready, same, start, stop } from '../fixtures/kit-bench.js'
-import type { Bench } from '../fixtures/kit-bench.js'
+import { closed, dropGuest, fixture, joinGuest, kitBench, must, pathWith, ready, same, start, stop } from '../fixtures/kit-bench.js'
 import { uplink } from '../fixtures/namespaces.js'
-import type { NetworkHost } from '../fixtures/namespaces.js'
 import { processesWith } from '../fixtures/processes.js'
-
-/** A namespace with a card on the bridge and the hardware address that the guest has. */
-async function joinGuest({ host, directory, script }: Bench): Promise<(line: string) => Promise<RunResult>> {
-  const { stdout } = await script('run-evc.sh --print --accel tcg')
-  const mac = /mac=([0-9a-f:]+)/.exec(stdout)?.[1] ?? ''
-  const lease = join(directory, 'lease.sh')
-  writeFileSync(lease, `#!/bin/sh\n[ "$1" != bound ] || { ip address add "$ip/$mask" dev "$interface"; ip route add default via "$router"; }\n`)
-  chmodSync(lease, 0o755)
-  const setUp = [
-    'ip netns add evcguest', 'ip link add evcguest0 type veth peer name eth0 netns evcguest',
-    'ip link set evcguest0 master evcbr0', 'ip link set evcguest0 up',
-    `ip -n evcguest link set eth0 address ${mac}`, 'ip -n evcguest link set eth0 up',
-  ]
-  for (const line of setUp) await must(host, line)
-  const inGuest = async (line: string) => await host.on(['ip', 'netns', 'exec', 'evcguest', ...line.split(' ')])
-  await inGuest(`busybox udhcpc -i eth0 -n -q -f -t 5 -T 1 -s ${lease}`)
-  return inGuest
-}
-
-/** The guest's namespace goes before the machine is compared with what it was. */
-async function dropGuest(host: NetworkHost): Promise<void> {
-  await must(host, 'ip netns delete evcguest')
-}
 
 t.test('gives the guest 192.168.42.2 by DHCP, reaches it, leads it outside, and takes everything back', async t => {
   const it = await kitBench(t)
