@@ -230,7 +230,7 @@ t.test('a dry run prints a script, runs no stage, and the plan has the same comm
   }
   t.notOk(calls().some(call => /packer (build|validate)|qemu-img convert|ssh-keygen|mmdebstrap --variant=minbase/.test(call)), 'none was run')
   const written = join(state, 'dry-run/ciab')
-  for (const file of ['media/start-install', 'media/mirror.list', 'install/install.json', 'install/kickstart/install.sh', 'provision/provision.json.in', 'provision/payload/provision/90-seal.sh', 'export/kvm/start.sh']) {
+  for (const file of ['media/start-install', 'media/mirror.list', 'install/install.json', 'install/kickstart/install.sh', 'provision/provision.json.in', 'provision/payload/provision/90-seal.sh', 'export/kvm/evc-host.sh']) {
     t.ok(existsSync(join(written, file)), file)
     t.match(stdout, join(written, file.split('/')[0] ?? ''))
   }

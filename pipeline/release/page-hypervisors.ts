@@ -12,12 +12,12 @@ const hypervisors: Readonly<Record<string, Hypervisor>> = {
   virtualbox: { title: 'VirtualBox', systems: ['windows', 'linux'], start: file => `VBoxManage import ${file}` },
   vmware: { title: 'VMware Workstation, Player and Fusion', systems: ['windows', 'mac'], start: file => `unzip ${file}` },
   hyperv: { title: 'Hyper-V', systems: ['windows'], start: () => 'powershell -ExecutionPolicy Bypass -File .\\import.ps1' },
-  kvm: { title: 'QEMU/KVM and libvirt', systems: ['linux'], start: () => 'sh start.sh' },
+  kvm: { title: 'QEMU/KVM and libvirt', systems: ['linux'], start: () => 'sudo sh run-evc.sh' },
   parallels: { title: 'Parallels Desktop', systems: ['mac'], start: () => 'sh import.sh' },
-  ova: { title: 'VMware vSphere and ESXi', systems: [], start: file => `ovftool ${file} vi://user@host/` },
-  xva: { title: 'XCP-ng and XenServer', systems: [], start: file => `xe vm-import filename=${file}` },
-  xen: { title: 'Xen', systems: [], start: () => 'xl create hvm.cfg' },
-  vagrant: { title: 'Vagrant', systems: [], start: file => `vagrant box add --name appliance ${file}` },
+  ova: { title: 'VMware vSphere and ESXi', systems: [], start: () => 'GOVC_URL=user@host sh import.sh' },
+  xva: { title: 'XCP-ng and XenServer', systems: [], start: () => 'sh import.sh' },
+  xen: { title: 'Xen', systems: [], start: () => 'sudo sh start.sh' },
+  vagrant: { title: 'Vagrant', systems: [], start: () => 'sh start.sh' },
   raw: { title: 'Raw disk', systems: [], start: file => `zstd -d --sparse ${file}` },
 }
 

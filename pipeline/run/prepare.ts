@@ -12,6 +12,7 @@ import { familyUnbuilt } from '../errors/spec.js'
 import { loadAppliance } from '../spec/load.js'
 import type { Spec } from '../spec/types.js'
 import { loadTargets, selectTargets } from '../targets/index.js'
+import { kitTemplates } from '../targets/target-kit.js'
 import type { ExportOptions, Target } from '../targets/types.js'
 import { treeDigest } from '../stages/file-tree.js'
 import { renderInstall } from '../stages/install.js'
@@ -171,7 +172,7 @@ async function keysOfExports(
 ): Promise<Record<string, string>> {
   const entries = await Promise.all(
     targets.map(async ({ name, templates: others = [] }) => {
-      const folders = await Promise.all([name, ...others].map(async folder => [folder, treeDigest(await readFolder(join(templates, folder)))] as const))
+      const folders = await Promise.all([name, kitTemplates, ...others].map(async folder => [folder, treeDigest(await readFolder(join(templates, folder)))] as const))
       const files = Object.fromEntries(folders)
       const qemuImg = facts.tools['qemu-img']
       const { described, version } = facts

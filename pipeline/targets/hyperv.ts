@@ -9,6 +9,7 @@ import type { Check, CheckedImage } from './target-checks.js'
 import { applianceData, describeArtifacts, fullNameOf } from './target-files.js'
 import type { Release } from './target-files.js'
 import { withScratch } from './target-scratch.js'
+import { powerShellScript } from './target-kit.js'
 import { checkPowerShell, plannedText, readme, writeTexts } from './target-texts.js'
 import type { TextPlan } from './target-texts.js'
 import type { ArtifactPlan, BootPlan, ExportInput, ExportOptions, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
@@ -16,7 +17,10 @@ import type { ArtifactPlan, BootPlan, ExportInput, ExportOptions, PlanInput, Tar
 const bytesPerGib = 1024 ** 3
 const vmbus = (device: string, alias: string, driver: string, place: 'initramfs' | 'disk') => ({ device, alias, driver, place })
 
-const texts: readonly TextPlan[] = [{ name: 'import.ps1', mediaType: 'text/plain', estimatedBytes: 4000 }, readme]
+const texts: readonly TextPlan[] = [
+  { name: 'import.ps1', mediaType: 'text/plain', estimatedBytes: 8000, parts: powerShellScript('hyperv', 'import') },
+  readme,
+]
 
 const diskName = (input: Release) => `${fullNameOf(input)}.vhdx`
 const fixedName = (input: Release) => `${fullNameOf(input)}.vhd`

@@ -6,6 +6,7 @@ import type { Spec } from '../spec/types.js'
 import { writeFileAtomic } from '../tools/atomic-file.js'
 import { needOf } from '../tools/need.js'
 import { portabilityProblems, readQcow2Header } from '../tools/qcow2-header.js'
+import { assembleScript } from './target-kit.js'
 import { checkContent, checkShellScript, checkStructure, runChecks } from './target-checks.js'
 import type { Check, CheckedImage, Verdict } from './target-checks.js'
 import { applianceData, describeArtifacts, qcow2MediaType } from './target-files.js'
@@ -26,12 +27,31 @@ const clusterBytes = 65536
 /** zlib of a system disk; measured on 745 MiB of Debian with Incus: 369 MiB. */
 const compressedShare = 0.5
 
-/** Files rendered from templates/kvm/<name>.hbs. */
-const descriptors = [
-  { name: 'domain.xml', mediaType: 'application/xml', estimatedBytes: 3000 },
-  { name: 'start.sh', mediaType: 'application/x-sh', estimatedBytes: 9000 },
-  { name: 'README.txt', mediaType: 'text/plain', estimatedBytes: 4000 },
-] as const
+interface Descriptor {
+  readonly name: string
+  readonly mediaType: string
+  readonly estimatedBytes: number
+  /** Templates it is put together from, in order. */
+  readonly parts: readonly string[]
+  readonly executable?: true
+}
+
+const script = { mediaType: 'application/x-sh', executable: true } as const
+/** What the scripts share; each subject is a file of its own here, the person gets one. */
+const hostParts = [
+  'kvm/host/facts.sh.hbs',
+  ...['words', 'states', 'ports'].map(part => `kit/${part}.sh`),
+  ...['record', 'subnet', 'settings', 'network', 'firewall', 'checks', 'ports', 'qemu', 'libvirt', 'progress', 'undo'].map(part => `kvm/host/${part}.sh`),
+]
+
+const descriptors: readonly Descriptor[] = [
+  { name: 'run-evc.sh', estimatedBytes: 8000, parts: ['kvm/run-evc.sh'], ...script },
+  { name: 'teardown-evc.sh', estimatedBytes: 1500, parts: ['kvm/teardown-evc.sh'], ...script },
+  { name: 'status', estimatedBytes: 3000, parts: ['kvm/status'], ...script },
+  { name: 'evc-host.sh', mediaType: 'application/x-sh', estimatedBytes: 30_000, parts: hostParts },
+  { name: 'domain.xml', mediaType: 'application/xml', estimatedBytes: 3000, parts: ['kvm/domain.xml.hbs'] },
+  { name: 'README.txt', mediaType: 'text/plain', estimatedBytes: 4000, parts: ['kvm/README.txt.hbs'] },
+]
 
 function diskName({ spec, version }: { spec: Spec; version: string }): string {
   return `${spec.name}-${version}.qcow2`
@@ -43,15 +63,16 @@ function plan({ spec, version, usedBytes }: PlanInput): readonly ArtifactPlan[] 
     mediaType: qcow2MediaType,
     estimatedBytes: Math.round(usedBytes * compressedShare),
   }
-  return [disk, ...descriptors]
+  return [disk, ...descriptors.map(({ name, mediaType, estimatedBytes }) => ({ name, mediaType, estimatedBytes }))]
 }
 
 async function exportKvm(input: ExportInput, { render }: TargetDeps): Promise<TargetExport> {
   const { directory } = input
   const data = { ...applianceData(input), disk: diskName(input) }
-  for (const { name } of descriptors)
-    await writeFileAtomic(join(directory, name), await render(`kvm/${name}.hbs`, data))
-  await chmod(join(directory, 'start.sh'), 0o755)
+  for (const { name, parts, executable } of descriptors) {
+    await writeFileAtomic(join(directory, name), await assembleScript(parts, data, render))
+    if (executable) await chmod(join(directory, name), 0o755)
+  }
   return {
     // Version 3 and zlib: every QEMU since 1.7 reads it; zstd would need 5.1 built with it.
     writers: [qcow2(join(directory, diskName(input)))],
@@ -64,7 +85,7 @@ const checks: Readonly<Record<string, Check>> = {
   'qcow2 structure': (input, deps) => checkStructure('kvm', checkedImage(input), deps),
   'content equal to the golden disk': (input, deps) => checkContent('kvm', checkedImage(input), [input, deps]),
   'libvirt domain': checkDomain,
-  'start script': (input, deps) => checkShellScript('kvm', 'start.sh', [input, deps]),
+  'host scripts': checkScripts,
 }
 
 async function verify(input: VerifyInput, deps: TargetDeps): Promise<readonly PassedCheck[]> {
@@ -93,6 +114,15 @@ async function checkDomain({ directory }: VerifyInput, { run }: TargetDeps): Pro
   return { file, problems: [`is not valid: ${answer.stderr.split('\n')[0]}`] }
 }
 
+async function checkScripts(input: VerifyInput, deps: TargetDeps): Promise<Verdict> {
+  const scripts = descriptors.filter(({ executable }) => executable).map(({ name }) => name)
+  for (const name of scripts) {
+    const verdict = await checkShellScript('kvm', name, [input, deps])
+    if ('problems' in verdict) return verdict
+  }
+  return { found: `${scripts.join(', ')}: executable, sh reads them` }
+}
+
 function checkedImage(input: VerifyInput): CheckedImage {
   const file = diskName(input)
   return { file, image: { path: join(input.directory, file), format: 'qcow2' } }
@@ -114,7 +144,7 @@ function boots({ spec, version }: PlanInput): readonly BootPlan[] {
 
 const kvm: Target = {
   name: 'kvm',
-  summary: 'QEMU/KVM and libvirt: qcow2, domain XML, start script',
+  summary: 'QEMU/KVM and libvirt: qcow2, domain XML, host scripts',
   from: 'disk',
   tools: [needOf('qemu-img', 'verify kvm'), needOf('virt-xml-validate', 'verify kvm'), needOf('xmllint', 'verify kvm')],
   guest: {

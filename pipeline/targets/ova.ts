@@ -3,20 +3,26 @@ import { join } from 'node:path'
 import { lintOva } from '../images/ova-lint.js'
 import { ovaWriter } from '../images/ova.js'
 import type { StreamVmdkFacts } from '../images/stream-vmdk.js'
-import { writeFileAtomic } from '../tools/atomic-file.js'
 import { needOf } from '../tools/need.js'
 import { parseXml } from '../tools/xml.js'
-import { checkByTool, checkText, runChecks } from './target-checks.js'
+import { checkByTool, checkShellScript, checkText, runChecks } from './target-checks.js'
 import type { Check, Verdict } from './target-checks.js'
 import { applianceData, describeArtifacts, fullNameOf } from './target-files.js'
 import type { Release } from './target-files.js'
+import { startScript } from './target-kit.js'
 import { checkOvaParts } from './target-ova.js'
+import { plannedText, readme, writeTexts } from './target-texts.js'
+import type { TextPlan } from './target-texts.js'
 import { guestNames, virtualHardware, vmwareBoots, vmwareGuest, vmwareUnshown } from './target-vmware.js'
 import type { ArtifactPlan, ExportInput, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
 
 /** Measured on 745 MiB of Debian with Incus: 345 MiB. */
 const compressedShare = 0.5
-const readme = 'README.txt'
+
+const texts: readonly TextPlan[] = [
+  { name: 'import.sh', mediaType: 'application/x-sh', estimatedBytes: 7000, executable: true, parts: startScript('ova', 'import.sh', ['states', 'ready']) },
+  readme,
+]
 
 function namesOf(release: Release) {
   const base = fullNameOf(release)
@@ -26,18 +32,18 @@ function namesOf(release: Release) {
 function plan(input: PlanInput): readonly ArtifactPlan[] {
   return [
     { name: namesOf(input).ova, mediaType: 'application/x-virtualbox-ova', estimatedBytes: Math.round(input.usedBytes * compressedShare) },
-    { name: readme, mediaType: 'text/plain', estimatedBytes: 2000 },
+    ...texts.map(plannedText),
   ]
 }
 
-async function exportOva(input: ExportInput, { render }: TargetDeps): Promise<TargetExport> {
+async function exportOva(input: ExportInput, deps: TargetDeps): Promise<TargetExport> {
   const { directory, spec, options, sourceDateEpoch } = input
   const { base, ova, ovf, disk } = namesOf(input)
   const data = { ...applianceData(input), ...guestNames(spec), disk, ova, noManifest: options.ovaManifest === 'none' }
-  await writeFileAtomic(join(directory, readme), await render('ova/README.txt.hbs', data))
+  await writeTexts({ target: 'ova', directory, texts, data }, deps)
   const descriptor = async ({ capacityBytes, populatedBytes, fileBytes }: StreamVmdkFacts) => {
     const sizes = { diskBytes: capacityBytes, populatedBytes, diskFileBytes: fileBytes }
-    const text = await render('ova/machine.ovf.hbs', { ...data, ...sizes })
+    const text = await deps.render('ova/machine.ovf.hbs', { ...data, ...sizes })
     parseXml(text, ovf)
     return text
   }
@@ -56,7 +62,8 @@ const checks: Readonly<Record<string, Check>> = {
     return await checkByTool('ova', { command, file, found: 'virt-v2v -i ova --print-source reads it' }, deps)
   },
   'descriptor and disk': (input, deps) => checkOvaParts('ova', namesOf(input), [input, deps]),
-  'instructions': input => checkText(readme, input),
+  'import script': (input, deps) => checkShellScript('ova', 'import.sh', [input, deps]),
+  'instructions': input => checkText(readme.name, input),
 }
 
 async function checkRules(input: VerifyInput): Promise<Verdict> {

@@ -11,6 +11,7 @@ import { checkByTool, checkContent, checkShellScript, checkStructure, checkText,
 import type { Check, Verdict } from './target-checks.js'
 import { applianceData, describeArtifacts, fullNameOf } from './target-files.js'
 import type { Release } from './target-files.js'
+import { startScript } from './target-kit.js'
 import { withScratch } from './target-scratch.js'
 import { plannedText, readme, writeTexts } from './target-texts.js'
 import type { TextPlan } from './target-texts.js'
@@ -24,7 +25,10 @@ const compressedShare = 0.5
 /** The id of a disk's only state: a constant of Parallels, part of the file's name. */
 const snapshot = '{5fbaabe3-6958-40ff-92a7-860e329aab41}'
 
-const texts: readonly TextPlan[] = [{ name: 'import.sh', mediaType: 'application/x-sh', estimatedBytes: 3000, executable: true }, readme]
+const texts: readonly TextPlan[] = [
+  { name: 'import.sh', mediaType: 'application/x-sh', estimatedBytes: 4000, executable: true, parts: startScript('parallels', 'import.sh') },
+  readme,
+]
 
 function namesOf(release: Release) {
   const base = fullNameOf(release)

@@ -42,5 +42,7 @@ export function applianceData({ spec, version }: Release) {
     nested: spec.nestedVirt === 'required',
     fallbackAddress: spec.network.fallbackAddress,
     fallbackGateway: spec.network.fallbackGateway,
+    fallbackHost: spec.network.fallbackAddress.replace(/\/.*/, ''),
+    readySeconds: spec.timeouts.readySeconds,
   }
 }

@@ -3,26 +3,38 @@ import { chmod, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeFileAtomic } from '../tools/atomic-file.js'
 import type { Verdict } from './target-checks.js'
+import { assembleScript } from './target-kit.js'
 import type { ArtifactPlan, TargetDeps, VerifyInput } from './types.js'
 
-/** A file made of templates/<target>/<name>.hbs. */
+/** A file made of templates. */
 export interface TextPlan extends ArtifactPlan {
   /** A shell script to start by its name. */
   readonly executable?: boolean
+  /** What it is put together from, in order; its own template alone where this is absent. */
+  readonly parts?: readonly string[]
 }
 
 export const readme: TextPlan = { name: 'README.txt', mediaType: 'text/plain', estimatedBytes: 3000 }
 
-/** Writes each text into the folder. Errors: those of templates and of the file system. */
+export interface WrittenText {
+  readonly name: string
+  readonly content: string
+}
+
+/** Writes each text into the folder, and gives what it wrote. Errors: those of templates and of the file system. */
 export async function writeTexts(
   { target, directory, texts, data }: { target: string; directory: string; texts: readonly TextPlan[]; data: object },
   { render }: TargetDeps
-): Promise<void> {
-  for (const { name, executable } of texts) {
+): Promise<readonly WrittenText[]> {
+  const written: WrittenText[] = []
+  for (const { name, executable, parts } of texts) {
     const path = join(directory, name)
-    await writeFileAtomic(path, forReader(name, await render(`${target}/${name}.hbs`, data)))
+    const content = forReader(name, await assembleScript(parts ?? [`${target}/${name}.hbs`], data, render))
+    await writeFileAtomic(path, content)
     if (executable) await chmod(path, 0o755)
+    written.push({ name, content })
   }
+  return written
 }
 
 /** Windows PowerShell 5 takes a script without this mark for one in the machine's own 8-bit letters. */

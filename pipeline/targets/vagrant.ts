@@ -9,18 +9,25 @@ import { openExt4 } from '../tools/ext4.js'
 import type { Ext4Entry } from '../tools/ext4.js'
 import { needOf } from '../tools/need.js'
 import { readLayout, rootPartition } from '../tools/partitions.js'
-import { checkByTool, checkContent, checkText, lastLine, notCompared, runChecks } from './target-checks.js'
+import { checkByTool, checkContent, checkShellScript, checkText, lastLine, notCompared, runChecks } from './target-checks.js'
 import type { Check, Verdict } from './target-checks.js'
 import { applianceData, describeArtifacts } from './target-files.js'
 import type { Release } from './target-files.js'
+import { startScript } from './target-kit.js'
 import { withScratch } from './target-scratch.js'
 import { plannedText, readme, writeTexts } from './target-texts.js'
+import type { TextPlan } from './target-texts.js'
 import { boxDisks, boxName, boxVersion, boxWriters, libvirtDisk, makeMarkedOverlay, markerFile, packLibvirtBox, providers } from './target-vagrant.js'
 import type { Provider } from './target-vagrant.js'
 import type { ArtifactPlan, BootPlan, DiskFile, ExportInput, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
 
 /** All boxes are compressed. */
 const compressedShare = 0.5
+
+const texts: readonly TextPlan[] = [
+  { name: 'start.sh', mediaType: 'application/x-sh', estimatedBytes: 8000, executable: true, parts: startScript('vagrant', 'start.sh', ['states', 'ports', 'ready']) },
+  readme,
+]
 
 const catalogName = (release: Release) => `${release.spec.name}.json`
 
@@ -29,13 +36,13 @@ function plan(input: PlanInput): readonly ArtifactPlan[] {
   return [
     ...providers.map(provider => ({ name: boxName(input, provider), mediaType: 'application/vnd.vagrant.box', estimatedBytes })),
     { name: catalogName(input), mediaType: 'application/json', estimatedBytes: 2000 },
-    plannedText(readme),
+    ...texts.map(plannedText),
   ]
 }
 
 async function exportVagrant(input: ExportInput, deps: TargetDeps): Promise<TargetExport> {
   const { directory, goldenDisk } = input
-  await writeTexts({ target: 'vagrant', directory, texts: [readme], data: { ...vagrantData(input), boxes: boxesOf(input) } }, deps)
+  await writeTexts({ target: 'vagrant', directory, texts, data: { ...vagrantData(input), boxes: boxesOf(input) } }, deps)
   const writers = await Promise.all([libvirtDisk(input), ...Object.values(boxWriters).map(make => make(input, deps))])
   const request = { disk: goldenDisk.path, file: markerFile, scratch: join(directory, '.marker'), run: deps.run }
   const patches = await markerPatches(request)
@@ -70,6 +77,7 @@ async function writeCatalog(input: ExportInput, { render }: TargetDeps): Promise
 const checks: Readonly<Record<string, Check>> = {
   'the marker is all that differs from the golden disk': checkMarker,
   'boxes added by vagrant, each with that disk': checkBoxes,
+  'start script': (input, deps) => checkShellScript('vagrant', 'start.sh', [input, deps]),
   'one page of instructions': input => checkText(readme.name, input),
 }
 

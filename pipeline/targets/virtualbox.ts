@@ -9,6 +9,7 @@ import { checkByTool, checkShellScript, checkText, runChecks } from './target-ch
 import type { Check, Verdict } from './target-checks.js'
 import { describeArtifacts, fullNameOf } from './target-files.js'
 import type { Release } from './target-files.js'
+import { powerShellScript, startScript } from './target-kit.js'
 import { checkOvaParts } from './target-ova.js'
 import { checkPowerShell, plannedText, readme, writeTexts } from './target-texts.js'
 import type { TextPlan } from './target-texts.js'
@@ -19,8 +20,8 @@ import type { ArtifactPlan, BootPlan, ExportInput, PlanInput, Target, TargetDeps
 const compressedShare = 0.5
 
 const texts: readonly TextPlan[] = [
-  { name: 'import.sh', mediaType: 'application/x-sh', estimatedBytes: 3000, executable: true },
-  { name: 'import.ps1', mediaType: 'text/plain', estimatedBytes: 3000 },
+  { name: 'import.sh', mediaType: 'application/x-sh', estimatedBytes: 8000, executable: true, parts: startScript('virtualbox', 'import.sh', ['states', 'ports', 'ready']) },
+  { name: 'import.ps1', mediaType: 'text/plain', estimatedBytes: 7000, parts: powerShellScript('virtualbox', 'import') },
   readme,
 ]
 

@@ -4,16 +4,18 @@ import { join } from 'node:path'
 import { sparseVmdk } from '../images/sparse-vmdk.js'
 import { lintVmdk } from '../images/vmdk-lint.js'
 import { zipVmdk } from '../images/zip-vmdk.js'
-import { writeFileAtomic } from '../tools/atomic-file.js'
 import { PipelineError } from '../errors/pipeline-error.js'
 import { sha256File } from '../tools/checksum.js'
 import { needOf } from '../tools/need.js'
 import { parseVmx } from '../tools/vmx.js'
-import { checkByTool, checkContent, checkStructure, checkText, lastLine, runChecks } from './target-checks.js'
+import { checkByTool, checkContent, checkShellScript, checkStructure, checkText, lastLine, runChecks } from './target-checks.js'
 import type { Check, CheckedImage, Verdict } from './target-checks.js'
 import { applianceData, describeArtifacts, fullNameOf } from './target-files.js'
 import type { Release } from './target-files.js'
+import { powerShellScript, startScript } from './target-kit.js'
 import { withScratch } from './target-scratch.js'
+import { checkPowerShell, plannedText, writeTexts } from './target-texts.js'
+import type { TextPlan } from './target-texts.js'
 import { guestNames, virtualHardware, vmwareBoots, vmwareGuest, vmwareUnshown } from './target-vmware.js'
 import type { ArtifactPlan, ExportInput, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
 
@@ -23,33 +25,40 @@ const shares = { disk: 1.1, zip: 0.5 } as const
 /** Paths inside the target's folder. */
 function pathsOf(release: Release) {
   const folder = fullNameOf(release)
-  return { folder, zip: `${folder}.zip`, vmx: `${folder}/${folder}.vmx`, disk: `${folder}/${folder}.vmdk`, readme: `${folder}/README.txt` }
+  const [start, startWindows, readme] = ['start.sh', 'start.ps1', 'README.txt'].map(name => `${folder}/${name}`) as [string, string, string]
+  return { folder, zip: `${folder}.zip`, vmx: `${folder}/${folder}.vmx`, disk: `${folder}/${folder}.vmdk`, start, startWindows, readme }
 }
 
-function plan(input: PlanInput): readonly ArtifactPlan[] {
-  const { zip, vmx, disk, readme } = pathsOf(input)
+/** In the order of the zip. */
+function textsOf(release: Release): readonly TextPlan[] {
+  const { vmx, start, startWindows, readme } = pathsOf(release)
   return [
-    { name: zip, mediaType: 'application/zip', estimatedBytes: Math.round(input.usedBytes * shares.zip) },
-    { name: vmx, mediaType: 'text/plain', estimatedBytes: 2000, packedIn: zip },
-    { name: disk, mediaType: 'application/x-vmdk', estimatedBytes: Math.round(input.usedBytes * shares.disk), packedIn: zip },
-    { name: readme, mediaType: 'text/plain', estimatedBytes: 2000, packedIn: zip },
+    { name: vmx, mediaType: 'text/plain', estimatedBytes: 2000, parts: ['vmware/machine.vmx.hbs'] },
+    { name: start, mediaType: 'application/x-sh', estimatedBytes: 6000, executable: true, parts: startScript('vmware', 'start.sh', ['states', 'ready']) },
+    { name: startWindows, mediaType: 'text/plain', estimatedBytes: 6000, parts: powerShellScript('vmware', 'start') },
+    { name: readme, mediaType: 'text/plain', estimatedBytes: 2000, parts: ['vmware/README.txt.hbs'] },
   ]
 }
 
-async function exportVmware(input: ExportInput, { render }: TargetDeps): Promise<TargetExport> {
+function plan(input: PlanInput): readonly ArtifactPlan[] {
+  const { zip, disk } = pathsOf(input)
+  return [
+    { name: zip, mediaType: 'application/zip', estimatedBytes: Math.round(input.usedBytes * shares.zip) },
+    { name: disk, mediaType: 'application/x-vmdk', estimatedBytes: Math.round(input.usedBytes * shares.disk), packedIn: zip },
+    ...textsOf(input).map(text => ({ ...plannedText(text), packedIn: zip })),
+  ]
+}
+
+async function exportVmware(input: ExportInput, deps: TargetDeps): Promise<TargetExport> {
   const { directory, spec, sourceDateEpoch } = input
   const paths = pathsOf(input)
   const fileName = `${paths.folder}.vmdk`
   const memoryMib = Math.ceil(spec.hardware.memoryMib / 4) * 4
-  const data = { ...applianceData(input), disk: fileName, guestOs: guestNames(spec).vmx, memoryMib }
-  const vmx = await render('vmware/machine.vmx.hbs', data)
-  parseVmx(vmx, paths.vmx)
-  const readme = await render('vmware/README.txt.hbs', data)
+  const data = { ...applianceData(input), disk: fileName, vmxFile: `${paths.folder}.vmx`, guestOs: guestNames(spec).vmx, memoryMib }
   await mkdir(join(directory, paths.folder), { recursive: true })
-  await writeFileAtomic(join(directory, paths.vmx), vmx)
-  await writeFileAtomic(join(directory, paths.readme), readme)
+  const files = await writeTexts({ target: 'vmware', directory, texts: textsOf(input), data }, deps)
+  parseVmx(files[0]?.content ?? '', paths.vmx)
   const names = { fileName, adapterType: 'lsilogic', hardwareVersion: virtualHardware.vmx, seed: paths.folder } as const
-  const files = [{ name: paths.vmx, content: vmx }, { name: paths.readme, content: readme }]
   return {
     writers: [
       sparseVmdk({ path: join(directory, paths.disk), ...names }),
@@ -67,6 +76,9 @@ const checks: Readonly<Record<string, Check>> = {
   'content equal to the golden disk': (input, deps) => checkContent('vmware', checkedImage(input), [input, deps]),
   'machine read by virt-v2v': checkV2v,
   'zip holds the folder': checkZip,
+  'start script': (input, deps) => checkShellScript('vmware', pathsOf(input).start, [input, deps]),
+  'start script for Windows': input =>
+    checkPowerShell(pathsOf(input).startWindows, input.spec.nestedVirt === 'required' ? '$Nested = $true' : '$Nested = $false', input),
   'instructions': input => checkText(pathsOf(input).readme, input),
 }
 
@@ -117,12 +129,13 @@ async function checkV2v(input: VerifyInput, deps: TargetDeps): Promise<Verdict> 
 /** Unpacked by another program, each file must be the one beside it. */
 async function checkZip(input: VerifyInput, { run }: TargetDeps): Promise<Verdict> {
   const { directory, signal } = input
-  const { zip, vmx, disk, readme } = pathsOf(input)
+  const { zip, disk } = pathsOf(input)
+  const wanted = [...textsOf(input).map(({ name }) => name), disk]
   return await withScratch(directory, 'vmware', async scratch => {
     const unpacked = await run(['unzip', '-q', join(directory, zip), '-d', scratch], { okCodes: Array.from({ length: 126 }, (_, code) => code), reason: 'verify vmware' })
     if (unpacked.exitCode !== 0) return { file: zip, problems: [`is refused by unzip: ${lastLine(unpacked.stderr) || lastLine(unpacked.stdout)}`] }
     const listed = (await run(['bsdtar', '-tf', join(directory, zip)], { reason: 'verify vmware' })).stdout.trim().split('\n')
-    if (listed.join('\n') !== [vmx, readme, disk].join('\n')) return { file: zip, problems: [`holds ${listed.join(', ')}, wanted ${[vmx, readme, disk].join(', ')}`] }
+    if (listed.join('\n') !== wanted.join('\n')) return { file: zip, problems: [`holds ${listed.join(', ')}, wanted ${wanted.join(', ')}`] }
     const problems: string[] = []
     for (const name of listed) {
       const [packed, beside] = await Promise.all([scratch, directory].map(folder => sha256File(join(folder, name), signal)))

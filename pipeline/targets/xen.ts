@@ -3,10 +3,11 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { qcow2 } from '../images/qcow2.js'
 import { needOf } from '../tools/need.js'
-import { checkContent, checkStructure, checkText, notCompared, runChecks } from './target-checks.js'
+import { checkContent, checkShellScript, checkStructure, checkText, notCompared, runChecks } from './target-checks.js'
 import type { Check, CheckedImage, Verdict } from './target-checks.js'
 import { applianceData, describeArtifacts, fullNameOf, qcow2MediaType } from './target-files.js'
 import type { Release } from './target-files.js'
+import { startScript } from './target-kit.js'
 import { plannedText, readme, writeTexts } from './target-texts.js'
 import type { TextPlan } from './target-texts.js'
 import type {
@@ -20,6 +21,7 @@ const pygrub = '/usr/lib/xen-4.17/bin/pygrub'
 const texts: readonly TextPlan[] = [
   { name: 'hvm.cfg', mediaType: 'text/plain', estimatedBytes: 700 },
   { name: 'pv.cfg', mediaType: 'text/plain', estimatedBytes: 700 },
+  { name: 'start.sh', mediaType: 'application/x-sh', estimatedBytes: 6000, executable: true, parts: startScript('xen', 'start.sh') },
   readme,
 ]
 
@@ -53,6 +55,7 @@ const checks: Readonly<Record<string, Check>> = {
   'paravirtualised configuration': input =>
     checkConfiguration('pv.cfg', input, { type: '"pv"', bootloader: '"pygrub"', nestedhvm: undefined }),
   'kernel found by pygrub': checkPygrub,
+  'start script': (input, deps) => checkShellScript('xen', 'start.sh', [input, deps]),
   'one page of instructions': input => checkText(readme.name, input),
 }
 

@@ -7,12 +7,14 @@ import { xvaFile } from '../images/xva.js'
 import { needOf } from '../tools/need.js'
 import { findAll, parseXml } from '../tools/xml.js'
 import type { XmlElement } from '../tools/xml.js'
-import { checkByTool, checkContent, checkText, lastLine, runChecks } from './target-checks.js'
+import { checkByTool, checkContent, checkShellScript, checkText, lastLine, runChecks } from './target-checks.js'
 import type { Check, Verdict } from './target-checks.js'
 import { applianceData, describeArtifacts, fullNameOf } from './target-files.js'
 import type { Release } from './target-files.js'
+import { startScript } from './target-kit.js'
 import { withScratch } from './target-scratch.js'
 import { plannedText, readme, writeTexts } from './target-texts.js'
+import type { TextPlan } from './target-texts.js'
 import type { ArtifactPlan, ExportInput, GuestNeeds, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
 
 const bytesPerMib = 1024 ** 2
@@ -21,16 +23,21 @@ const bytesPerGib = 1024 ** 3
 const diskReference = 'Ref:002'
 const description = 'ova.xml'
 
+const texts: readonly TextPlan[] = [
+  { name: 'import.sh', mediaType: 'application/x-sh', estimatedBytes: 4000, executable: true, parts: startScript('xva', 'import.sh') },
+  readme,
+]
+
 const xvaName = (release: Release) => `${fullNameOf(release)}.xva`
 
 function plan(input: PlanInput): readonly ArtifactPlan[] {
-  return [{ name: xvaName(input), mediaType: 'application/x-xva', estimatedBytes: input.usedBytes }, plannedText(readme)]
+  return [{ name: xvaName(input), mediaType: 'application/x-xva', estimatedBytes: input.usedBytes }, ...texts.map(plannedText)]
 }
 
 async function exportXva(input: ExportInput, deps: TargetDeps): Promise<TargetExport> {
   const { directory } = input
   const data = xvaData(input)
-  await writeTexts({ target: 'xva', directory, texts: [readme], data }, deps)
+  await writeTexts({ target: 'xva', directory, texts, data }, deps)
   const ovaXml = await deps.render('xva/ova.xml.hbs', data)
   parseXml(ovaXml, description)
   return {
@@ -64,6 +71,7 @@ const checks: Readonly<Record<string, Check>> = {
   'members in the order that xapi reads': checkMembers,
   'description of the machine': checkDescription,
   'disk read back by xva-img': checkDisk,
+  'import script': (input, deps) => checkShellScript('xva', 'import.sh', [input, deps]),
   'one page of instructions': input => checkText(readme.name, input),
 }
 

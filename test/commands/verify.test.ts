@@ -11,12 +11,14 @@ import { runMain, stubPrograms } from '../fixtures/main-run.js'
 const version = '1.0.0+1'
 const tools = { packer: '1', qemu: '1', 'qemu-img': '1', mmdebstrap: '1', tar2sqfs: '1', e2fsprogs: '1' }
 
+const scripts = ['run-evc.sh', 'teardown-evc.sh', 'status']
+
 /** A release with every file it should have, whose disk is none. */
 async function release(directory: string) {
   const folder = join(directory, `ciab-${version}`)
   mkdirSync(join(folder, 'kvm'), { recursive: true })
-  for (const name of [`ciab-${version}.qcow2`, 'domain.xml', 'start.sh', 'README.txt']) writeFileSync(join(folder, 'kvm', name), `${name}\n`)
-  chmodSync(join(folder, 'kvm/start.sh'), 0o755)
+  for (const name of [`ciab-${version}.qcow2`, 'domain.xml', ...scripts, 'evc-host.sh', 'README.txt']) writeFileSync(join(folder, 'kvm', name), `${name}\n`)
+  for (const name of scripts) chmodSync(join(folder, 'kvm', name), 0o755)
   const manifest: Manifest = {
     formatVersion: 1, appliance: 'ciab', title: 'x', version, architecture: 'amd64', date: '2026-01-01T00:00:00.000Z',
     goldenKey: 'aa', specHash: 'bb', tools, packageSources: [], packages: [],

@@ -4,55 +4,52 @@
  */
 import {
   chmodSync,
-  copyFileSync,
   existsSync,
   mkdirSync,
   readFileSync,
   truncateSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { PipelineError, formatError } from '../../pipeline/errors/pipeline-error.js'
-import type { Spec } from '../../pipeline/spec/types.js'
 import kvm from '../../pipeline/targets/kvm.js'
 import type { RunResult } from '../../pipeline/tools/command.js'
 import { matchGolden } from '../fixtures/golden.js'
-import { exportTarget, options, realDeps, signal, sourceDateEpoch, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { kitDisk, kitSpec, writeKit } from '../fixtures/kvm-kit.js'
+import { exportTarget, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
-const disk = `ciab-${version}.qcow2`
-const ciab: Spec = { ...spec, hardware: { ...spec.hardware, diskGib: 10 } }
+const disk = kitDisk
+const ciab = kitSpec
 
 await testTarget(kvm)
 
-/** The descriptors are real, the disk is the word "disk": no pass fed its writer. */
-async function exportFaked(directory: string, of: Spec = ciab): Promise<void> {
-  const goldenDisk = { path: '/store/golden.raw', format: 'raw' } as const
-  await kvm.export({ spec: of, version, options, sourceDateEpoch, signal, goldenDisk, directory }, realDeps)
-  writeFileSync(join(directory, disk), 'disk')
-}
 
 t.test('writes descriptors word for word', async t => {
   const directory = t.testdir({})
-  await exportFaked(directory)
-  for (const name of ['domain.xml', 'start.sh', 'README.txt'])
+  await writeKit(directory)
+  for (const name of ['domain.xml', 'run-evc.sh', 'teardown-evc.sh', 'status', 'evc-host.sh', 'README.txt'])
     matchGolden(t, `kvm/${name}`, readFileSync(join(directory, name), 'utf8'))
 })
 
 t.test('a title with special letters and no nesting still gives a valid domain and script', async t => {
   const directory = t.testdir({})
-  await exportFaked(directory, { ...ciab, title: `A "box", <it's> -- $(date) & more`, nestedVirt: 'off' })
+  await writeKit(directory, { ...ciab, title: `A "box", <it's> -- $(date) & more`, nestedVirt: 'off' })
   await realDeps.run(['virt-xml-validate', join(directory, 'domain.xml'), 'domain'])
   t.match(readFileSync(join(directory, 'domain.xml'), 'utf8'), /<cpu mode='host-model'\/>/)
   t.match(
-    (await start(directory, ['--print'])).stdout,
+    (await start(directory, [])).stdout,
     `-name 'A "box",, <it'\\''s> -- $(date) & more ${version}'`
   )
 })
 
 t.test("the UEFI variant that the domain's comment offers is valid, too", async t => {
   const directory = t.testdir({})
-  await exportFaked(directory)
+  await writeKit(directory)
   const text = readFileSync(join(directory, 'domain.xml'), 'utf8')
   const [, offered = ''] = /put\n(\s*<os firmware=.*?<\/os>)/s.exec(text) ?? []
   const uefi = text.replace(/<!-- For.*?-->/s, '').replace(/<os>.*?<\/os>/s, offered)
@@ -61,20 +58,13 @@ t.test("the UEFI variant that the domain's comment offers is valid, too", async 
   await realDeps.run(['virt-xml-validate', join(directory, 'uefi.xml'), 'domain'])
 })
 
-/** Runs start.sh with a QEMU that answers `--version` and otherwise prints its arguments. */
+/** Runs run-evc.sh --user with a stand-in for QEMU that answers `--version`; KVM is not asked for. */
 async function start(directory: string, args: readonly string[], qemuVersion = '10.0.2'): Promise<RunResult> {
   const qemu = join(directory, 'qemu')
-  const lines = [
-    '#!/bin/sh',
-    `if [ "$1" = --version ]; then echo 'QEMU emulator version ${qemuVersion} (Debian)'; exit; fi`,
-    'echo "started: $*"',
-    '',
-  ]
-  writeFileSync(qemu, lines.join('\n'))
+  writeFileSync(qemu, `#!/bin/sh\n[ "$1" = --version ] || exit 1\necho 'QEMU emulator version ${qemuVersion} (Debian)'\n`)
   chmodSync(qemu, 0o755)
-  const all: readonly string[] = args.includes('--accel') ? args : [...args, '--accel', 'tcg']
-  return await realDeps.run([join(directory, 'start.sh'), ...all], {
-    env: { QEMU: qemu },
+  return await realDeps.run([join(directory, 'run-evc.sh'), '--print', '--accel', 'tcg', ...args], {
+    env: { QEMU: qemu, EVC_STATE: join(directory, 'state') },
     okCodes: [0, 1, 2, 3],
   })
 }
@@ -83,156 +73,170 @@ function plain(text: string, directory: string): string {
   return text.replaceAll(directory, '/here').replace(/mac=52:54:00(:[0-9a-f]{2}){3}/, 'mac=52:54:00:xx:xx:xx')
 }
 
-const network =
-  '-device virtio-net-pci,netdev=net,mac=52:54:00:xx:xx:xx -device virtio-rng-pci -serial mon:stdio'
 const drive = `-drive if=none,id=disk,format=qcow2,discard=unmap,file=/here/${disk} -device virtio-blk-pci,drive=disk,bootindex=0`
-const forwards =
-  'hostfwd=tcp:127.0.0.1:2222-:22,hostfwd=tcp:127.0.0.1:8080-:80,hostfwd=tcp:127.0.0.1:8443-:8443'
+const card = '-device virtio-net-pci,netdev=net,mac=52:54:00:xx:xx:xx -device virtio-rng-pci'
+const lines =
+  '-chardev pty,id=serial,logfile=/here/state/serial.log,logappend=off -serial chardev:serial ' +
+  '-chardev pty,id=monitor -mon chardev=monitor,mode=readline -pidfile /here/state/qemu.pid'
 const head = `/here/qemu -name 'Cloud in a box ${version}' -machine q35`
+const emulated = '-accel tcg,thread=multi -cpu EPYC'
 
-t.test('the start script makes the QEMU command its options ask for', async t => {
+function user(ports: { http: number; console: number; api: number; ssh: number }): string {
+  const forward = (from: number, to: number) => `hostfwd=tcp:127.0.0.1:${from}-:${to}`
+  const forwards = [forward(ports.http, 80), forward(ports.console, 9090), forward(ports.api, 8443), forward(ports.ssh, 22)]
+  const told = `http:${ports.http},,console:${ports.console},,api:${ports.api},,ssh:${ports.ssh}`
+  return `-netdev user,id=net,${forwards.join(',')} ${card} -fw_cfg name=opt/org.evc/forwarded,string=${told}`
+}
+
+t.test('run-evc.sh makes the QEMU command its options ask for', async t => {
   const directory = t.testdir({})
-  await exportFaked(directory)
-  const emulated = '-accel tcg,thread=multi -cpu EPYC'
+  await writeKit(directory)
+  const ports = { http: 31080, console: 31090, api: 31443, ssh: 31022 }
+  const chosen = '--user --http-port 31080 --console-port 31090 --api-port 31443 --ssh-port 31022'
+  const tap = '-netdev tap,id=net,ifname=evctap0,script=no,downscript=no'
   const cases: Record<string, string> = {
-    '': `${head} -smp 2 -m 4096 ${emulated} ${drive} -netdev user,id=net,${forwards} ${network} -display none`,
-    '--memory 2048 --cpus 4 --window --snapshot': `${head} -smp 4 -m 2048 ${emulated} ${drive} -snapshot -netdev user,id=net,${forwards} ${network}`,
-    '--ssh-port 0 --http-port 0 --api-port 9443': `${head} -smp 2 -m 4096 ${emulated} ${drive} -netdev user,id=net,hostfwd=tcp:127.0.0.1:9443-:8443 ${network} -display none`,
-    '--bridge br0': `${head} -smp 2 -m 4096 ${emulated} ${drive} -netdev bridge,id=net,br=br0 ${network} -display none`,
+    [chosen]: `${head} -smp 2 -m 4096 ${emulated} ${drive} ${user(ports)} ${lines} -display none -daemonize`,
+    [`${chosen} --memory 2048 --cpus 4 --window --snapshot`]: `${head} -smp 4 -m 2048 ${emulated} ${drive} -snapshot ${user(ports)} ${lines}`,
+    '--memory 2047': `${head} -smp 2 -m 2047 ${emulated} ${drive} ${tap} ${card} ${lines} -display none -daemonize`,
+    '--bridge br7': `${head} -smp 2 -m 4096 ${emulated} ${drive} ${tap} ${card} ${lines} -display none -daemonize`,
   }
   for (const [options, wanted] of Object.entries(cases)) {
-    const { stdout } = await start(directory, [...options.split(' ').filter(Boolean), '--print'])
-    t.equal(plain(stdout, directory), `${wanted}\n`, options || 'no options')
+    const { stdout, stderr } = await start(directory, options.split(' '))
+    t.equal(plain(stdout, directory).replace(/ -(runas|run-with) \S+/, ''), `${wanted}\n`, options)
+    t.equal(stderr, '', options)
   }
+  t.notOk(existsSync(join(directory, 'state')), '--print makes nothing')
 })
 
-t.test('the start script binds every port to loopback', async t => {
+t.test('a port that is in use is passed over, and every port is bound to loopback', async t => {
   const directory = t.testdir({})
-  await exportFaked(directory)
-  const { stdout } = await start(directory, ['--print'])
-  for (const [, forward] of stdout.matchAll(/hostfwd=([^, ]+)/g)) t.match(forward, /^tcp:127\.0\.0\.1:/)
+  await writeKit(directory)
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const { stdout, stderr } = await start(directory, ['--user', '--http-port', String(port), '--console-port', String(port)])
+  const forwards = [...stdout.matchAll(/hostfwd=([^, ]+)/g)].map(([, forward = '']) => forward)
+  t.equal(forwards.length, 4)
+  for (const forward of forwards) t.match(forward, /^tcp:127\.0\.0\.1:/)
+  const given = forwards.map(forward => Number(forward.split(':')[2]?.replace('-', '')))
+  t.notOk(given.includes(port))
+  t.equal(new Set(given).size, 4)
+  t.match(stderr, `run-evc.sh: Port ${port} is in use on this machine; http is at ${given[0]}.\n`)
 })
 
-t.test('the start script starts QEMU and says where the appliance answers', async t => {
+t.test('an old QEMU emulates one processor only, and run-evc.sh says so', async t => {
   const directory = t.testdir({})
-  await exportFaked(directory)
-  const { stdout, stderr } = await start(directory, ['--http-port', '0'])
-  t.match(stdout, /^started: -name /)
-  t.equal(
-    stderr,
-    [
-      `start.sh: Starting Cloud in a box ${version} by tcg. Wait for "ready"; Ctrl-a x stops it.`,
-      'start.sh: On this machine: API https://127.0.0.1:8443',
-      'start.sh: On this machine: ssh -p 2222 evc@127.0.0.1, with a key you have put there',
-      '',
-    ].join('\n')
-  )
-})
-
-t.test('an old QEMU emulates one processor only, and the start script says so', async t => {
-  const directory = t.testdir({})
-  await exportFaked(directory)
-  const { stdout, stderr } = await start(directory, ['--print'], '7.2.15')
+  await writeKit(directory)
+  const { stdout, stderr } = await start(directory, ['--bridge', 'br7'], '7.2.15')
   t.match(stdout, / -smp 1 /)
   t.equal(
     stderr,
-    'start.sh: !! One processor only: emulation on several is not reliable before QEMU 10, this is 7.\n'
+    'run-evc.sh: !! One processor only: emulation on several is not reliable before QEMU 10, this is 7.\n'
   )
 })
 
-t.test("the start script keeps UEFI's settings beside the disk, but for a snapshot", async t => {
+t.test("run-evc.sh keeps UEFI's settings beside the disk, but for a snapshot", async t => {
   const directory = t.testdir({})
-  await exportFaked(directory)
+  await writeKit(directory)
   const nvram = join(directory, `ciab-${version}.nvram.fd`)
   const vars = '-drive if=pflash,unit=1,format=raw,file='
   t.match((await start(directory, ['--uefi', '--snapshot'])).stdout, `${vars}/usr/share/`)
-  t.match((await start(directory, ['--uefi', '--print'])).stdout, `${vars}${nvram}`)
-  t.notOk(existsSync(nvram), '--print writes nothing')
   t.match((await start(directory, ['--uefi'])).stdout, `${vars}${nvram}`)
-  t.ok(existsSync(nvram))
+  t.notOk(existsSync(nvram), '--print writes nothing')
 })
 
-t.test("the start script survives a comma in its folder's name", async t => {
+t.test("run-evc.sh survives a comma in its folder's name", async t => {
   const directory = join(t.testdir({}), 'a, b')
   mkdirSync(directory)
-  await exportFaked(directory)
-  t.match((await start(directory, [])).stdout, `file=${directory.replace(',', ',,')}/${disk} `)
+  await writeKit(directory)
+  t.match((await start(directory, [])).stdout, `file=${directory.replace(',', ',,')}/${disk},`.slice(0, -1))
 })
 
-t.test('the start script says what is wrong and what to do', async t => {
+t.test('the scripts say what is wrong with an option and what to do', async t => {
   const directory = t.testdir({})
-  await exportFaked(directory)
-  const cases: Record<string, [code: number, message: string]> = {
-    '--colour': [2, 'There is no option "--colour". Try: start.sh --help'],
-    '--memory lots': [2, '--memory takes a number, found "lots".'],
-    '--memory 99999999999': [2, '--memory takes a number, found "99999999999".'],
-    '--ssh-port 65536': [2, '--ssh-port takes a number from 0 to 65535, found 65536.'],
-    '--accel fast': [2, '--accel takes auto, kvm or tcg, found "fast".'],
-    '--bridge a,b': [2, '--bridge takes a bridge\'s name, found "a,b".'],
-    '--accel': [2, '--accel needs a value.'],
+  await writeKit(directory)
+  const cases: Record<string, string> = {
+    'run-evc.sh --colour': 'There is no option "--colour". Try: run-evc.sh --help',
+    'run-evc.sh --memory lots': '--memory takes a number, found "lots".',
+    'run-evc.sh --memory 99999999999': '--memory takes a number, found "99999999999".',
+    'run-evc.sh --ssh-port 65536': '--ssh-port takes a number from 1 to 65000, found 65536.',
+    'run-evc.sh --accel fast': '--accel takes auto, kvm or tcg, found "fast".',
+    'run-evc.sh --bridge a,b': '--bridge takes a name, found "a,b".',
+    'run-evc.sh --subnet 10.0.0.0/8': '--subnet takes a network like 192.168.43.0/24, found "10.0.0.0/8".',
+    'run-evc.sh --subnet 300.1.1.0/24': '--subnet takes a network like 192.168.43.0/24, found "300.1.1.0/24".',
+    'run-evc.sh --accel': '--accel needs a value.',
+    'teardown-evc.sh --now': 'There is no option "--now". Try: teardown-evc.sh --help',
+    'teardown-evc.sh --wait long': '--wait takes a number, found "long".',
+    'status --colour': 'There is no option "--colour". Try: status --help',
   }
-  for (const [options, [code, message]] of Object.entries(cases)) {
-    const { exitCode, stderr, stdout } = await realDeps.run(
-      [join(directory, 'start.sh'), ...options.split(' ')],
-      { okCodes: [2] }
-    )
-    t.same(
-      { exitCode, stderr, stdout },
-      { exitCode: code, stderr: `start.sh: ${message}\n`, stdout: '' },
-      options
-    )
+  for (const [line, message] of Object.entries(cases)) {
+    const [script = '', ...args] = line.split(' ')
+    const { exitCode, stderr, stdout } = await realDeps.run([join(directory, script), ...args], {
+      env: { EVC_STATE: join(directory, 'state') },
+      okCodes: [2],
+    })
+    t.same({ exitCode, stderr, stdout }, { exitCode: 2, stderr: `${script}: ${message}\n`, stdout: '' }, line)
   }
 })
 
-t.test('the start script names a missing QEMU and a missing disk', async t => {
-  const directory = t.testdir({ alone: {} })
-  await exportFaked(directory)
-  const noQemu = await realDeps.run([join(directory, 'start.sh')], {
-    env: { QEMU: 'no-such-qemu' },
-    okCodes: [3],
-  })
-  t.equal(
-    noQemu.stderr,
-    'start.sh: Could not find no-such-qemu. Install it (Debian, Ubuntu: apt install qemu-system-x86; ' +
-      'Fedora: dnf install qemu-kvm), or name it: QEMU=/path/to/qemu ./start.sh\n'
+t.test('run-evc.sh tells every problem of the machine at once', async t => {
+  const directory = t.testdir({})
+  await writeKit(directory)
+  unlinkSync(join(directory, disk))
+  const { stderr, exitCode } = await realDeps.run(
+    [join(directory, 'run-evc.sh'), '--user', '--accel', 'tcg', '--memory', '16777216', '--settings', join(directory, 'none.iso')],
+    { env: { QEMU: 'no-such-qemu', EVC_STATE: join(directory, 'state') }, okCodes: [3] }
   )
-  const alone = join(directory, 'alone')
-  copyFileSync(join(directory, 'start.sh'), join(alone, 'start.sh'))
-  const noDisk = await start(alone, [])
-  t.equal(noDisk.exitCode, 3)
+  t.equal(exitCode, 3)
   t.equal(
-    noDisk.stderr,
-    `start.sh: Could not find ${alone}/${disk}: start.sh and the disk belong in one folder.\n`
+    stderr.replaceAll(directory, '/here').replace(/, \d+ MiB are free/, ', N MiB are free').replace(/--memory \d+/, '--memory N'),
+    [
+      'Could not find no-such-qemu. Install it (Debian, Ubuntu: apt install qemu-system-x86; ' +
+        'Fedora: dnf install qemu-kvm), or name it: QEMU=/path/to/qemu run-evc.sh',
+      `Could not find /here/${disk}: run-evc.sh and the disk belong in one folder.`,
+      'The appliance needs 16777516 MiB of memory, N MiB are free. Close something, or try less: --memory N',
+      'Could not read /here/none.iso, which --settings names.',
+    ].map(line => `run-evc.sh: ${line}\n`).join('')
   )
 })
 
 t.test(
-  'without a KVM that works the start script goes on in emulation aloud, and fails when KVM was asked for',
+  'without a KVM that works run-evc.sh goes on in emulation aloud, and fails when KVM was asked for (a stand-in for QEMU)',
   async t => {
     const directory = t.testdir({})
-    await exportFaked(directory)
+    await writeKit(directory)
     const qemu = join(directory, 'broken-kvm')
     writeFileSync(
       qemu,
       '#!/bin/sh\ncase "$*" in\n--version) echo "QEMU emulator version 10.0.2" ;;\n' +
-        '*"-accel kvm"*) echo "qemu: error: no such luck" >&2; exit 1 ;;\n*) echo "started: $*" ;;\nesac\n'
+        '*"-accel kvm"*) echo "qemu: error: no such luck" >&2; exit 1 ;;\nesac\n'
     )
     chmodSync(qemu, 0o755)
     const run = (accel: string) =>
-      realDeps.run([join(directory, 'start.sh'), '--accel', accel], { env: { QEMU: qemu }, okCodes: [0, 3] })
+      realDeps.run([join(directory, 'run-evc.sh'), '--print', '--accel', accel], { env: { QEMU: qemu }, okCodes: [0, 3] })
     const auto = await run('auto')
-    t.match(auto.stdout, /^started: .* -accel tcg,thread=multi -cpu EPYC /)
+    t.match(auto.stdout, / -accel tcg,thread=multi -cpu EPYC /)
     const [first, second] = auto.stderr.split('\n')
-    t.match(first, /^start\.sh: !! KVM does not work here: .*\/dev\/kvm/)
-    t.equal(
-      second,
-      'start.sh: !! Going on in emulation: everything works, but many times slower. Ctrl-a x stops it.'
-    )
+    t.match(first, /^run-evc\.sh: !! KVM does not work here: .*\/dev\/kvm/)
+    t.equal(second, 'run-evc.sh: !! Going on in emulation: everything works, but many times slower.')
     const asked = await run('kvm')
     t.equal(asked.exitCode, 3)
-    t.match(asked.stderr, /^start\.sh: KVM does not work here: .*\/dev\/kvm.*\.\n$/)
+    t.match(asked.stderr, /^run-evc\.sh: KVM does not work here: .*\/dev\/kvm.*\.\n$/)
   }
 )
+
+t.test('shellcheck and dash find no fault in the scripts', async t => {
+  const directory = t.testdir({})
+  await writeKit(directory)
+  // With run-evc.sh, evc-host.sh is looked at, too.
+  const looks = { 'run-evc.sh': ['-x'], 'teardown-evc.sh': ['-e', 'SC1091,SC2154'], status: ['-e', 'SC1091,SC2154'] }
+  for (const [script, flags] of Object.entries(looks)) {
+    const { stdout } = await realDeps.run(['shellcheck', ...flags, script], { cwd: directory, okCodes: [0, 1] })
+    t.equal(stdout, '', script)
+  }
+  for (const script of ['run-evc.sh', 'teardown-evc.sh', 'status', 'evc-host.sh']) await realDeps.run(['dash', '-n', join(directory, script)])
+})
 
 async function faultsOf(directory: string, goldenDisk?: { path: string; format: 'raw' }): Promise<string> {
   return await kvm
@@ -253,12 +257,18 @@ t.test('verification says what it found', async t => {
   const goldenDisk = writeGoldenDisk(t.testdir({}))
   await exportTarget(kvm, { goldenDisk, directory })
   t.same(await kvm.verify({ spec, version, options, directory, signal, goldenDisk }, realDeps), [
-    { name: 'all files are there', found: `${disk}, domain.xml, start.sh, README.txt` },
+    {
+      name: 'all files are there',
+      found: `${disk}, run-evc.sh, teardown-evc.sh, status, evc-host.sh, domain.xml, README.txt`,
+    },
     { name: 'qcow2 header', found: 'version 3, zlib, 64 KiB clusters, 1 GiB, no backing file' },
     { name: 'qcow2 structure', found: 'qemu-img check finds no fault in 18 clusters' },
     { name: 'content equal to the golden disk', found: 'qemu-img compare: identical' },
     { name: 'libvirt domain', found: "valid by libvirt's schema" },
-    { name: 'start script', found: 'executable, sh reads it' },
+    {
+      name: 'host scripts',
+      found: 'run-evc.sh, teardown-evc.sh, status: executable, sh reads them',
+    },
   ])
   t.match(await kvm.verify({ spec, version, options, directory, signal }, realDeps), [
     {},
@@ -330,15 +340,15 @@ t.test('verification names each fault', async t => {
   writeFileSync(path, whole)
 
   writeFileSync(join(directory, 'domain.xml'), '<domain><colour/></domain>')
-  writeFileSync(join(directory, 'start.sh'), '#!/bin/sh\nif true\n')
+  writeFileSync(join(directory, 'status'), '#!/bin/sh\nif true\n')
   t.equal(
-    (await faultsOf(directory)).replaceAll(directory, '/here').replace(/start\.sh: \d+: /, 'start.sh: N: '),
+    (await faultsOf(directory)).replaceAll(directory, '/here').replace(/status: \d+: /, 'status: N: '),
     [
       'error: 2 problems:',
       `kvm/domain.xml is not valid: /here/domain.xml:1: element colour: Relax-NG validity error : Element domain failed to validate content. ${again}`,
-      `kvm/start.sh is no shell script: /here/start.sh: N: Syntax error: end of file unexpected (expecting "then"). ${again}`,
+      `kvm/status is no shell script: /here/status: N: Syntax error: end of file unexpected (expecting "then"). ${again}`,
     ].join('\n  ')
   )
-  chmodSync(join(directory, 'start.sh'), 0o644)
-  t.match(await faultsOf(directory), `kvm/start.sh is not executable. ${again}`)
+  chmodSync(join(directory, 'status'), 0o644)
+  t.match(await faultsOf(directory), `kvm/status is not executable. ${again}`)
 })

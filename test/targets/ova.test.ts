@@ -33,7 +33,7 @@ t.test('writes its texts word for word', async t => {
   const directory = t.testdir({})
   const path = await exported(directory)
   matchGolden(t, 'ova/machine.ovf', (await memberText(path, `${name}.ovf`)).replace(/\s+$/, '\n'))
-  matchGolden(t, 'ova/README.txt', readFileSync(join(directory, 'README.txt'), 'utf8'))
+  for (const name of ['import.sh', 'README.txt']) matchGolden(t, `ova/${name}`, readFileSync(join(directory, name), 'utf8'))
 })
 
 t.test('a title with special letters and no nesting stay valid and whole', async t => {

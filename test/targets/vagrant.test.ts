@@ -22,7 +22,7 @@ t.test('writes descriptors and page word for word, and a catalog with the sums o
     matchGolden(t, `vagrant/${provider}.Vagrantfile`, await member('Vagrantfile'))
     matchGolden(t, `vagrant/${provider}.metadata.json`, await member('metadata.json'))
   }
-  matchGolden(t, 'vagrant/README.txt', readFileSync(join(directory, 'README.txt'), 'utf8'))
+  for (const name of ['start.sh', 'README.txt']) matchGolden(t, `vagrant/${name}`, readFileSync(join(directory, name), 'utf8'))
   const catalog = JSON.parse(readFileSync(join(directory, 'ciab.json'), 'utf8'))
   t.match(catalog, { name: 'evc/ciab', versions: [{ version: '0.1.0', providers: [] }] })
   for (const { name, url, checksum } of catalog.versions[0].providers) {

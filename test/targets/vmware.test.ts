@@ -18,7 +18,7 @@ t.test('writes its texts word for word', async t => {
   const directory = t.testdir({})
   await exportTarget(vmware, { goldenDisk: writeGoldenDisk(t.testdir({})), directory })
   matchGolden(t, 'vmware/machine.vmx', readFileSync(join(directory, vmx), 'utf8'))
-  matchGolden(t, 'vmware/README.txt', readFileSync(join(directory, folder, 'README.txt'), 'utf8'))
+  for (const name of ['start.sh', 'start.ps1', 'README.txt']) matchGolden(t, `vmware/${name}`, readFileSync(join(directory, folder, name), 'utf8'))
 })
 
 t.test('a title with special letters comes back whole; without nesting vhv is off', async t => {

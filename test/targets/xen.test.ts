@@ -15,7 +15,7 @@ const again = '(Export it again: pipeline build --target xen)'
 t.test('writes configurations and page word for word', async t => {
   const directory = t.testdir({})
   await exportTarget(xen, { goldenDisk: await makeSealedGolden(t.testdir({})), directory })
-  for (const name of ['hvm.cfg', 'pv.cfg', 'README.txt']) matchGolden(t, `xen/${name}`, readFileSync(join(directory, name), 'utf8'))
+  for (const name of ['hvm.cfg', 'pv.cfg', 'start.sh', 'README.txt']) matchGolden(t, `xen/${name}`, readFileSync(join(directory, name), 'utf8'))
 })
 
 t.test('names each fault of configurations and boot menu', async t => {

@@ -16,7 +16,7 @@ t.test('writes description and page word for word', async t => {
   const directory = t.testdir({})
   await exportTarget(xva, { goldenDisk: writeGoldenDisk(t.testdir({})), directory })
   matchGolden(t, 'xva/ova.xml', (await realDeps.run(['tar', '-xOf', join(directory, file), 'ova.xml'])).stdout)
-  matchGolden(t, 'xva/README.txt', readFileSync(join(directory, 'README.txt'), 'utf8'))
+  for (const name of ['import.sh', 'README.txt']) matchGolden(t, `xva/${name}`, readFileSync(join(directory, name), 'utf8'))
 })
 
 t.test('a title with special letters and no nesting still gives a file that passes', async t => {

@@ -12,6 +12,7 @@ tar -C "$PROVISION_DIR/first-boot" -cf - . | tar -C / -xf - --no-same-owner --no
 
 # Debian's own welcome page would answer in place of the landing page.
 rm -f /etc/nginx/sites-enabled/default
-nginx -t -q
+mkdir -p /run/evc-web
+nginx -t -q -e stderr -c /etc/evc/nginx.conf
 sshd -t
 visudo -c -q

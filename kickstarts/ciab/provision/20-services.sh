@@ -5,8 +5,11 @@ set -eu
 # Nothing is started here, so nothing need be read again: each reload costs 3 s in emulation, and for every service with
 # an old init script beside its unit there would be one more.
 export SYSTEMCTL_SKIP_SYSV=1
-systemctl --no-reload enable evc-first-boot.service incus.socket incus-startup.service lxcfs.service nginx.service \
+systemctl --no-reload enable evc-first-boot.service evc-explore.path evc-reset.service incus.socket incus-startup.service lxcfs.service \
   ssh.service systemd-networkd.service systemd-resolved.service fstrim.timer
+
+# The page has a server of its own; the web console waits for the end of the set-up.
+systemctl --no-reload disable nginx.service cockpit.socket udisks2.service
 
 # evc uses the API; the socket for unprivileged users would be a second way in.
 systemctl --no-reload disable incus-user.socket

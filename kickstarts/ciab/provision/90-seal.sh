@@ -6,7 +6,7 @@ set -eu
 : >/etc/machine-id
 rm -f /var/lib/dbus/machine-id /etc/ssh/ssh_host_*
 rm -f /var/lib/systemd/random-seed /var/lib/systemd/credential.secret
-rm -rf /var/lib/evc /root/credentials /home/evc/.config /home/evc/.ssh
+rm -rf /var/lib/evc /etc/cockpit/ws-certs.d/* /root/credentials /home/evc/.config /home/evc/.ssh
 find /var/lib/incus -mindepth 1 -delete
 
 # The build's way in. Nobody has a password: evc gets one at first boot, root never.

@@ -278,8 +278,8 @@ in_target usermod --lock -- evc
 step ciab.ks.hbs:8 'set root'\''s password'
 in_target usermod --lock -- root
 
-step ciab.ks.hbs:14 'disable incus.socket, incus-startup, incus-user.socket, lxcfs, nginx, apt-daily.timer, apt-daily-upgrade.timer, dpkg-db-backup.timer, e2scrub_all.timer, e2scrub_reap, grub-common, systemd-networkd-wait-online'
-in_target systemctl --quiet disable -- incus.socket incus-startup incus-user.socket lxcfs nginx apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap grub-common systemd-networkd-wait-online
+step ciab.ks.hbs:14 'disable incus.socket, incus-startup, incus-user.socket, lxcfs, nginx, apt-daily.timer, apt-daily-upgrade.timer, dpkg-db-backup.timer, e2scrub_all.timer, e2scrub_reap, grub-common, systemd-networkd-wait-online, cockpit.socket, udisks2'
+in_target systemctl --quiet disable -- incus.socket incus-startup incus-user.socket lxcfs nginx apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap grub-common systemd-networkd-wait-online cockpit.socket udisks2
 
 step ciab.ks.hbs:14 'enable ssh, systemd-networkd, systemd-resolved'
 in_target systemctl --quiet enable -- ssh systemd-networkd systemd-resolved
@@ -296,10 +296,10 @@ in_target grub-install --target=x86_64-efi --efi-directory=/boot/efi --removable
 in_target update-grub
 require_root_by_uuid 21cee3c9-b540-8f01-8ee8-da625d73bd52
 
-step ciab.ks.hbs:74 'run %post'
+step ciab.ks.hbs:81 'run %post'
 run_script target fatal /bin/sh post/01.sh ''
 
-step ciab.ks.hbs:94 'run %post'
+step ciab.ks.hbs:101 'run %post'
 run_script target fatal /bin/sh post/02.sh ''
 
 step ciab.ks.hbs:1 'settle the installed system'

@@ -12,40 +12,92 @@ param(
     # 2 boots by UEFI, 1 by BIOS: the disk can do both.
     [ValidateSet(1, 2)][int]$Generation = 2,
     # Make the machine, but do not start it.
-    [switch]$NoStart
+    [switch]$NoStart,
+    # How long to wait until it is ready; 0: do not wait.
+    [int]$WaitSeconds = 300
 )
 $ErrorActionPreference = 'Stop'
 $Disk = Join-Path $PSScriptRoot 'ciab-0.1.0+20260101.0123abcd.vhdx'
 $Nested = $true
 
-function Stop-Import([string]$Message) {
-    [Console]::Error.WriteLine("import.ps1: $Message")
+$Me = Split-Path -Leaf $PSCommandPath
+
+function Stop-Script([string]$Message) {
+    [Console]::Error.WriteLine("${Me}: $Message")
     exit 1
 }
 
-$Me = New-Object Security.Principal.WindowsPrincipal ([Security.Principal.WindowsIdentity]::GetCurrent())
-if (-not $Me.IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator)) {
-    Stop-Import 'Only an administrator may make virtual machines: open PowerShell by "Run as administrator".'
+function Write-Step([string]$Message) { Write-Host "${Me}: $Message" }
+
+# Hyper-V, WSL 2 and memory integrity (VBS) run Windows itself as a guest; other hypervisors then cannot give VT-x on.
+function Test-VirtualisationHeld {
+    if (-not (Get-CimInstance -ClassName Win32_ComputerSystem).HypervisorPresent) { return $false }
+    Write-Warning ('Windows runs under Hyper-V here (Hyper-V itself, WSL 2 or memory integrity), which holds the processor''s virtualisation: ' +
+        'the cloud will run containers, but no virtual machines. To switch it off, as administrator: bcdedit /set hypervisorlaunchtype off, ' +
+        'memory integrity off in Windows Security, Device security, Core isolation; then restart.')
+    return $true
+}
+
+# The next port that nobody listens on.
+function Get-FreePort([int]$First, [int[]]$Given) {
+    $Listening = [Net.NetworkInformation.IPGlobalProperties]::GetIPGlobalProperties().GetActiveTcpListeners() | ForEach-Object { $_.Port }
+    $Port = $First
+    while (($Listening -contains $Port) -or ($Given -contains $Port)) { $Port++ }
+    return $Port
+}
+
+function Show-Addresses([string]$Name, [int]$Http, [int]$Console, [int]$Api, [int]$Ssh) {
+    Write-Output "page     http://${Name}:$Http/"
+    Write-Output "console  https://${Name}:$Console/"
+    Write-Output "API      https://${Name}:$Api"
+    Write-Output "SSH      ssh -p $Ssh evc@$Name"
+}
+
+# Asks the appliance's page how far it is.
+function Wait-Ready([string]$Page, [int]$Seconds) {
+    $Told = ''
+    $End = (Get-Date).AddSeconds($Seconds)
+    while ((Get-Date) -lt $End) {
+        try { $State = (Invoke-WebRequest -UseBasicParsing -TimeoutSec 5 -Uri "${Page}state.json").Content | ConvertFrom-Json }
+        catch { $State = $null }
+        if ($State -and ($State.state -ne $Told)) {
+            $Told = $State.state
+            Write-Step $Told
+        }
+        if ($Told -eq 'failed') { Stop-Script "Step $($State.step) failed: $($State.reason). It is tried again at the next start." }
+        if ($Told -eq 'ready') {
+            if ($State.nestedHint) { Write-Step "No virtual machines inside yet: $($State.nestedHint)" }
+            Write-Step 'User, password and API token were made by this copy itself; they are on its screen above the log-in prompt.'
+            return
+        }
+        Start-Sleep -Seconds 3
+    }
+    Stop-Script "The appliance is not ready after $Seconds s. It goes on by itself; its screen and $Page tell how far it is."
+}
+
+$User = New-Object Security.Principal.WindowsPrincipal ([Security.Principal.WindowsIdentity]::GetCurrent())
+if (-not $User.IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator)) {
+    Stop-Script 'Only an administrator may make virtual machines: open PowerShell by "Run as administrator".'
 }
 if (-not (Get-Module -ListAvailable -Name Hyper-V)) {
-    Stop-Import 'Hyper-V is not installed: Enable-WindowsOptionalFeature -Online -FeatureName Microsoft-Hyper-V -All'
+    Stop-Script 'Hyper-V is not installed: Enable-WindowsOptionalFeature -Online -FeatureName Microsoft-Hyper-V -All'
 }
 if (-not (Test-Path -LiteralPath $Disk)) {
-    Stop-Import "Could not find ${Disk}: script and disk belong in one folder."
+    Stop-Script "Could not find ${Disk}: script and disk belong in one folder."
 }
 if (Get-VM -Name $Name -ErrorAction SilentlyContinue) {
-    Stop-Import "There is a machine called $Name already: choose another name by -Name."
+    Stop-Script "There is a machine called $Name already: choose another name by -Name."
 }
 if (-not (Get-VMSwitch -Name $SwitchName -ErrorAction SilentlyContinue)) {
     $Known = (Get-VMSwitch | ForEach-Object { $_.Name }) -join ', '
-    Stop-Import "There is no switch called ${SwitchName}: choose one by -SwitchName ($Known)."
+    Stop-Script "There is no switch called ${SwitchName}: choose one by -SwitchName ($Known)."
 }
 
 if (-not $Path) { $Path = Join-Path (Get-VMHost).VirtualMachinePath $Name }
 New-Item -ItemType Directory -Force -Path $Path | Out-Null
 $Copy = Join-Path $Path (Split-Path -Leaf $Disk)
-if (Test-Path -LiteralPath $Copy) { Stop-Import "$Copy is there already: choose another folder by -Path." }
-Write-Host "Copying the disk to $Copy"
+if (Test-Path -LiteralPath $Copy) { Stop-Script "$Copy is there already: choose another folder by -Path." }
+Write-Step "Copying the disk to $Copy"
 Copy-Item -LiteralPath $Disk -Destination $Copy
 
 $Machine = New-VM -Name $Name -Generation $Generation -MemoryStartupBytes ([int64]$MemoryMiB * 1048576) -VHDPath $Copy -SwitchName $SwitchName -Path $Path
@@ -58,11 +110,32 @@ if ((Get-Command Set-VM).Parameters.ContainsKey('AutomaticCheckpointsEnabled')) 
 }
 if ($Generation -eq 2) { Set-VMFirmware -VM $Machine -EnableSecureBoot Off }
 if ($Nested) {
-    # Intel: Windows 10 or Server 2016 and newer. AMD: Windows 11 or Server 2022.
+    # Intel: Windows 10 or Server 2016 and newer. AMD: Windows 11 (build 22000) or Server 2022 (20348).
+    $Old = [Environment]::OSVersion.Version.Build -lt 20348
+    if ($Old -and ((Get-CimInstance -ClassName Win32_Processor | Select-Object -First 1).Manufacturer -eq 'AuthenticAMD')) {
+        Write-Warning 'On AMD processors this Windows cannot nest: Windows 11 and Server 2022 can. The cloud will run containers, but no virtual machines.'
+    }
     try { Set-VMProcessor -VM $Machine -ExposeVirtualizationExtensions $true }
     catch { Write-Warning "This host cannot give nested virtualisation ($_): the cloud will run containers, but no virtual machines." }
     # Machines inside have addresses of their own behind this card.
     Get-VMNetworkAdapter -VM $Machine | Set-VMNetworkAdapter -MacAddressSpoofing On
 }
-if (-not $NoStart) { Start-VM -VM $Machine }
-Write-Host "Made the machine $Name. To see its screen: vmconnect localhost '$Name'"
+Write-Step "Made the machine $Name. To see its screen: vmconnect localhost '$Name'"
+if ($NoStart) { exit 0 }
+Start-VM -VM $Machine
+if ($WaitSeconds -le 0) { exit 0 }
+
+# Hyper-V's daemons in the appliance tell it.
+function Wait-Address([int]$Seconds) {
+    $End = (Get-Date).AddSeconds($Seconds)
+    while ((Get-Date) -lt $End) {
+        $Found = (Get-VMNetworkAdapter -VM $Machine).IPAddresses | Where-Object { $_ -match '^\d+\.\d+\.\d+\.\d+$' } | Select-Object -First 1
+        if ($Found) { return $Found }
+        Start-Sleep -Seconds 3
+    }
+    Stop-Script 'Hyper-V does not tell its address; its screen does.'
+}
+
+$Address = Wait-Address $WaitSeconds
+Wait-Ready "http://$Address/" $WaitSeconds
+Show-Addresses $Address 80 9090 8443 22

@@ -1,19 +1,54 @@
 #!/bin/sh
-# Unpacks this folder's machine, registers it with Parallels Desktop and starts it. `import.sh --help` has the options.
+# Starts Cloud in a box 0.1.0+20260101.0123abcd on this machine's hypervisor; --help has the options. POSIX sh.
 set -eu
+
+title='Cloud in a box'
+version='0.1.0+20260101.0123abcd'
+name='ciab-0.1.0+20260101.0123abcd'
+memory='4096'
+cpus='2'
+nested=yes
+ready_seconds='300'
+start=yes
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+
+# --- how the scripts speak -------------------------------------------------------------------------------------------
+
+me=${0##*/}
+say() { printf '%s: %s\n' "$me" "$*" >&2; }
+warn() { printf '%s: !! %s\n' "$me" "$*" >&2; }
+fail() { say "$1"; exit "${2:-1}"; }
+
+number() { # option, value, least, most
+  case $2 in
+    '' | *[!0-9]* | ??????????*) fail "$1 takes a number, found \"$2\"." 2 ;;
+  esac
+  if [ "$2" -lt "$3" ] || [ "$2" -gt "$4" ]; then fail "$1 takes a number from $3 to $4, found $2." 2; fi
+}
+
+word() { # option, value: a name that no program takes for something else
+  case $2 in '' | -* | *[!A-Za-z0-9._-]*) fail "$1 takes a name, found \"$2\"." 2 ;; esac
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# Problems are collected, so that one run tells all of them.
+problems=0
+problem() { problems=$((problems + 1)); say "$*"; }
+
+# --- Parallels Desktop -------------------------------------------------------------------------------------------------
 
 bundle='ciab-0.1.0+20260101.0123abcd.pvm'
 archive='ciab-0.1.0+20260101.0123abcd.pvm.zip'
-name='ciab-0.1.0+20260101.0123abcd'
-nested=on
 folder=${HOME:-}/Parallels
 bridged=no
-start=yes
 prlctl=${PRLCTL:-prlctl}
 
 usage() {
   cat <<END
-Usage: import.sh [options]
+$title $version
+
+Usage: sh import.sh [options]     on a Mac with an Intel processor
   --name NAME      name of the machine (now $name)
   --folder FOLDER  where the machine is unpacked (now $folder)
   --bridged        put it on your network, instead of behind Parallels' own
@@ -21,9 +56,6 @@ Usage: import.sh [options]
   --help           this text
 END
 }
-
-say() { printf 'import.sh: %s\n' "$*" >&2; }
-fail() { say "$1"; exit "${2:-1}"; }
 
 while [ $# -gt 0 ]; do
   case $1 in
@@ -41,14 +73,13 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-command -v "$prlctl" >/dev/null 2>&1 ||
-  fail 'Could not find prlctl: it comes with Parallels Desktop, Pro or Business edition.' 3
-[ -f "$here/$archive" ] || fail "Could not find $here/$archive: import.sh and the machine belong in one folder." 3
+case $(uname -m) in
+  arm64) problem 'This Mac has Apple silicon: Parallels runs ARM guests there, and this image is for Intel processors. Take an Intel Mac or another machine.' ;;
+esac
+has "$prlctl" || problem 'Could not find prlctl: it comes with Parallels Desktop, Pro or Business edition.'
+[ -f "$here/$archive" ] || problem "Could not find $here/$archive: import.sh and the machine belong in one folder."
+[ "$problems" -eq 0 ] || exit 3
 [ ! -e "$folder/$bundle" ] || fail "$folder/$bundle is there already: choose another folder by --folder."
-if [ "$(uname -m)" = arm64 ]; then
-  say '!! This Mac has no Intel processor: the machine is for those, and can run no machines inside here.'
-fi
 
 mkdir -p "$folder"
 unzip -q "$here/$archive" -d "$folder"
@@ -56,8 +87,12 @@ unzip -q "$here/$archive" -d "$folder"
 "$prlctl" register "$folder/$bundle" --regenerate-src-uuid
 if [ "$name" != 'ciab-0.1.0+20260101.0123abcd' ]; then "$prlctl" set 'ciab-0.1.0+20260101.0123abcd' --name "$name"; fi
 "$prlctl" set "$name" --efi-boot on
-"$prlctl" set "$name" --nested-virt "$nested" ||
-  say '!! No nested virtualisation here: the cloud will run containers, but no virtual machines.'
+if [ "$nested" = yes ]; then
+  "$prlctl" set "$name" --nested-virt on ||
+    warn 'No nested virtualisation here (it is in the Pro and Business editions, on Intel): the cloud will run containers, but no virtual machines.'
+fi
 if [ "$bridged" = yes ]; then "$prlctl" set "$name" --device-set net0 --type bridged --adapter-type virtio; fi
 say "Made the machine $name."
-[ "$start" = no ] || "$prlctl" start "$name"
+[ "$start" = yes ] || exit 0
+"$prlctl" start "$name" || fail 'Parallels did not start it (see above).' 4
+say 'Its screen tells each step in lines that begin with EVC; the last one says ready, and the address to open.'

@@ -10,13 +10,13 @@
 # verify     runs  ~6 min 0 s, 1.5 GiB  first run
 #
 # to export:
-#   kvm  0.4 GiB  ciab-0.1.0+DATE.KEY.qcow2, domain.xml, start.sh, README.txt
+#   kvm  0.4 GiB  ciab-0.1.0+DATE.KEY.qcow2, run-evc.sh, teardown-evc.sh, status, evc-host.sh, domain.xml, README.txt
 #   the golden disk is read once
 #
 # expected: 10 min 4 s, 6.8 GiB of disk (N GiB free)
 
 # media
-SOURCE_DATE_EPOCH=1764028800 PIPELINE_MEDIA=/build/state/dry-run/ciab/media mmdebstrap --variant=minbase --architectures=amd64 --format=tar '--aptopt=APT::Install-Recommends "false"' '--aptopt=Acquire::Languages "none"' --aptopt=/build/state/dry-run/ciab/media/apt.conf --include=linux-image-amd64,initramfs-tools,zstd,systemd,systemd-sysv,systemd-resolved,udev,dbus,kmod,e2fsprogs,dosfstools,fdisk,openssh-server,sudo,ca-certificates,iproute2,iputils-ping,less,incus,dnsmasq-base,nftables,incus-agent,qemu-system-x86,qemu-system-modules-spice,qemu-utils,ovmf,seabios,virtiofsd,nginx,qemu-guest-agent,open-vm-tools,hyperv-daemons,xenstore-utils,grub-pc-bin,grub-efi-amd64-bin,grub2-common,busybox-static,mtools,syslinux,syslinux-common,xz-utils,tzdata,systemd-timesyncd --essential-hook=/repository/templates/media/essential-hook --customize-hook=/repository/templates/media/customize-hook trixie - /build/state/dry-run/ciab/media/mirror.list | tar2sqfs --quiet --force --compressor lz4 /build/state/dry-run/ciab/media/root.squashfs
+SOURCE_DATE_EPOCH=1764028800 PIPELINE_MEDIA=/build/state/dry-run/ciab/media mmdebstrap --variant=minbase --architectures=amd64 --format=tar '--aptopt=APT::Install-Recommends "false"' '--aptopt=Acquire::Languages "none"' --aptopt=/build/state/dry-run/ciab/media/apt.conf --include=linux-image-amd64,initramfs-tools,zstd,systemd,systemd-sysv,systemd-resolved,udev,dbus,kmod,e2fsprogs,dosfstools,fdisk,openssh-server,sudo,ca-certificates,iproute2,iputils-ping,less,incus,dnsmasq-base,nftables,incus-agent,qemu-system-x86,qemu-system-modules-spice,qemu-utils,ovmf,seabios,virtiofsd,nginx,python3,python3-yaml,cockpit-ws,cockpit-bridge,cockpit-system,cockpit-storaged,qemu-guest-agent,open-vm-tools,hyperv-daemons,xenstore-utils,grub-pc-bin,grub-efi-amd64-bin,grub2-common,busybox-static,mtools,syslinux,syslinux-common,xz-utils,tzdata,systemd-timesyncd --essential-hook=/repository/templates/media/essential-hook --customize-hook=/repository/templates/media/customize-hook trixie - /build/state/dry-run/ciab/media/mirror.list | tar2sqfs --quiet --force --compressor lz4 /build/state/dry-run/ciab/media/root.squashfs
 rdsquashfs -c "/boot/$(rdsquashfs -l /boot /build/state/dry-run/ciab/media/root.squashfs | grep -o 'vmlinuz-[^ ]*' | head -n 1)" /build/state/dry-run/ciab/media/root.squashfs >/build/state/dry-run/ciab/media/vmlinuz
 rdsquashfs -c "/boot/$(rdsquashfs -l /boot /build/state/dry-run/ciab/media/root.squashfs | grep -o 'initrd\.img-[^ ]*' | head -n 1)" /build/state/dry-run/ciab/media/root.squashfs >/build/state/dry-run/ciab/media/initrd.img
 # install

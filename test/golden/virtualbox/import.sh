@@ -1,69 +1,212 @@
 #!/bin/sh
-# Imports this folder's appliance into VirtualBox, with nested virtualisation, and starts it. `import.sh --help` has the options.
+# Starts Cloud in a box 0.1.0+20260101.0123abcd on this machine's hypervisor; --help has the options. POSIX sh.
 set -eu
 
-ova='ciab-0.1.0+20260101.0123abcd.ova'
+title='Cloud in a box'
+version='0.1.0+20260101.0123abcd'
 name='ciab-0.1.0+20260101.0123abcd'
 memory='4096'
 cpus='2'
 nested=yes
-bridge=
+ready_seconds='300'
 start=yes
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+
+# --- how the scripts speak -------------------------------------------------------------------------------------------
+
+me=${0##*/}
+say() { printf '%s: %s\n' "$me" "$*" >&2; }
+warn() { printf '%s: !! %s\n' "$me" "$*" >&2; }
+fail() { say "$1"; exit "${2:-1}"; }
+
+number() { # option, value, least, most
+  case $2 in
+    '' | *[!0-9]* | ??????????*) fail "$1 takes a number, found \"$2\"." 2 ;;
+  esac
+  if [ "$2" -lt "$3" ] || [ "$2" -gt "$4" ]; then fail "$1 takes a number from $3 to $4, found $2." 2; fi
+}
+
+word() { # option, value: a name that no program takes for something else
+  case $2 in '' | -* | *[!A-Za-z0-9._-]*) fail "$1 takes a name, found \"$2\"." 2 ;; esac
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# Problems are collected, so that one run tells all of them.
+problems=0
+problem() { problems=$((problems + 1)); say "$*"; }
+
+# --- what the appliance says of itself -------------------------------------------------------------------------------
+# EVC {"state":"network",...} on its consoles, and the same as /state.json on its page.
+
+field() { # name, from a state line on stdin
+  sed -n "s/.*\"$1\":\"\(\([^\"\\\\]\|\\\\.\)*\)\".*/\1/p" | sed 's/\\\(.\)/\1/g'
+}
+
+tell() { # state, line
+  case $1 in
+    booting) say 'The appliance is starting.' ;;
+    identity) say 'It makes its own keys and passwords.' ;;
+    network) say 'It looks for its network.' ;;
+    cloud) say 'It sets up the cloud.' ;;
+    demo) say 'It starts the demo.' ;;
+    failed) say "Step $(printf '%s\n' "$2" | field step) failed: $(printf '%s\n' "$2" | field reason)" ;;
+  esac
+}
+
+# port_of <name> <list>: the port of this machine that leads to it, from http:8080,console:9090,...
+port_of() { printf '%s\n' "$2" | tr ',' '\n' | sed -n "s/^$1://p"; }
+
+# print_addresses <address> [forwarded ports]: what a browser or client on this machine is given; results go to stdout.
+print_addresses() {
+  if [ -n "${2:-}" ]; then
+    echo "page     http://127.0.0.1:$(port_of http "$2")/"
+    echo "console  https://127.0.0.1:$(port_of console "$2")/"
+    echo "API      https://127.0.0.1:$(port_of api "$2")"
+    echo "SSH      ssh -p $(port_of ssh "$2") evc@127.0.0.1"
+  else
+    echo "page     http://$1/"
+    echo "console  https://$1:9090/"
+    echo "API      https://$1:8443"
+    echo "SSH      ssh evc@$1"
+  fi
+}
+
+# --- ports of this machine that lead to the appliance ----------------------------------------------------------------
+
+listening() { # port
+  if [ -r /proc/net/tcp ]; then
+    hex=$(printf ':%04X$' "$1")
+    awk -v hex="$hex" '$4 == "0A" && $2 ~ hex { found = 1 } END { exit !found }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
+  else netstat -an -p tcp 2>/dev/null | grep -q "[.:]$1 .*LISTEN"
+  fi
+}
+
+# free_port <first choice>: it or the next one that nobody listens on and that was not given away.
+free_port() {
+  port=$1
+  while listening "$port" || case ",$forwarded," in *":$port,"*) true ;; *) false ;; esac; do port=$((port + 1)); done
+  echo "$port"
+}
+
+# --- waiting, by the page of the appliance ---------------------------------------------------------------------------
+
+ask() { # address
+  if has curl; then curl --silent --fail --max-time 5 "$1"; else wget -q -T 5 -O - "$1"; fi 2>/dev/null
+}
+
+wait_ready() { # address of the page, seconds
+  [ "$2" -gt 0 ] || return 0
+  has curl || has wget || { say "Without curl or wget it cannot be asked how far it is: open $1 in a few minutes."; return 0; }
+  told='' left=$2
+  while [ "$left" -gt 0 ]; do
+    line=$(ask "$1state.json") || line=
+    now=$(printf '%s\n' "$line" | field state)
+    if [ "$now" != "$told" ]; then told=$now; tell "$now" "$line"; fi
+    case $now in
+      ready) tell_ready "$line"; return 0 ;;
+      failed) fail 'The set-up failed; it is tried again at the next start. Its screen has more.' 4 ;;
+    esac
+    sleep 3
+    left=$((left - 3))
+  done
+  fail "The appliance is not ready after $2 s. It goes on by itself; its screen and $1 tell how far it is." 4
+}
+
+tell_ready() { # line
+  hint=$(printf '%s\n' "$1" | field nestedHint)
+  [ -z "$hint" ] || say "No virtual machines inside yet: $hint"
+  say 'It is ready. User, password and API token were made by this copy itself; they are on its screen above the log-in prompt.'
+}
+
+# --- VirtualBox --------------------------------------------------------------------------------------------------------
+
+ova=$here/ciab-0.1.0+20260101.0123abcd.ova
+bridge=
 vbox=${VBOXMANAGE:-VBoxManage}
 
 usage() {
   cat <<END
-Usage: import.sh [options]
+$title $version
+
+Usage: sh import.sh [options]     for Linux and Macs with an Intel processor; import.ps1 is for Windows
   --name NAME      name of the machine (now $name)
   --memory MIB     memory in MiB (now $memory)
   --cpus N         processors (now $cpus)
   --bridge DEVICE  put it on your network by this network device, instead of behind NAT (VBoxManage list bridgedifs)
   --no-start       only make the machine
+  --wait SECONDS   how long to wait until it is ready (now $ready_seconds; 0: do not wait)
   --help           this text
 END
 }
-
-say() { printf 'import.sh: %s\n' "$*" >&2; }
-fail() { say "$1"; exit "${2:-1}"; }
 
 while [ $# -gt 0 ]; do
   case $1 in
     --no-start) start=no; shift; continue ;;
     --help | -h) usage; exit 0 ;;
-    --name | --memory | --cpus | --bridge) ;;
+    --name | --memory | --cpus | --bridge | --wait) ;;
     *) fail "There is no option \"$1\". Try: import.sh --help" 2 ;;
   esac
   [ $# -ge 2 ] || fail "$1 needs a value." 2
+  case $2 in '' | -*) fail "$1 takes a name, found \"$2\"." 2 ;; esac
   case $1 in
     --name) name=$2 ;;
     --bridge) bridge=$2 ;;
-    --memory | --cpus)
-      case $2 in '' | *[!0-9]* | ???????*) fail "$1 takes a number, found \"$2\"." 2 ;; esac
-      if [ "$1" = --memory ]; then memory=$2; else cpus=$2; fi ;;
+    --memory) number "$1" "$2" 512 16777216; memory=$2 ;;
+    --cpus) number "$1" "$2" 1 64; cpus=$2 ;;
+    --wait) number "$1" "$2" 0 86400; ready_seconds=$2 ;;
   esac
   shift 2
 done
 
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-command -v "$vbox" >/dev/null 2>&1 ||
-  fail "Could not find $vbox: install VirtualBox 6.1 or newer, or name it: VBOXMANAGE=/path/to/VBoxManage ./import.sh" 3
-[ -f "$here/$ova" ] || fail "Could not find $here/$ova: import.sh and the appliance belong in one folder." 3
-if "$vbox" showvminfo "$name" >/dev/null 2>&1; then
-  fail "There is a machine called $name already: choose another name by --name."
-fi
+check_nesting() {
+  release=$("$vbox" --version 2>/dev/null | sed -n 's/^\([0-9]*\)\.\([0-9]*\).*/\1 \2/p' | tail -n 1)
+  # shellcheck disable=SC2086 # two words
+  set -- ${release:-0 0}
+  [ $(($1 * 100 + $2)) -ge 601 ] ||
+    warn "This VirtualBox ($1.$2) is too old for nesting: 6.1 gives it on Intel processors, 6.0 on AMD. The cloud will run containers, but no virtual machines."
+  if [ -r /proc/cpuinfo ] && ! grep -q -m 1 -w -e vmx -e svm /proc/cpuinfo; then
+    warn 'This processor shows neither VT-x nor AMD-V: switch it on in the firmware, or VirtualBox will not start the machine.'
+  fi
+}
 
-"$vbox" import "$here/$ova" --vsys 0 --vmname "$name" --cpus "$cpus" --memory "$memory"
+has "$vbox" ||
+  problem "Could not find $vbox: install VirtualBox 6.1 or newer, or name it: VBOXMANAGE=/path/to/VBoxManage sh import.sh"
+[ -f "$ova" ] || problem "Could not find $ova: import.sh and the appliance belong in one folder."
+case $(uname -m) in
+  arm64 | aarch64) problem 'This machine has an ARM processor (Apple silicon): VirtualBox runs ARM guests there, and this image is for x86-64. Take another machine.' ;;
+esac
+[ "$problems" -eq 0 ] || exit 3
+if "$vbox" showvminfo "$name" >/dev/null 2>&1; then
+  fail "There is a machine called $name already: choose another name by --name, or start it: VBoxManage startvm $name"
+fi
+[ "$nested" = no ] || check_nesting
+
+"$vbox" import "$ova" --vsys 0 --vmname "$name" --cpus "$cpus" --memory "$memory" || fail 'VirtualBox did not import it (see above).' 4
 if [ "$nested" = yes ]; then
   "$vbox" modifyvm "$name" --nested-hw-virt on ||
-    say '!! This VirtualBox or processor has no nested virtualisation: the cloud will run containers, but no virtual machines.'
+    warn 'This VirtualBox or processor has no nested virtualisation: the cloud will run containers, but no virtual machines.'
 fi
+forwarded=
 if [ -n "$bridge" ]; then
   # Machines inside have addresses of their own behind this card.
   "$vbox" modifyvm "$name" --nic1 bridged --bridgeadapter1 "$bridge" --nic-promisc1 allow-all
 else
-  "$vbox" modifyvm "$name" --natpf1 'web,tcp,127.0.0.1,8080,,80' --natpf1 'api,tcp,127.0.0.1,8443,,8443' \
-    --natpf1 'ssh,tcp,127.0.0.1,2222,,22'
+  # On this machine's own address alone.
+  for line in 'http 80 8080' 'console 9090 9090' 'api 8443 8443' 'ssh 22 2222'; do
+    # shellcheck disable=SC2086 # three words
+    set -- $line
+    port=$(free_port "$3")
+    forwarded=$forwarded${forwarded:+,}$1:$port
+    "$vbox" modifyvm "$name" --natpf1 "$1,tcp,127.0.0.1,$port,,$2"
+  done
 fi
 say "Made the machine $name."
-[ "$start" = no ] || "$vbox" startvm "$name"
-if [ -z "$bridge" ]; then say 'On this machine: web page http://127.0.0.1:8080, API https://127.0.0.1:8443, SSH port 2222'; fi
+[ "$start" = yes ] || exit 0
+"$vbox" startvm "$name" || fail 'VirtualBox did not start it (see above).' 4
+if [ -n "$bridge" ]; then
+  say 'Its screen tells each step in lines that begin with EVC; the last one says ready, and the address to open.'
+  exit 0
+fi
+wait_ready "http://127.0.0.1:$(port_of http "$forwarded")/" "$ready_seconds"
+print_addresses 127.0.0.1 "$forwarded"

@@ -68,8 +68,9 @@ load_kvm() {
   esac
 }
 
-# look_for_nesting: sets the facts nested and nestedHint.
+# look_for_nesting: sets the facts hypervisor, nested and nestedHint.
 look_for_nesting() {
+  set_fact hypervisor "$(systemd-detect-virt)"
   load_kvm
   extension=$(processor_extension)
   if kvm_works; then
@@ -81,6 +82,6 @@ look_for_nesting() {
   # An appliance that was built without nesting does not ask for it.
   if [ "$NESTED_VIRT" = off ]; then set_fact nestedHint
   elif [ -n "$extension" ]; then set_fact nestedHint "$(firmware_hint "$extension")"
-  else set_fact nestedHint "$(hypervisor_hint "$(systemd-detect-virt)" "$(vendor_extension)")"
+  else set_fact nestedHint "$(hypervisor_hint "$(fact hypervisor)" "$(vendor_extension)")"
   fi
 }

@@ -54,13 +54,23 @@ report() {
   case $state in ready | failed) : >"$EVC_RUN/final" ;; esac
 }
 
+# write_addresses: where this copy answers, also by the host's own ports, and by what a browser can know it.
+write_addresses() {
+  printf '\nReady: http://%s/\n' "$(fact address)"
+  [ -z "$(fact forwarded)" ] ||
+    printf 'On the host, if its ports lead here: http://127.0.0.1:%s/\n' "$(fact forwarded | sed 's/^http:\([0-9]*\).*/\1/')"
+  [ -z "$(fact fingerprint)" ] || printf 'Certificate (SHA-256): %s\n' "$(fact fingerprint)"
+  [ -z "$(fact settingsProblem)" ] || printf 'First-boot settings: %s\n' "$(fact settingsProblem)"
+  echo
+}
+
 # write_issue <state>: what stands above the log-in prompt of the machine's screen.
 write_issue() {
   (
     umask 077
     {
       case $1 in
-        ready) printf '\nReady: http://%s/\n\n' "$(fact address)" ;;
+        ready) write_addresses ;;
         failed) printf '\nThe set-up failed; it is tried again at the next start. See: journalctl -u evc-first-boot\n\n' ;;
         *) printf '\nSetting up (%s).\n\n' "$1" ;;
       esac

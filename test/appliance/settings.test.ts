@@ -1,0 +1,77 @@
+/** First-boot settings from every source, right and wrong, read by the guest's own reader. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { realDeps } from '../fixtures/target-contract.js'
+
+const reader = fileURLToPath(new URL('../../kickstarts/ciab/first-boot/usr/lib/evc/read-settings', import.meta.url))
+const key = `ssh-ed25519 AAAA${'C3NzaC1lZDI1NTE5AAAAI'.repeat(3)} me@here`
+
+/** @param files by name, as gather_settings leaves them */
+async function read(folder: string, files: Readonly<Record<string, string | Buffer>>) {
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content)
+  const { stdout, stderr } = await realDeps.run(['python3', '-B', reader, folder])
+  return { set: stdout.trim().split('\n').filter(Boolean), problems: stderr.trim().split('\n').filter(Boolean) }
+}
+
+/** A record as hv_kvp_daemon keeps it. */
+function pair(name: string, value: string): Buffer {
+  const record = Buffer.alloc(2560)
+  record.write(name, 0)
+  record.write(value, 512)
+  return record
+}
+
+const network2 = `version: 2\nethernets:\n  any:\n    addresses: [192.168.1.5/24]\n    routes: [{ to: default, via: 192.168.1.1 }]\n    nameservers: { addresses: [192.168.1.1, 9.9.9.9] }\n`
+const network1 = `version: 1\nconfig:\n- type: physical\n  name: eth0\n  subnets:\n  - { type: static, address: 10.1.0.5, netmask: 255.255.0.0, gateway: 10.1.0.1 }\n`
+const addressed = ['SET_ADDRESS=192.168.1.5/24', "SET_DNS='192.168.1.1 9.9.9.9'", 'SET_GATEWAY=192.168.1.1']
+
+const right: Record<string, { files: Readonly<Record<string, string | Buffer>>; set: readonly string[] }> = {
+  'NoCloud meta-data and user-data': {
+    files: { '1-cidata-meta-data': `local-hostname: Box\npublic-keys:\n  - ${key}\n`, '1-cidata-user-data': '#cloud-config\npassword: correct horse\n' },
+    set: ['SET_HOSTNAME=box', "SET_PASSWORD='correct horse'", `SET_SSH_KEY='${key}'`],
+  },
+  'NoCloud network-config, version 2': { files: { '1-cidata-network-config': network2 }, set: addressed },
+  'NoCloud network-config, version 1': { files: { '1-cidata-network-config': network1 }, set: ['SET_ADDRESS=10.1.0.5/16', 'SET_GATEWAY=10.1.0.1'] },
+  'a disk labelled EVC': { files: { '1-EVC-evc.conf': '# mine\nhostname=box\naddress = 192.168.1.5/24\ngateway=192.168.1.1\ndns=192.168.1.1, 9.9.9.9\n' }, set: [...addressed, 'SET_HOSTNAME=box'] },
+  'VMware guestinfo': { files: { '2-guestinfo-evc.conf': 'hostname=box\n', '2-guestinfo-userdata': `#cloud-config\nssh_authorized_keys: [${key}]\n` }, set: ['SET_HOSTNAME=box', `SET_SSH_KEY='${key}'`] },
+  'Hyper-V pairs': { files: { '3-hyperv': Buffer.concat([pair('other', 'x'), pair('evc.hostname', 'box')]) }, set: ['SET_HOSTNAME=box'] },
+  'kernel arguments, which are the strongest': { files: { '1-EVC-evc.conf': 'hostname=weak\n', '9-kernel-arguments': 'quiet evc.hostname=box evc.password="with a space"\n' }, set: ['SET_HOSTNAME=box', "SET_PASSWORD='with a space'"] },
+  'a password as its hash': { files: { '1-EVC-evc.conf': `password=$6$abc$${'x'.repeat(86)}\n` }, set: [`SET_PASSWORD='$6$abc$${'x'.repeat(86)}'`] },
+}
+
+for (const [source, { files, set }] of Object.entries(right)) {
+  t.test(`takes ${source}`, async t => t.same(await read(t.testdir({}), files), { set, problems: [] }))
+}
+
+const wrong: Record<string, { files: Readonly<Record<string, string | Buffer>>; problems: readonly string[]; set?: readonly string[] }> = {
+  'values that cannot be': {
+    files: { '1-EVC-evc.conf': 'hostname=my_box\naddress=192.168.1.0/24\ngateway=1.2.3\ndns=x\nssh-key=mine\npassword=short\ncolour=red\n' },
+    problems: [
+      'EVC-evc.conf: line 7 is no setting; settings are hostname, address, gateway, dns, ssh-key, password',
+      'hostname: "my_box" is no host name',
+      "address: 192.168.1.0/24 is the network's own or broadcast address",
+      'gateway: "1.2.3" is no IPv4 address', 'dns: "x" is no IPv4 address', 'ssh-key: 1 of 1 keys is no OpenSSH public key',
+      'password: has 8 to 128 printable ASCII characters; this one has not',
+    ],
+  },
+  'a gateway outside of the network': {
+    files: { '1-EVC-evc.conf': 'address=192.168.1.5/24\ngateway=10.0.0.1\n' }, set: ['SET_ADDRESS=192.168.1.5/24'],
+    problems: ['gateway: 10.0.0.1 is not in the network of 192.168.1.5/24'],
+  },
+  'YAML that is none': { files: { '1-cidata-meta-data': 'a: [1\n' }, problems: ['cidata-meta-data: is no YAML (line 2)'] },
+  'a script as user-data': { files: { '1-cidata-user-data': '#!/bin/sh\nreboot\n' }, problems: ['cidata-user-data: does not begin with "#cloud-config"; scripts are not run'] },
+  'shapes that nobody expects': { files: { '1-cidata-network-config': 'version: 1\nconfig: 7\n', '1-cidata-user-data': '#cloud-config\nusers: 5\nhostname: [a]\n' }, problems: ['cidata-network-config: names no network card', 'hostname: "[\'a\']" is no host name'] },
+  'bytes of any kind': { files: { '1-EVC-evc.conf': Buffer.from([0xff, 0xfe, 0, 1]), '3-hyperv': Buffer.from('short') }, problems: ['EVC-evc.conf: line 1 is no setting; settings are hostname, address, gateway, dns, ssh-key, password'] },
+}
+
+for (const [what, { files, problems, set = [] }] of Object.entries(wrong)) {
+  t.test(`names ${what} and goes on`, async t => t.same(await read(t.testdir({}), files), { set, problems }))
+}
+
+t.test('never repeats a password that it does not take', async t => {
+  const { problems } = await read(t.testdir({}), { '1-EVC-evc.conf': 'password=s3cr3t\n' })
+  t.notMatch(problems.join(), 's3cr3t')
+  t.equal(problems.length, 1)
+})

@@ -1,0 +1,182 @@
+#!/bin/sh
+# Starts Cloud in a box 0.1.0+20260101.0123abcd on this machine's hypervisor; --help has the options. POSIX sh.
+set -eu
+
+title='Cloud in a box'
+version='0.1.0+20260101.0123abcd'
+name='ciab-0.1.0+20260101.0123abcd'
+memory='4096'
+cpus='2'
+nested=yes
+ready_seconds='300'
+start=yes
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+
+# --- how the scripts speak -------------------------------------------------------------------------------------------
+
+me=${0##*/}
+say() { printf '%s: %s\n' "$me" "$*" >&2; }
+warn() { printf '%s: !! %s\n' "$me" "$*" >&2; }
+fail() { say "$1"; exit "${2:-1}"; }
+
+number() { # option, value, least, most
+  case $2 in
+    '' | *[!0-9]* | ??????????*) fail "$1 takes a number, found \"$2\"." 2 ;;
+  esac
+  if [ "$2" -lt "$3" ] || [ "$2" -gt "$4" ]; then fail "$1 takes a number from $3 to $4, found $2." 2; fi
+}
+
+word() { # option, value: a name that no program takes for something else
+  case $2 in '' | -* | *[!A-Za-z0-9._-]*) fail "$1 takes a name, found \"$2\"." 2 ;; esac
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# Problems are collected, so that one run tells all of them.
+problems=0
+problem() { problems=$((problems + 1)); say "$*"; }
+
+# --- what the appliance says of itself -------------------------------------------------------------------------------
+# EVC {"state":"network",...} on its consoles, and the same as /state.json on its page.
+
+field() { # name, from a state line on stdin
+  sed -n "s/.*\"$1\":\"\(\([^\"\\\\]\|\\\\.\)*\)\".*/\1/p" | sed 's/\\\(.\)/\1/g'
+}
+
+tell() { # state, line
+  case $1 in
+    booting) say 'The appliance is starting.' ;;
+    identity) say 'It makes its own keys and passwords.' ;;
+    network) say 'It looks for its network.' ;;
+    cloud) say 'It sets up the cloud.' ;;
+    demo) say 'It starts the demo.' ;;
+    failed) say "Step $(printf '%s\n' "$2" | field step) failed: $(printf '%s\n' "$2" | field reason)" ;;
+  esac
+}
+
+# port_of <name> <list>: the port of this machine that leads to it, from http:8080,console:9090,...
+port_of() { printf '%s\n' "$2" | tr ',' '\n' | sed -n "s/^$1://p"; }
+
+# print_addresses <address> [forwarded ports]: what a browser or client on this machine is given; results go to stdout.
+print_addresses() {
+  if [ -n "${2:-}" ]; then
+    echo "page     http://127.0.0.1:$(port_of http "$2")/"
+    echo "console  https://127.0.0.1:$(port_of console "$2")/"
+    echo "API      https://127.0.0.1:$(port_of api "$2")"
+    echo "SSH      ssh -p $(port_of ssh "$2") evc@127.0.0.1"
+  else
+    echo "page     http://$1/"
+    echo "console  https://$1:9090/"
+    echo "API      https://$1:8443"
+    echo "SSH      ssh evc@$1"
+  fi
+}
+
+# --- waiting, by the page of the appliance ---------------------------------------------------------------------------
+
+ask() { # address
+  if has curl; then curl --silent --fail --max-time 5 "$1"; else wget -q -T 5 -O - "$1"; fi 2>/dev/null
+}
+
+wait_ready() { # address of the page, seconds
+  [ "$2" -gt 0 ] || return 0
+  has curl || has wget || { say "Without curl or wget it cannot be asked how far it is: open $1 in a few minutes."; return 0; }
+  told='' left=$2
+  while [ "$left" -gt 0 ]; do
+    line=$(ask "$1state.json") || line=
+    now=$(printf '%s\n' "$line" | field state)
+    if [ "$now" != "$told" ]; then told=$now; tell "$now" "$line"; fi
+    case $now in
+      ready) tell_ready "$line"; return 0 ;;
+      failed) fail 'The set-up failed; it is tried again at the next start. Its screen has more.' 4 ;;
+    esac
+    sleep 3
+    left=$((left - 3))
+  done
+  fail "The appliance is not ready after $2 s. It goes on by itself; its screen and $1 tell how far it is." 4
+}
+
+tell_ready() { # line
+  hint=$(printf '%s\n' "$1" | field nestedHint)
+  [ -z "$hint" ] || say "No virtual machines inside yet: $hint"
+  say 'It is ready. User, password and API token were made by this copy itself; they are on its screen above the log-in prompt.'
+}
+
+# --- VMware Workstation, Player and Fusion ---------------------------------------------------------------------------
+
+vmx=$here/'ciab-0.1.0+20260101.0123abcd'.vmx
+vmrun=${VMRUN:-vmrun}
+show=gui
+stop=no
+
+usage() {
+  cat <<END
+$title $version
+
+Usage: sh start.sh [options]     for Linux and Macs with an Intel processor; start.ps1 is for Windows
+  --no-window     start it without its window
+  --wait SECONDS  how long to wait until it is ready (now $ready_seconds; 0: do not wait)
+  --stop          power it off, as by its button
+  --help          this text
+END
+}
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --no-window) show=nogui ;;
+    --stop) stop=yes ;;
+    --wait)
+      [ $# -ge 2 ] || fail "$1 needs a value." 2
+      number "$1" "$2" 0 86400
+      ready_seconds=$2
+      shift ;;
+    --help | -h) usage; exit 0 ;;
+    *) fail "There is no option \"$1\". Try: start.sh --help" 2 ;;
+  esac
+  shift
+done
+
+# Fusion keeps it out of the PATH.
+find_vmrun() {
+  fusion='/Applications/VMware Fusion.app/Contents/Library/vmrun'
+  if has "$vmrun"; then return; fi
+  if [ -x "$fusion" ]; then vmrun=$fusion; return; fi
+  problem 'Could not find vmrun: it comes with VMware Workstation and Fusion. Install one of them, or open the .vmx file in Player.'
+}
+
+# Player is started by another word of vmrun than Workstation.
+host_type() {
+  if [ "$(uname -s)" = Darwin ]; then echo fusion
+  elif has vmware || ! has vmplayer; then echo ws
+  else echo player
+  fi
+}
+
+check_machine() {
+  case $(uname -s).$(uname -m) in
+    Darwin.arm64) problem 'This Mac has Apple silicon: VMware Fusion runs ARM guests there, and this image is for Intel processors. Take an Intel Mac or another machine.' ;;
+    *.x86_64) ;;
+    *) problem "The appliance is for x86-64 processors, this machine is $(uname -m). Take another machine." ;;
+  esac
+  [ -f "$vmx" ] || problem "Could not find $vmx: start.sh and the machine belong in one folder."
+  find_vmrun
+  [ "$problems" -eq 0 ] || exit 3
+  if [ "$nested" = yes ] && [ -r /proc/cpuinfo ] && ! grep -q -m 1 -w -e vmx -e svm /proc/cpuinfo; then
+    warn 'This processor shows neither VT-x nor AMD-V: switch it on in the firmware. Until then set vhv.enable = "FALSE" in the .vmx file; the cloud will run containers, but no virtual machines.'
+  fi
+}
+
+check_machine
+host=$(host_type)
+if [ "$stop" = yes ]; then exec "$vmrun" -T "$host" stop "$vmx" soft; fi
+if "$vmrun" -T "$host" list | grep -q -x -F -e "$vmx"; then say 'It is running already.'
+else
+  say "Starting $title $version."
+  "$vmrun" -T "$host" start "$vmx" "$show" ||
+    fail 'VMware did not start it (see above). Where it says that this host cannot nest: set vhv.enable = "FALSE" in the .vmx file; the cloud will then run containers, but no virtual machines.' 4
+fi
+[ "$ready_seconds" -gt 0 ] || exit 0
+# Open VM Tools in the appliance tell it.
+address=$("$vmrun" -T "$host" getGuestIPAddress "$vmx" -wait) || fail 'VMware does not tell its address; its screen does.' 4
+wait_ready "http://$address/" "$ready_seconds"
+print_addresses "$address"

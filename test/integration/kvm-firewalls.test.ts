@@ -1,0 +1,60 @@
+/** The kvm kit on machines whose forwarding a firewall of their owner drops: a real ufw, and a stand-in for firewalld. */
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { fixture, joinGuest, dropGuest, kitBench, must, pathWith, same, start, stop } from '../fixtures/kit-bench.js'
+import { uplink } from '../fixtures/namespaces.js'
+
+/** Its settings and its lock are the machine's own. */
+const enableUfw = `set -e
+for folder in /etc/ufw /etc/default; do
+  copy=$(mktemp -d)
+  mount -t tmpfs tmpfs "$copy"
+  cp -a "$folder/." "$copy/"
+  mount --move "$copy" "$folder"
+done
+mount -t tmpfs tmpfs /run
+ufw --force enable
+ufw default deny routed`
+
+const rules = `ufw show added; cat /etc/ufw/user.rules /etc/ufw/user6.rules`
+
+t.test('opens a real ufw by rules of its own, and removes exactly those', async t => {
+  const it = await kitBench(t)
+  const { host, script } = it
+  await must(host, 'sysctl -q -w net.ipv4.ip_forward=1')
+  const enabled = await host.on(['sh', '-c', enableUfw])
+  t.equal(enabled.exitCode, 0, enabled.stderr)
+  await must(host, 'ufw allow 22/tcp')
+  const settings = async () => (await host.on(['sh', '-c', rules])).stdout
+  const [before, written] = [await host.snapshot(), await settings()]
+
+  const started = await script(start)
+  t.equal(started.exitCode, 0, started.stderr)
+  t.match((await host.on(['ufw', 'show', 'added'])).stdout, "ufw route allow in on evcbr0 comment 'evc-host'\nufw allow in on evcbr0 to any port 67 proto udp comment 'evc-host'\n")
+  const guest = await joinGuest(it)
+  t.match((await guest('ip -4 -br address show dev eth0')).stdout, /192\.168\.42\.2\/24/, 'DHCP passes')
+  t.equal((await guest(`busybox ping -c1 -W3 ${uplink.outside}`)).exitCode, 0, 'forwarding passes')
+  t.equal((await host.on(['busybox', 'ping', '-c1', '-W3', '192.168.42.2'])).exitCode, 0, 'the machine reaches it')
+  await dropGuest(host)
+  t.equal((await script(start)).exitCode, 0, 'twice')
+  t.equal((await script(stop)).exitCode, 0)
+  t.equal(await settings(), written)
+  same(t, await host.snapshot(), before)
+})
+
+t.test('puts the bridge into the zone that firewalld has for virtual machines, and out of it (a stand-in for firewalld)', async t => {
+  const { host, script, directory } = await kitBench(t)
+  const zones = join(directory, 'zones')
+  mkdirSync(zones)
+  for (const [zone, interfaces] of Object.entries({ public: 'up0\n', libvirt: 'virbr0\n', trusted: '' })) writeFileSync(join(zones, zone), interfaces)
+  const PATH = `${pathWith(directory, ['firewall-cmd'], () => fixture('play-firewall-cmd.sh'))}:${process.env['PATH'] ?? ''}`
+  const env = { PATH, ZONES: zones }
+  const shown = () => Object.fromEntries(readdirSync(zones).map(zone => [zone, readFileSync(join(zones, zone), 'utf8')]))
+  const [before, then] = [await host.snapshot(), shown()]
+  t.equal((await script(start, env)).exitCode, 0)
+  t.equal(shown()['libvirt'], 'virbr0\nevcbr0\n')
+  t.equal((await script(stop, env)).exitCode, 0)
+  t.same(shown(), then)
+  same(t, await host.snapshot(), before)
+})
