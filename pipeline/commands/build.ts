@@ -11,11 +11,11 @@ import type { BuildStages, GoldenDisk } from '../run/build.js'
 import { removeLeftovers } from '../run/clean.js'
 import { openHost } from '../run/host.js'
 import { reapLeases } from '../run/lease.js'
+import type { StoredMedia } from '../run/recipe.js'
 import { runSteps } from '../run/progress.js'
 import type { Step } from '../run/progress.js'
 import { requireWritable } from '../stages/export.js'
 import type { DiskResult } from '../stages/install.js'
-import type { MediaResult } from '../stages/media.js'
 import type { ProvisionResult } from '../stages/provision.js'
 import { loadTargets, selectTargets } from '../targets/index.js'
 import type { Target } from '../targets/types.js'
@@ -93,7 +93,7 @@ async function printDryRun(appliance: string, options: BuildOptions, io: Command
 
 /** The steps of the plan, which ends with the stage of --until. They run in order, so each finds what came before it. */
 function stepsOf(stages: BuildStages, { plan, release }: Session): readonly Step[] {
-  let media!: MediaResult
+  let media!: StoredMedia
   let base!: DiskResult
   let provisioned!: ProvisionResult
   let golden!: GoldenDisk

@@ -5,6 +5,7 @@ import { renderPayload } from '../render/appliance.js'
 import { elData, renderRoles } from '../render/el.js'
 import { openHost } from '../run/host.js'
 import { loadAppliance } from '../spec/load.js'
+import { isIso } from '../spec/mirrored.js'
 import type { LoadedAppliance } from '../spec/types.js'
 import { makeIso, readIsoTemplates } from '../stages/installer-iso.js'
 import { obtainMedium } from '../stages/installer-medium.js'
@@ -37,7 +38,7 @@ export async function runIso(appliance: string, options: IsoOptions, io: Command
   const loaded = await loadAppliance({ root: places.root, name: appliance, set: options.set, knownTargets })
   const { spec } = loaded
   if (spec.family !== 'el') throw isoFamily(appliance, spec.family)
-  if (!spec.el.installerUrl.endsWith('.iso')) throw isoFromTree(spec.el.installerUrl)
+  if (!isIso(spec.el)) throw isoFromTree(spec.el.installerUrl)
   await checkTools(['xorriso', 'implantisomd5', 'mcopy'].map(file => needOf(file)), childPath(io.env))
   const output = resolve(options.output ?? join(places.artifacts, `${spec.name}-${spec.version}.iso`))
   const host = openHost(io, places.state)
@@ -72,11 +73,11 @@ interface PartsOptions extends IsoOptions {
 async function partsOf(loaded: LoadedAppliance, { diskRule, unattended, templates: folder }: PartsOptions) {
   const templates = await readIsoTemplates(folder)
   const { spec, directory } = loaded
-  const roles = await renderRoles(loaded, {
+  const roles = await renderRoles(loaded, { iso: {
     diskRule,
     leastBytes: spec.hardware.diskGib * bytesPerGib,
     countdownSeconds: unattended ? countdownSeconds : 0,
     chooseDisk: templates.chooseDisk.trimEnd(),
-  })
+  } })
   return { templates, roles, payload: await renderPayload(directory, elData(spec)) }
 }

@@ -8,6 +8,7 @@ import type { RenderedRole } from '../render/el.js'
 import type { Spec } from '../spec/types.js'
 import { syncFile } from '../tools/atomic-file.js'
 import type { Command, Run } from '../tools/command.js'
+import { mediumArguments } from './anaconda-arguments.js'
 import { writeTree } from './file-tree.js'
 import { extractFromIso, requireRelease } from './installer-medium.js'
 
@@ -112,17 +113,9 @@ export function menuData({ spec, roles, unattended }: Pick<IsoRequest, 'spec' | 
     entries: ordered.map(({ name }) => ({
       name,
       label: `Install ${name}: erases the disk`,
-      arguments: installArguments(spec.release, name),
+      arguments: mediumArguments(spec.release, { volume: isoVolume, role: name }),
     })),
   }
-}
-
-/** Each generation's own words: RHEL 6 knows no inst., RHEL 9 nothing else. */
-export function installArguments(release: string, role: string): string {
-  const consoles = 'console=tty0 console=ttyS0,115200n8'
-  if (Number(release.split('.')[0]) < 7) return `repo=cdrom: ks=cdrom:/evc/${role}.ks ${consoles}`
-  const medium = `hd:LABEL=${isoVolume}`
-  return `inst.stage2=${medium} inst.repo=${medium} inst.ks=${medium}:/evc/${role}.ks inst.gpt net.ifnames=0 biosdevname=0 ${consoles}`
 }
 
 async function requireFit(iso: string, limitMib: number | undefined): Promise<void> {
