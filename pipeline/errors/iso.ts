@@ -80,8 +80,8 @@ export function installerForeign(source: string, lacking: string): PipelineError
 export function installerOfOtherRelease(source: string, found: string, wanted: string): PipelineError {
   return new PipelineError({
     code: 'installer-of-other-release',
-    message: `The ISO ${source} is of release ${found}, and the appliance is of ${wanted}.`,
-    hint: `take an ISO of ${wanted}`,
+    message: `The installer ${source} is of release ${found}, and the appliance is of ${wanted}.`,
+    hint: `take one of ${wanted}`,
     exitCode: exitCodes.usage,
   })
 }

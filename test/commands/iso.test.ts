@@ -89,7 +89,7 @@ t.test('what cannot be made is refused, and the ISO of before stays', async t =>
       iso({ path: seven.path, sha256: wrong }),
       failed(2, `The installer's ISO ${seven.path} is not the one that was meant: its SHA-256 is ${seven.sha256}, not ${wrong}. (fetch it again, or give its digest from a source you trust: --set el.installerSha256=DIGEST)`),
     ],
-    [iso(nine), failed(2, `The ISO ${nine.path} is of release 9.4, and the appliance is of 7.9. (take an ISO of 7.9)`)],
+    [iso(nine), failed(2, `The installer ${nine.path} is of release 9.4, and the appliance is of 7.9. (take one of 7.9)`)],
     [
       iso({ path: text, sha256: textDigest }),
       failed(2, `The ISO ${text} is no boot ISO of the el family: it has no /.treeinfo. (take a minimal, DVD or netinstall ISO of the release)`),
