@@ -1,6 +1,6 @@
-/** `pipeline iso`: an installer for bare metal, made of a boot ISO whose checksum was compared. */
+/** `pipeline iso`: an installer for bare metal: of a golden disk, or of a boot ISO whose checksum was compared. */
 import { join, resolve } from 'node:path'
-import { diskRuleMissing, diskRuleWrong, isoFamily, isoFromTree } from '../errors/iso.js'
+import { diskRuleMissing, diskRuleWrong, isoFromTree } from '../errors/iso.js'
 import { renderPayload } from '../render/appliance.js'
 import { elData, renderRoles } from '../render/el.js'
 import { openHost } from '../run/host.js'
@@ -9,16 +9,23 @@ import { isIso } from '../spec/mirrored.js'
 import type { LoadedAppliance } from '../spec/types.js'
 import { makeIso, readIsoTemplates } from '../stages/installer-iso.js'
 import { obtainMedium } from '../stages/installer-medium.js'
-import { loadTargets } from '../targets/index.js'
+import { makeDiskInstaller } from '../stages/disk-installer.js'
+import { defaultExportOptions, loadTargets } from '../targets/index.js'
 import { childPath } from '../tools/child-env.js'
 import { checkTools, needOf } from '../tools/need.js'
+import { withGoldenDisk } from './build.js'
 import { printLine } from './io.js'
 import type { CommandIo } from './io.js'
-import type { PlaceOptions } from './options.js'
+import { defaultTarget } from './options.js'
+import type { BuildOptions, PlaceOptions } from './options.js'
 import { placesOf } from './places.js'
 
 export interface IsoOptions extends PlaceOptions {
   readonly set: readonly string[]
+  readonly accel: BuildOptions['accel']
+  readonly wait: boolean
+  readonly mirror?: string
+  readonly offline?: boolean
   readonly output?: string
   readonly unattended?: boolean
   readonly disk?: string
@@ -30,14 +37,43 @@ const bytesPerGib = 2 ** 30
 /** Time to switch the machine off, when nobody was asked. */
 const countdownSeconds = 30
 
-/** Prints the ISO's path. Errors: of spec and kickstarts, of the medium (exit 2, 4), `tool-missing` (3). */
+/** Prints the ISO's path. Errors: of spec and kickstarts, of the medium (exit 2, 4), of the build (2 to 4), `tool-missing` (3). */
 export async function runIso(appliance: string, options: IsoOptions, io: CommandIo): Promise<void> {
   const places = placesOf(options)
   const diskRule = ruleOf(options)
   const knownTargets = (await loadTargets()).map(target => target.name)
   const loaded = await loadAppliance({ root: places.root, name: appliance, set: options.set, knownTargets })
+  await (loaded.spec.family === 'el' ? elInstaller : diskInstaller)(loaded, { options, diskRule }, io)
+}
+
+interface Wish {
+  readonly options: IsoOptions
+  readonly diskRule: string
+}
+
+/** The appliance's own disk on a medium, with a system that writes it: the build makes it, or the store has it. */
+async function diskInstaller({ spec }: LoadedAppliance, { options, diskRule }: Wish, io: CommandIo): Promise<void> {
+  const places = placesOf(options)
+  await checkTools(diskInstallerFiles.map(file => needOf(file)), childPath(io.env))
+  const templates = await readIsoTemplates(places.templates)
+  const building = { ...options, target: [defaultTarget], ovaManifest: defaultExportOptions.ovaManifest }
+  await withGoldenDisk(spec.name, { options: building, io }, async ({ session, golden }) => {
+    const { build, host } = session
+    const output = resolve(options.output ?? join(places.artifacts, `${spec.name}-${build.version}.iso`))
+    const unattended = options.unattended ?? false
+    const request = { spec, version: build.version, disk: golden.disk, output, unattended, diskRule, countdownSeconds: unattended ? countdownSeconds : 0 }
+    const progress = (line: string) => void io.stderr.write(`iso: ${line}\n`)
+    await makeDiskInstaller({ ...request, ...fitOf(options) }, { ...templates.disk, chooseDisk: templates.chooseDisk }, { run: host.run, progress })
+    printLine(io, output)
+  })
+}
+
+const diskInstallerFiles = ['grub-mkrescue', '/usr/lib/grub/i386-pc/cdboot.img', '/usr/lib/grub/x86_64-efi/moddep.lst', 'xorriso', 'implantisomd5', 'mcopy', 'bsdtar']
+
+/** Anaconda's boot ISO with our kickstarts. */
+async function elInstaller(loaded: LoadedAppliance, { options, diskRule }: Wish, io: CommandIo): Promise<void> {
+  const places = placesOf(options)
   const { spec } = loaded
-  if (spec.family !== 'el') throw isoFamily(appliance, spec.family)
   if (!isIso(spec.el)) throw isoFromTree(spec.el.installerUrl)
   await checkTools(['xorriso', 'implantisomd5', 'mcopy'].map(file => needOf(file)), childPath(io.env))
   const output = resolve(options.output ?? join(places.artifacts, `${spec.name}-${spec.version}.iso`))

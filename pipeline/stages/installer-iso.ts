@@ -118,15 +118,19 @@ export function menuData({ spec, roles, unattended }: Pick<IsoRequest, 'spec' | 
   }
 }
 
-async function requireFit(iso: string, limitMib: number | undefined): Promise<void> {
+/** Errors: `iso-too-large` (exit 4). */
+export async function requireFit(iso: string, limitMib: number | undefined): Promise<void> {
   const mib = Math.ceil((await stat(iso)).size / 2 ** 20)
   if (limitMib !== undefined && mib > limitMib) throw isoTooLarge(mib, limitMib)
 }
 
-/** The templates of the menus, from the project's folder of templates. */
-export async function readIsoTemplates(templates: string): Promise<IsoTemplates & { readonly chooseDisk: string }> {
-  const [isolinux = '', grub = '', chooseDisk = ''] = await Promise.all(
-    ['isolinux.cfg.hbs', 'grub.cfg.hbs', 'choose-disk.sh'].map(name => readFile(join(templates, 'iso', name), 'utf8'))
-  )
-  return { isolinux, grub, chooseDisk }
+/** The templates of both kinds of installers, from the project's folder of templates. */
+export async function readIsoTemplates(templates: string) {
+  const read = (name: string) => readFile(join(templates, 'iso', name), 'utf8')
+  return {
+    isolinux: await read('isolinux.cfg.hbs'),
+    grub: await read('grub.cfg.hbs'),
+    chooseDisk: await read('choose-disk.sh'),
+    disk: { grub: await read('disk-grub.cfg.hbs'), init: await read('disk-installer') },
+  }
 }

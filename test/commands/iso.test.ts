@@ -105,8 +105,8 @@ t.test('what cannot be made is refused, and the ISO of before stays', async t =>
     ],
     [iso(seven, '--fit', '1'), failed(4, `The installer has ${Math.ceil(before.length / 2 ** 20)} MiB, and the medium holds 1 MiB. (take a larger medium, or a smaller boot ISO)`)],
     [
-      runMain(['iso', 'ciab', '--store', join(folder, 'state')]),
-      failed(2, 'There is no installer for the debian family: ciab is of it. (name an appliance of the el family, such as eucalyptus)'),
+      runMain(['iso', 'ciab', '--unattended', '--store', join(folder, 'state')]),
+      failed(2, '--unattended needs to know which disk it may erase. (add --disk only, --disk smallest, or --disk NAME of /dev/disk/by-id)'),
     ],
   ]
   for (const [found, wanted] of table) t.same(await found, wanted)
