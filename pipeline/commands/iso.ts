@@ -1,6 +1,7 @@
 /** `pipeline iso`: an installer for bare metal: of a golden disk, or of a boot ISO whose checksum was compared. */
+import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { diskRuleMissing, diskRuleWrong, isoFromTree } from '../errors/iso.js'
+import { bundleNeedless, diskRuleMissing, diskRuleWrong, isoFromTree } from '../errors/iso.js'
 import { renderPayload } from '../render/appliance.js'
 import { elData, renderRoles } from '../render/el.js'
 import { openHost } from '../run/host.js'
@@ -9,6 +10,9 @@ import { isIso } from '../spec/mirrored.js'
 import type { LoadedAppliance } from '../spec/types.js'
 import { makeIso, readIsoTemplates } from '../stages/installer-iso.js'
 import { obtainMedium } from '../stages/installer-medium.js'
+import { makeBundle, seenInBundle } from '../stages/package-bundle.js'
+import { askRepositories, wantedPackages } from '../stages/repositories.js'
+import type { StageContext } from '../stages/types.js'
 import { makeDiskInstaller } from '../stages/disk-installer.js'
 import { defaultExportOptions, loadTargets } from '../targets/index.js'
 import { childPath } from '../tools/child-env.js'
@@ -29,6 +33,7 @@ export interface IsoOptions extends PlaceOptions {
   readonly output?: string
   readonly unattended?: boolean
   readonly disk?: string
+  readonly bundle?: boolean
   readonly fit?: number
 }
 
@@ -53,6 +58,7 @@ interface Wish {
 
 /** The appliance's own disk on a medium, with a system that writes it: the build makes it, or the store has it. */
 async function diskInstaller({ spec }: LoadedAppliance, { options, diskRule }: Wish, io: CommandIo): Promise<void> {
+  if (options.bundle) throw bundleNeedless(spec.name)
   const places = placesOf(options)
   await checkTools(diskInstallerFiles.map(file => needOf(file)), childPath(io.env))
   const templates = await readIsoTemplates(places.templates)
@@ -75,18 +81,37 @@ async function elInstaller(loaded: LoadedAppliance, { options, diskRule }: Wish,
   const places = placesOf(options)
   const { spec } = loaded
   if (!isIso(spec.el)) throw isoFromTree(spec.el.installerUrl)
-  await checkTools(['xorriso', 'implantisomd5', 'mcopy'].map(file => needOf(file)), childPath(io.env))
+  const files = ['xorriso', 'implantisomd5', 'mcopy', ...(options.bundle ? ['dnf', 'createrepo_c', 'rpmkeys', 'gpg'] : [])]
+  await checkTools(files.map(file => needOf(file)), childPath(io.env))
   const output = resolve(options.output ?? join(places.artifacts, `${spec.name}-${spec.version}.iso`))
   const host = openHost(io, places.state)
   try {
     const parts = await partsOf(loaded, { ...options, diskRule, templates: places.templates })
     const progress = (line: string) => void io.stderr.write(`${line}\n`)
     const medium = await obtainMedium({ spec, cache: join(places.state, 'installer'), signal: host.signal, progress })
-    await makeIso({ ...parts, spec, medium, output, unattended: options.unattended ?? false, ...fitOf(options) }, parts.templates, host.run)
+    const bundle = options.bundle ? await bundled(loaded, places.state, { ...host, progress, logDirectory: join(places.state, 'logs') }) : undefined
+    const request = { ...parts, spec, medium, output, unattended: options.unattended ?? false, ...fitOf(options) }
+    await makeIso({ ...request, ...(bundle === undefined ? {} : { bundle }) }, parts.templates, host.run)
     printLine(io, output)
   } finally {
     host.close()
+    if (options.bundle) await rm(bundleFolder(places.state), { recursive: true, force: true })
   }
+}
+
+function bundleFolder(state: string): string {
+  return join(state, `bundle-${process.pid}`)
+}
+
+/** Repositories and keys are asked first: what is missing is told before hours of downloading. */
+async function bundled(loaded: LoadedAppliance, state: string, context: StageContext): Promise<string> {
+  const { spec } = loaded
+  const packages = [...new Set((await renderRoles(loaded)).flatMap(({ kickstart }) => wantedPackages(kickstart)))].sort()
+  await askRepositories({ spec, packages, stateDirectory: state, offline: false, signal: context.signal }, context.run)
+  const directory = bundleFolder(state)
+  await mkdir(directory, { recursive: true })
+  await makeBundle({ spec, packages }, context, directory)
+  return directory
 }
 
 function fitOf({ fit }: IsoOptions): { limitMib?: number } {
@@ -106,10 +131,11 @@ interface PartsOptions extends IsoOptions {
   readonly templates: string
 }
 
-async function partsOf(loaded: LoadedAppliance, { diskRule, unattended, templates: folder }: PartsOptions) {
+async function partsOf(loaded: LoadedAppliance, { diskRule, unattended, bundle, templates: folder }: PartsOptions) {
   const templates = await readIsoTemplates(folder)
   const { spec, directory } = loaded
-  const roles = await renderRoles(loaded, { iso: {
+  const roles = await renderRoles(loaded, { ...(bundle ? { seen: seenInBundle(spec.el) } : {}), iso: {
+    bundle: bundle ?? false,
     diskRule,
     leastBytes: spec.hardware.diskGib * bytesPerGib,
     countdownSeconds: unattended ? countdownSeconds : 0,

@@ -195,6 +195,7 @@ function iso(io: CommandIo): Command {
     .option('-o, --output <file>', 'the ISO (default: <appliance>-<version>.iso among the artifacts)')
     .option('--unattended', 'install without a key being pressed, after a countdown; needs --disk')
     .option('--disk <rule>', 'the disk to erase: only, smallest, or a name of /dev/disk/by-id')
+    .option('--bundle', 'with all packages of all roles on the medium (el family); it then needs no network')
     .addOption(new Option('--fit <MiB>', 'refuse an ISO that is larger').argParser(checkMib))
     .action(async (appliance: string, options: IsoOptions) => {
       await (await import('./iso.js')).runIso(appliance, options, io)

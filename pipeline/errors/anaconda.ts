@@ -87,3 +87,26 @@ export function offlineWithoutRepositories(appliance: string): PipelineError {
     exitCode: exitCodes.usage,
   })
 }
+
+/** @param lines dnf's own */
+export function bundleIncomplete(lines: readonly string[], cause: unknown): PipelineError {
+  return new PipelineError({
+    code: 'bundle-incomplete',
+    message: 'dnf could not put all packages of the installer together.',
+    hint: 'see its words below; each package that is named must be in one of el.repositories',
+    exitCode: exitCodes.stage,
+    details: lines,
+    cause,
+  })
+}
+
+/** @param lines of rpmkeys, one for each package */
+export function bundleForeign(lines: readonly string[]): PipelineError {
+  return new PipelineError({
+    code: 'bundle-foreign',
+    message: `${lines.length} of the installer's packages bear no signature by a key of the spec.`,
+    hint: 'add their key to el.keys after comparing its fingerprint, or take their repository out of el.repositories',
+    exitCode: exitCodes.stage,
+    details: lines.slice(0, 20),
+  })
+}

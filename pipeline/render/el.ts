@@ -32,6 +32,8 @@ export interface IsoInstall {
   readonly countdownSeconds: number
   /** The shell script that obeys the rule. */
   readonly chooseDisk: string
+  /** Whether all packages are on the medium: the installed system sees it below /mnt/evc-medium. */
+  readonly bundle: boolean
 }
 
 export interface RoleUse {
@@ -69,6 +71,8 @@ export function elData(spec: Spec, seen = (address: string): string => address):
   return {
     spec,
     source: { iso: isIso(el), tree: at(el.installerUrl) },
+    // The image itself asks the repositories of the spec.
+    rewritten: Object.values(el.repositories).some(({ url }) => at(url) !== url),
     keys: Object.entries(el.keys).map(([name, key]) => ({ name, url: at(key.url), fingerprint: key.fingerprint })),
     repositories: Object.entries(el.repositories).map(([id, { url, key }]) => ({ id, url: at(url), upstream: url, key })),
     demoImage: at(el.demoImageUrl),

@@ -2,7 +2,6 @@
 import { constants } from 'node:fs'
 import { copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { treeIncomplete } from '../errors/anaconda.js'
 import { isIso } from '../spec/mirrored.js'
 import type { Spec } from '../spec/types.js'
 import type { Json } from '../tools/json.js'
@@ -67,8 +66,8 @@ async function fromIso({ spec, cache }: ElMediaInput, context: StageContext, med
   const treeinfo = join(media.served, 'treeinfo')
   await extractFromIso(media.iso, { '/.treeinfo': treeinfo }, context.run)
   await requireRelease(treeinfo, { source, release: spec.release })
-  const { kernel, initrd } = parseTreeinfo(await readFile(treeinfo, 'utf8'))
-  if (!kernel || !initrd) throw treeIncomplete(source, kernel ? 'initrd' : 'kernel')
+  // Where a medium's .treeinfo does not name them, they are where every release has had them.
+  const { kernel = 'images/pxeboot/vmlinuz', initrd = 'images/pxeboot/initrd.img' } = parseTreeinfo(await readFile(treeinfo, 'utf8'))
   await extractFromIso(media.iso, { [`/${kernel}`]: media.kernel, [`/${initrd}`]: media.initrd }, context.run)
   await rm(treeinfo, { force: true })
   await writeFile(media.stage2Name, '')

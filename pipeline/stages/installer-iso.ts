@@ -24,6 +24,8 @@ export interface IsoRequest {
   readonly unattended: boolean
   /** What fits on the disc or stick; absent: anything. */
   readonly limitMib?: number
+  /** Folder with all packages, for `/evc/bundle`. */
+  readonly bundle?: string
 }
 
 export interface IsoTemplates {
@@ -81,6 +83,7 @@ async function layOut(request: IsoRequest, { templates, scratch }: Workshop, run
     '/isolinux/isolinux.cfg': file('isolinux.cfg'),
     '/EFI/BOOT/grub.cfg': file('grub.cfg'),
     '/evc': file('evc'),
+    ...(request.bundle === undefined ? {} : { '/evc/bundle': request.bundle }),
   }
 }
 
