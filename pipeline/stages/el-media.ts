@@ -64,11 +64,11 @@ async function fromIso({ spec, cache }: ElMediaInput, context: StageContext, med
   await copyFile(source, media.iso, constants.COPYFILE_FICLONE)
   await requireDigest(media.iso, { source, wanted: spec.el.installerSha256, signal })
   const treeinfo = join(media.served, 'treeinfo')
-  await extractFromIso(media.iso, { '/.treeinfo': treeinfo }, context.run)
+  await extractFromIso({ path: media.iso, source }, { '/.treeinfo': treeinfo }, context.run)
   await requireRelease(treeinfo, { source, release: spec.release })
   // Where a medium's .treeinfo does not name them, they are where every release has had them.
   const { kernel = 'images/pxeboot/vmlinuz', initrd = 'images/pxeboot/initrd.img' } = parseTreeinfo(await readFile(treeinfo, 'utf8'))
-  await extractFromIso(media.iso, { [`/${kernel}`]: media.kernel, [`/${initrd}`]: media.initrd }, context.run)
+  await extractFromIso({ path: media.iso, source }, { [`/${kernel}`]: media.kernel, [`/${initrd}`]: media.initrd }, context.run)
   await rm(treeinfo, { force: true })
   await writeFile(media.stage2Name, '')
 }

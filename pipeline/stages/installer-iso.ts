@@ -66,7 +66,7 @@ interface Workshop {
 async function layOut(request: IsoRequest, { templates, scratch }: Workshop, run: Run): Promise<Readonly<Record<string, string>>> {
   const file = (name: string) => join(scratch, name)
   const taken = { '/.treeinfo': file('treeinfo'), '/images/efiboot.img': file('efiboot.img'), '/isolinux/isolinux.cfg': file('isolinux.cfg') }
-  await extractFromIso(request.medium, taken, run)
+  await extractFromIso({ path: request.medium }, taken, run)
   await requireRelease(file('treeinfo'), { source: request.medium, release: request.spec.release })
   const data = menuData(request)
   await replace(file('isolinux.cfg'), renderTemplate({ file: 'templates/iso/isolinux.cfg.hbs', text: templates.isolinux, data }))

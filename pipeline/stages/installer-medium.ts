@@ -69,12 +69,18 @@ async function exists(path: string): Promise<boolean> {
   )
 }
 
+export interface IsoFile {
+  readonly path: string
+  /** As a user knows it. @default its path */
+  readonly source?: string
+}
+
 /** Copies files of the ISO, by path on it, to paths of this disk. Errors: `installer-foreign` (exit 2) for one that is not there. */
-export async function extractFromIso(iso: string, files: Readonly<Record<string, string>>, run: Run): Promise<void> {
+export async function extractFromIso({ path, source = path }: IsoFile, files: Readonly<Record<string, string>>, run: Run): Promise<void> {
   for (const [inside, outside] of Object.entries(files)) {
-    const command = ['xorriso', '-osirrox', 'on', '-indev', iso, '-extract', inside, outside] as const
+    const command = ['xorriso', '-osirrox', 'on', '-indev', path, '-extract', inside, outside] as const
     await run(command, { reason: 'read the ISO' }).catch(() => {
-      throw installerForeign(iso, inside)
+      throw installerForeign(source, inside)
     })
   }
 }

@@ -37,7 +37,7 @@ t.test('another ISO than was meant, of another release, or none at all is refuse
   const refusals: readonly (readonly [{ path: string; sha256: string }, string])[] = [
     [{ path: seven.path, sha256: wrong }, `error: The installer's ISO ${seven.path} is not the one that was meant: its SHA-256 is ${seven.sha256}, not ${wrong}. (fetch it again, or give its digest from a source you trust: --set el.installerSha256=DIGEST)`],
     [nine, `error: The installer ${nine.path} is of release 9.4, and the appliance is of 7.9. (take one of 7.9)`],
-    [{ path: text, sha256: sha256(text) }, `error: The ISO ${join(folder, 'bad/installer.iso')} is no boot ISO of the el family: it has no /.treeinfo. (take a minimal, DVD or netinstall ISO of the release)`],
+    [{ path: text, sha256: sha256(text) }, `error: The ISO ${text} is no boot ISO of the el family: it has no /.treeinfo. (take a minimal, DVD or netinstall ISO of the release)`],
   ]
   for (const [iso, wanted] of refusals) {
     t.equal(formatError(await failureOf(stage(iso, 'bad'))), wanted)
