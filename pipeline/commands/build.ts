@@ -12,12 +12,12 @@ import type { BuildStages, GoldenDisk } from '../run/build.js'
 import { removeLeftovers } from '../run/clean.js'
 import { openHost } from '../run/host.js'
 import { reapLeases } from '../run/lease.js'
+import type { StoredMedia } from '../run/recipe.js'
 import { rehearseExports } from '../run/rehearse.js'
 import { runSteps } from '../run/progress.js'
 import type { Step } from '../run/progress.js'
 import { requireWritable } from '../stages/export.js'
 import type { DiskResult } from '../stages/install.js'
-import type { MediaResult } from '../stages/media.js'
 import type { ProvisionResult } from '../stages/provision.js'
 import { printJson, printLine } from './io.js'
 import type { CommandIo } from './io.js'
@@ -30,6 +30,41 @@ import type { Session } from './session.js'
 export async function runBuild(appliance: string, options: BuildOptions, io: CommandIo): Promise<void> {
   const until = stageNamed(options.until ?? 'verify')
   if (options.dryRun) return await printDryRun(appliance, options, io, until)
+  await withSession(appliance, { options, io, until }, async session => {
+    await runSession(session, placesOf(options).state, io)
+    const { build, release } = session
+    if (options.json) printJson(io, { release, version: build.version, targets: build.targets.map(({ name }) => name) })
+    // A build that ends before the export has no release.
+    else if (existsSync(release)) printLine(io, release)
+  })
+}
+
+/** A disk that passed its audit, and the build it is of. */
+export interface BuiltDisk {
+  readonly session: Session
+  readonly golden: GoldenDisk
+}
+
+/** Builds up to the audit, or finds that in the store, and gives the disk to `use` while the store is locked. Errors: as runBuild. */
+export async function withGoldenDisk(
+  appliance: string,
+  { options, io }: Pick<SessionRequest, 'options' | 'io'>,
+  use: (built: BuiltDisk) => Promise<void>
+): Promise<void> {
+  await withSession(appliance, { options, io, until: 'audit' }, async session => {
+    const golden = await runSession(session, placesOf(options).state, io)
+    await use({ session, golden })
+  })
+}
+
+interface SessionRequest {
+  readonly options: BuildOptions
+  readonly io: CommandIo
+  readonly until: StageName
+}
+
+/** What every command that builds does first and last. */
+async function withSession(appliance: string, { options, io, until }: SessionRequest, use: (session: Session) => Promise<void>): Promise<void> {
   const { state } = placesOf(options)
   const host = openHost(io, state)
   try {
@@ -39,12 +74,7 @@ export async function runBuild(appliance: string, options: BuildOptions, io: Com
       for (const name of await removeLeftovers(state)) {
         io.stderr.write(`Removed ${name}, left by a build that was killed.\n`)
       }
-      const session = await openSession(appliance, options, { host, io, until })
-      await runSession(session, state, io)
-      const { build, release } = session
-      if (options.json) printJson(io, { release, version: build.version, targets: build.targets.map(({ name }) => name) })
-      // A build that ends before the export has no release.
-      else if (existsSync(release)) printLine(io, release)
+      await use(await openSession(appliance, options, { host, io, until }))
     } finally {
       unlock()
     }
@@ -54,7 +84,7 @@ export async function runBuild(appliance: string, options: BuildOptions, io: Com
 }
 
 /** What would stop a late stage is looked for before the first one. */
-async function runSession(session: Session, state: string, io: CommandIo): Promise<void> {
+async function runSession(session: Session, state: string, io: CommandIo): Promise<GoldenDisk> {
   const { build, plan, release } = session
   if (plan.stages.some(({ name, cached }) => !cached && name !== 'render')) {
     requireSpace(session, state)
@@ -62,7 +92,9 @@ async function runSession(session: Session, state: string, io: CommandIo): Promi
     await requireTemplates(session)
   }
   try {
-    await runSteps(stepsOf(buildStages(build, session.host), session), io.stderr)
+    const { steps, golden } = stepsOf(buildStages(build, session.host), session)
+    await runSteps(steps, io.stderr)
+    return golden()
   } finally {
     // A build that did not come to its export leaves no folder behind; one with files in it is not removed by this.
     await rmdir(release).catch(() => {})
@@ -89,8 +121,8 @@ async function printDryRun(appliance: string, options: BuildOptions, io: Command
 }
 
 /** The steps of the plan, which ends with the stage of --until. They run in order, so each finds what came before it. */
-function stepsOf(stages: BuildStages, { plan, release }: Session): readonly Step[] {
-  let media!: MediaResult
+function stepsOf(stages: BuildStages, { plan, release }: Session): { readonly steps: readonly Step[]; readonly golden: () => GoldenDisk } {
+  let media!: StoredMedia
   let base!: DiskResult
   let provisioned!: ProvisionResult
   let golden!: GoldenDisk
@@ -104,10 +136,11 @@ function stepsOf(stages: BuildStages, { plan, release }: Session): readonly Step
     export: async progress => void (await stages.export(golden, release, progress)),
     verify: progress => stages.verify(golden, media.kernel, release, progress),
   }
-  return plan.stages.flatMap(({ name, cached }) => {
+  const steps = plan.stages.flatMap(({ name, cached }) => {
     const run = runs[name]
     return run ? [{ name, stored: cached, run }] : []
   })
+  return { steps, golden: () => golden }
 }
 
 function stageNamed(name: string): StageName {

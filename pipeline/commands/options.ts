@@ -38,13 +38,17 @@ export function addPlaces(command: Command): Command {
 
 /** Options that decide what is built. */
 export function addInputs(command: Command): Command {
-  return addAcceleration(addSet(command))
+  return addMirror(addAcceleration(addSet(command)))
     .addOption(new Option('-t, --target <names>', 'targets, separated by commas; "all" for every one').default([defaultTarget], defaultTarget).argParser(splitTargets))
     .addOption(new Option('--ova-manifest <digest>', 'digests in the manifest of an OVA; sha1 for vSphere before 6.5').choices(['sha256', 'sha1', 'none']).default(defaultExportOptions.ovaManifest))
     .option('--hyperv-vhd', 'for Hyper-V also a fixed VHD, as long as the disk')
+    .addOption(new Option('--version <text>', 'version of the build (default: <spec version>+<date>.<8 digits of its key>)').argParser(checkVersion))
+}
+
+export function addMirror(command: Command): Command {
+  return command
     .addOption(new Option('--mirror <url>', "Debian mirror to bootstrap from (default: this host's own)").argParser(checkMirror))
     .option('--offline', 'do not ask the mirror for news; use the package list of the last build')
-    .addOption(new Option('--version <text>', 'version of the build (default: <spec version>+<date>.<8 digits of its key>)').argParser(checkVersion))
 }
 
 export function addSet(command: Command): Command {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { exitCodeMeanings, exitCodes } from '../errors/exit-codes.js'
 import { packageRoot } from './places.js'
-import { addAcceleration, addInputs, addJson, addPlaces, addSet, checkConnections, checkMib, checkSeconds, collect, defaultAppliance, defaultTarget } from './options.js'
+import { addAcceleration, addInputs, addJson, addMirror, addPlaces, addSet, checkConnections, checkMib, checkSeconds, collect, defaultAppliance, defaultTarget } from './options.js'
 import type { BuildOptions, PlaceOptions } from './options.js'
 import type { CheckOptions } from './check.js'
 import type { CleanOptions } from './clean.js'
@@ -70,7 +70,7 @@ function render(io: CommandIo): Command {
   return addSet(addPlaces(new Command('render')))
     .argument('[appliance]', 'folder under kickstarts/', defaultAppliance)
     .description('write the rendered kickstart, install script and first-boot files to a folder')
-    .requiredOption('-o, --output <folder>', 'new or empty folder to write to')
+    .requiredOption('-o, --out <folder>', 'new or empty folder to write to')
     .action(async (appliance: string, options: RenderOptions) => {
       await (await import('./render.js')).runRender(appliance, options, io)
     })
@@ -188,12 +188,14 @@ function fetch(io: CommandIo): Command {
 }
 
 function iso(io: CommandIo): Command {
-  return addSet(addPlaces(new Command('iso')))
-    .argument('<appliance>', 'folder under kickstarts/, of the el family')
+  return addMirror(addAcceleration(addSet(addPlaces(new Command('iso')))))
+    .argument('[appliance]', 'folder under kickstarts/', defaultAppliance)
     .description('make an installer for bare metal; its menu boots the local disk when no key is pressed')
+    .option('--no-wait', 'refuse at once when another build uses the store')
     .option('-o, --output <file>', 'the ISO (default: <appliance>-<version>.iso among the artifacts)')
     .option('--unattended', 'install without a key being pressed, after a countdown; needs --disk')
     .option('--disk <rule>', 'the disk to erase: only, smallest, or a name of /dev/disk/by-id')
+    .option('--bundle', 'with all packages of all roles on the medium (el family); it then needs no network')
     .addOption(new Option('--fit <MiB>', 'refuse an ISO that is larger').argParser(checkMib))
     .action(async (appliance: string, options: IsoOptions) => {
       await (await import('./iso.js')).runIso(appliance, options, io)
@@ -229,7 +231,7 @@ function doctor(io: CommandIo): Command {
 }
 
 export interface RenderOptions extends PlaceOptions {
-  readonly output: string
+  readonly out: string
   readonly set: readonly string[]
 }
 

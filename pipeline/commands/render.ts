@@ -14,7 +14,7 @@ import type { RenderOptions } from './program.js'
 /** Prints the folder's path. Errors: `output-not-empty` (exit 2), those of spec, kickstart and templates. */
 export async function runRender(appliance: string, options: RenderOptions, io: CommandIo): Promise<void> {
   const { root } = placesOf(options)
-  const output = resolve(options.output)
+  const output = resolve(options.out)
   const knownTargets = (await loadTargets()).map(target => target.name)
   const { spec, files } = await renderFamily(await loadAppliance({ root, name: appliance, set: options.set, knownTargets }))
   await mkdir(output, { recursive: true })

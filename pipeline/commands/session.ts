@@ -69,6 +69,7 @@ export async function openSession(
       offline: options.offline ?? false,
       exportOptions: { ovaManifest: options.ovaManifest, hypervVhd: options.hypervVhd === true },
       env: io.env,
+      signal: host.signal,
       ...(options.mirror ? { mirror: options.mirror } : {}),
       ...(options.version ? { version: options.version } : {}),
     },

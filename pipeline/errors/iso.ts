@@ -2,11 +2,22 @@
 import { exitCodes } from './exit-codes.js'
 import { PipelineError } from './pipeline-error.js'
 
-export function isoFamily(name: string, family: string): PipelineError {
+/** The golden disk holds no kernel, or no initramfs of Debian's kind. */
+export function goldenWithoutSystem(disk: string): PipelineError {
   return new PipelineError({
-    code: 'iso-family',
-    message: `There is no installer for the ${family} family: ${name} is of it.`,
-    hint: 'name an appliance of the el family, such as eucalyptus',
+    code: 'golden-without-system',
+    message: `The disk ${disk} has no /boot/vmlinuz-* or no /boot/initrd.img-* to start an installer with.`,
+    hint: 'take a disk that passed the audit: pipeline build APPLIANCE --until audit',
+    exitCode: exitCodes.stage,
+  })
+}
+
+/** The installer of an appliance of the debian family brings everything along anyway. */
+export function bundleNeedless(name: string): PipelineError {
+  return new PipelineError({
+    code: 'bundle-needless',
+    message: `--bundle is for installers of the el family: that of ${name} holds all packages already.`,
+    hint: 'leave --bundle out',
     exitCode: exitCodes.usage,
   })
 }
@@ -80,8 +91,8 @@ export function installerForeign(source: string, lacking: string): PipelineError
 export function installerOfOtherRelease(source: string, found: string, wanted: string): PipelineError {
   return new PipelineError({
     code: 'installer-of-other-release',
-    message: `The ISO ${source} is of release ${found}, and the appliance is of ${wanted}.`,
-    hint: `take an ISO of ${wanted}`,
+    message: `The installer ${source} is of release ${found}, and the appliance is of ${wanted}.`,
+    hint: `take one of ${wanted}`,
     exitCode: exitCodes.usage,
   })
 }

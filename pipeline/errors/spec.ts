@@ -79,12 +79,3 @@ export function setGroup(key: string, members: readonly string[]): PipelineError
     `Set one of: ${members.join(', ')}.`
   )
 }
-
-/** An appliance of a family that has no installing stages yet. */
-export function familyUnbuilt(name: string, family: string): PipelineError {
-  return specError(
-    'family-unbuilt',
-    `The ${family} family can be rendered and checked here, but not built yet: ${name} is of it.`,
-    `Write its kickstarts: pipeline render ${name} -o DIR`
-  )
-}

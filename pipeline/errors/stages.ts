@@ -35,6 +35,29 @@ export function builderVmTimeout(failure: VmFailure & { readonly seconds: number
   })
 }
 
+export interface StoppedInstaller {
+  readonly stage: string
+  readonly trouble: { readonly kind: 'error' | 'question'; readonly line: string }
+  readonly serialLog: string
+  readonly command: string
+  /** Of its console, around the trouble. */
+  readonly lines: readonly string[]
+  readonly cause?: unknown
+}
+
+/** Anaconda shows an error screen, or asks something that nobody is there to answer. */
+export function installerStopped({ stage, trouble, serialLog, command, lines, cause }: StoppedInstaller): PipelineError {
+  const asks = trouble.kind === 'question'
+  return new PipelineError({
+    code: 'installer-stopped',
+    message: `${stage} failed: Anaconda ${asks ? 'asks' : 'stopped'}: ${trouble.line}`,
+    hint: `${asks ? 'answer it in the kickstart' : 'see the lines below'}; serial log: ${serialLog}`,
+    exitCode: exitCodes.stage,
+    details: [`command: ${command}`, 'what its console says:', ...lines.map(line => `| ${line}`)],
+    cause,
+  })
+}
+
 function vmDetails(failure: VmFailure): string[] {
   const lines = failure.lastLines.map(line => `| ${line}`)
   return [`command: ${failure.command}`, 'last lines of its serial console:', ...lines]

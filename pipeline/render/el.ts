@@ -8,7 +8,7 @@ import { reviewKickstart } from '../kickstart/check.js'
 import { includePath, parseKickstart } from '../kickstart/parse.js'
 import { elReleases, releaseNamed } from '../kickstart/releases.js'
 import { roleOf } from '../spec/el-rules.js'
-import { mirrored } from '../spec/mirrored.js'
+import { isIso, mirrored } from '../spec/mirrored.js'
 import type { LoadedAppliance, Spec } from '../spec/types.js'
 import { renderTemplate } from './engine.js'
 
@@ -32,23 +32,31 @@ export interface IsoInstall {
   readonly countdownSeconds: number
   /** The shell script that obeys the rule. */
   readonly chooseDisk: string
+  /** Whether all packages are on the medium: the installed system sees it below /mnt/evc-medium. */
+  readonly bundle: boolean
+}
+
+export interface RoleUse {
+  readonly iso?: IsoInstall
+  /** An address as the machine that installs must ask for it. @default as it is */
+  readonly seen?: (address: string) => string
 }
 
 /** All roles of the appliance's folder in name order. Errors: of templates and kickstarts, of all roles at once, with file and line (exit 2). */
-export async function renderRoles(loaded: LoadedAppliance, iso?: IsoInstall): Promise<readonly RenderedRole[]> {
+export async function renderRoles(loaded: LoadedAppliance, use: RoleUse = {}): Promise<readonly RenderedRole[]> {
   const names = (await readdir(loaded.directory)).filter(name => name.endsWith(suffix)).sort()
-  return names.map(name => renderRole(loaded, name, iso))
+  return names.map(name => renderRole(loaded, name, use))
 }
 
 /** One role by its template's file name. Errors: as renderRoles. */
-export function renderRole({ spec, directory }: LoadedAppliance, name: string, iso?: IsoInstall): RenderedRole {
+export function renderRole({ spec, directory }: LoadedAppliance, name: string, { iso, seen }: RoleUse = {}): RenderedRole {
   const release = releaseNamed(spec.release)
   if (!release) throw releaseUnknown('release', spec.release, elReleases)
   const file = join(directory, name)
   const role = roleOf({ kickstart: name })
   // Only the appliance's own role has a first boot, which makes passwords.
   const asksPassword = iso !== undefined && role !== roleOf(spec)
-  const read = readerOf(directory, { ...elData(spec), iso: iso ?? null, asksPassword })
+  const read = readerOf(directory, { ...elData(spec, seen), iso: iso ?? null, asksPassword })
   const text = read(name)
   const tree = parseKickstart(text, { file, readInclude: read, keepInclude: path => path.startsWith('/') })
   const { problems, warnings } = reviewKickstart(tree, release)
@@ -57,14 +65,16 @@ export function renderRole({ spec, directory }: LoadedAppliance, name: string, i
 }
 
 /** What the templates of an el appliance may name. */
-export function elData(spec: Spec): object {
+export function elData(spec: Spec, seen = (address: string): string => address): object {
   const { el } = spec
-  const at = (address: string) => mirrored(address, el.mirror)
+  const at = (address: string) => seen(mirrored(address, el.mirror))
   return {
     spec,
-    source: { iso: el.installerUrl.endsWith('.iso'), tree: at(el.installerUrl) },
+    source: { iso: isIso(el), tree: at(el.installerUrl) },
+    // The image itself asks the repositories of the spec.
+    rewritten: Object.values(el.repositories).some(({ url }) => at(url) !== url),
     keys: Object.entries(el.keys).map(([name, key]) => ({ name, url: at(key.url), fingerprint: key.fingerprint })),
-    repositories: Object.entries(el.repositories).map(([id, { url, key }]) => ({ id, url: at(url), key })),
+    repositories: Object.entries(el.repositories).map(([id, { url, key }]) => ({ id, url: at(url), upstream: url, key })),
     demoImage: at(el.demoImageUrl),
   }
 }

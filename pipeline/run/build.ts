@@ -8,10 +8,8 @@ import { renderFile } from '../render/engine.js'
 import { audit } from '../stages/audit.js'
 import { diskName } from '../stages/builder-vm.js'
 import { exportTargets, exportedTargets } from '../stages/export.js'
-import { install } from '../stages/install.js'
 import type { DiskResult } from '../stages/install.js'
-import { media, mediaResult } from '../stages/media.js'
-import type { MediaResult } from '../stages/media.js'
+import { mediaResult } from '../stages/media.js'
 import { provision } from '../stages/provision.js'
 import type { ProvisionResult } from '../stages/provision.js'
 import type { Manifest } from '../stages/release-folder.js'
@@ -22,6 +20,7 @@ import type { TargetDeps } from '../targets/types.js'
 import type { StageContext, VmContext } from '../stages/types.js'
 import { distinctNeedles, keepNeedles, readNeedles } from './needles.js'
 import type { PreparedBuild } from './prepare.js'
+import type { StoredMedia } from './recipe.js'
 import type { Progress } from './progress.js'
 import type { Store } from './store.js'
 
@@ -44,8 +43,8 @@ export interface BuildHost {
 
 /** The stages of one build as functions; `progress` gets lines for the user. */
 export interface BuildStages {
-  media(progress: Progress): Promise<MediaResult>
-  install(from: MediaResult, progress: Progress): Promise<DiskResult>
+  media(progress: Progress): Promise<StoredMedia>
+  install(from: StoredMedia, progress: Progress): Promise<DiskResult>
   provision(from: DiskResult, kernel: string, progress: Progress): Promise<ProvisionResult>
   audit(from: ProvisionResult, progress: Progress): Promise<GoldenDisk>
   export(from: GoldenDisk, release: string, progress: Progress): Promise<Manifest>
@@ -65,7 +64,7 @@ export interface GoldenDisk {
 const reportName = 'audit.json'
 
 export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages {
-  const { spec, rendered, packages, stages, templates } = build
+  const { spec, recipe, stages, templates } = build
   const context = (progress: Progress): StageContext => ({
     run: host.run, runPiped: host.runPiped, signal: host.signal, progress, logDirectory: host.logDirectory,
   })
@@ -92,27 +91,24 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
   }
   return {
     async media(progress) {
-      const { include, exclude } = rendered.compiled.packages
-      const input = { spec, packages, include, exclude, hooks: join(host.templates, 'media') }
       const directory = await stored('media', async directory => {
-        await media(input, context(progress), directory)
+        await recipe.media(context(progress), directory)
         // A mirror is no part of the key: another run may go on with what came from this one.
-        await keepNeedles(directory, packages.forbidden)
+        await keepNeedles(directory, recipe.forbidden)
       })
-      return mediaResult(directory)
+      return { directory, kernel: mediaResult(directory).kernel }
     },
     async install(from, progress) {
       const directory = await stored('install', async directory => {
-        const input = { spec, media: from, files: rendered.installFiles }
-        await install(input, templates.install, await vmContext(from.kernel, progress), directory)
-        await keepNeedles(directory, await readNeedles(dirname(from.root)))
+        await recipe.install(from.directory, await vmContext(from.kernel, progress), directory)
+        await keepNeedles(directory, await readNeedles(from.directory))
       })
       return { disk: join(directory, diskName) }
     },
     async provision(from, kernel, progress) {
       const directory = await stored('provision', async directory => {
-        const { sourceDateEpoch } = packages
-        const input = { spec, base: from, files: rendered.provisionFiles, sourceDateEpoch }
+        const { sourceDateEpoch } = recipe
+        const input = { spec, base: from, files: recipe.provisionFiles, sourceDateEpoch }
         const result = await provision(input, templates.provision, await vmContext(kernel, progress), directory)
         await keepNeedles(directory, [...result.secrets, ...(await readNeedles(dirname(from.disk)))])
       })
@@ -120,9 +116,10 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
     },
     async audit(from, progress) {
       await stored('audit', async directory => {
-        const needles = distinctNeedles([...from.secrets, ...packages.forbidden])
+        const needles = distinctNeedles([...from.secrets, ...recipe.forbidden])
         const needs = mergeGuestNeeds(build.allTargets, spec)
-        const report = await audit({ disk: from.disk, needles, ...needs }, context(progress), directory)
+        const { rpmKeys } = recipe
+        const report = await audit({ disk: from.disk, needles, ...needs, ...(rpmKeys ? { rpmKeys } : {}) }, context(progress), directory)
         await writeFile(join(directory, reportName), `${JSON.stringify(report, null, 2)}\n`)
       })
       return { disk: from.disk, key: stages.audit.key }
@@ -134,7 +131,8 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
         .map(target => ({ target, key: build.exportKeys[target.name] ?? '' }))
       const goldenDisk = { path: from.disk, format: 'raw' } as const
       const { version, exportOptions: options } = build
-      const request = { spec, version, options, release, goldenDisk, targets, manifest: manifestOf(build) }
+      const manifest = { ...manifestOf(build), packages: await recipe.packagesOf(from.disk, host.run) }
+      const request = { spec, version, options, release, goldenDisk, targets, manifest }
       return exportTargets(request, deps, context(progress))
     },
     async verify(from, kernel, release, progress) {
@@ -147,19 +145,18 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
   }
 }
 
-function manifestOf(build: PreparedBuild): Omit<Manifest, 'targets'> {
-  const { spec, packages } = build
+function manifestOf(build: PreparedBuild): Omit<Manifest, 'targets' | 'packages'> {
+  const { spec, recipe } = build
   return {
     formatVersion: 1,
     appliance: spec.name,
     title: spec.title,
     version: build.version,
     architecture: spec.architecture,
-    date: new Date(packages.sourceDateEpoch * 1000).toISOString(),
+    date: new Date(recipe.sourceDateEpoch * 1000).toISOString(),
     goldenKey: build.stages.audit.key,
     specHash: build.specHash,
     tools: build.tools,
-    packageSources: packages.sources,
-    packages: packages.packages,
+    packageSources: recipe.packageSources,
   }
 }

@@ -5,24 +5,21 @@ import type { Run } from '../tools/command.js'
 import { askVersions } from '../tools/versions.js'
 import type { ToolVersions } from '../tools/versions.js'
 import { buildVersion } from '../plan/version.js'
-import { renderAppliance } from '../render/appliance.js'
-import type { RenderedAppliance } from '../render/appliance.js'
 import { readFolder } from '../render/files.js'
-import { familyUnbuilt } from '../errors/spec.js'
 import { loadAppliance } from '../spec/load.js'
-import type { Spec } from '../spec/types.js'
+import type { Family, Spec } from '../spec/types.js'
 import { loadTargets, selectTargets } from '../targets/index.js'
 import { kitTemplates } from '../targets/target-kit.js'
 import type { ExportOptions, Target } from '../targets/types.js'
 import { treeDigest } from '../stages/file-tree.js'
-import { renderInstall } from '../stages/install.js'
 import { renderProvision, scriptNames } from '../stages/provision.js'
-import { mediaInputs } from '../stages/media.js'
 import { mergeGuestNeeds } from '../plan/guest-needs.js'
-import { resolvePackages } from '../stages/packages.js'
-import type { PackageSet } from '../stages/packages.js'
 import type { Json } from '../tools/json.js'
+import { debianRecipe } from './debian-recipe.js'
+import { elRecipe } from './el-recipe.js'
+import { keyFacts } from './key-facts.js'
 import { stageKey } from './key.js'
+import type { Recipe } from './recipe.js'
 
 export interface PrepareRequest {
   /** Holds kickstarts/. */
@@ -38,6 +35,7 @@ export interface PrepareRequest {
   readonly exportOptions: ExportOptions
   /** Of the programs that are run: proxies count. */
   readonly env: Readonly<Record<string, string | undefined>>
+  readonly signal: AbortSignal
   /** --version */
   readonly version?: string
 }
@@ -50,13 +48,12 @@ export interface StageInputs {
 
 export interface PreparedBuild {
   readonly spec: Spec
-  readonly rendered: RenderedAppliance
+  /** What its family does in its own way. */
+  readonly recipe: Recipe
   readonly targets: readonly Target[]
   readonly allTargets: readonly Target[]
-  readonly templates: { readonly install: string; readonly provision: string }
+  readonly templates: { readonly provision: string }
   readonly tools: ToolVersions
-  readonly packages: PackageSet
-  readonly mediaHooks: Record<string, string>
   readonly stages: Readonly<Record<'media' | 'install' | 'provision' | 'audit', StageInputs>>
   readonly exportOptions: ExportOptions
   readonly exportKeys: Readonly<Record<string, string>>
@@ -64,46 +61,32 @@ export interface PreparedBuild {
   readonly specHash: string
 }
 
-/** Errors: of the spec, kickstart and templates (exit 2), missing tools (3), an unreachable mirror (4). */
+const recipes: Readonly<Record<Family, typeof debianRecipe>> = { debian: debianRecipe, el: elRecipe }
+
+/** Errors: of the spec, kickstart and templates (exit 2), missing tools (3), an unreachable mirror or repository (4). */
 export async function prepareBuild(request: PrepareRequest, run: Run): Promise<PreparedBuild> {
   const allTargets = await loadTargets()
   const targets = selectTargets(allTargets, request.targets)
   const { root, appliance: name, set } = request
   const loaded = await loadAppliance({ root, name, set, knownTargets: allTargets.map(target => target.name) })
-  if (loaded.spec.family !== 'debian') throw familyUnbuilt(name, loaded.spec.family)
-  const rendered = await renderAppliance(loaded)
-  const [install, provision] = await Promise.all(
-    ['install', 'provision'].map(stage => readFile(join(request.templates, `packer/${stage}.json.hbs`), 'utf8'))
-  )
-  const templates = { install: install ?? '', provision: provision ?? '' }
   const { spec } = loaded
-  const asked = {
-    spec,
-    include: rendered.compiled.packages.include,
-    stateDirectory: request.state,
-    offline: request.offline,
-    env: request.env,
-    ...(request.mirror ? { mirror: request.mirror } : {}),
-  }
-  // Side by side, for both only wait for programs: half of what an unchanged build takes.
-  const [tools, packages] = await settled(askVersions(run), resolvePackages(asked, run))
-  const mediaHooks = treeDigest(await readFolder(join(request.templates, 'media')))
-  const facts = { spec, rendered, templates, tools, packages, allTargets, mediaHooks }
+  const templates = { provision: await readFile(join(request.templates, 'packer/provision.json.hbs'), 'utf8') }
+  // Asked while the recipe asks its mirror: both only wait for programs.
+  const versions = askVersions(run)
+  // A recipe that fails first tells its own error.
+  versions.catch(() => {})
+  const recipe = await recipes[spec.family](loaded, { request, versions, run })
+  const tools = await versions
+  const facts = { spec, recipe, templates, tools, allTargets }
   const stages = stageInputs(facts)
   const described = stageKey({ golden: stages.audit.key, spec: describedIn(spec) })
   const version =
     request.version ??
-    buildVersion({ specVersion: spec.version, sourceDateEpoch: packages.sourceDateEpoch, key: described })
+    buildVersion({ specVersion: spec.version, sourceDateEpoch: recipe.sourceDateEpoch, key: described })
   const { exportOptions } = request
   const exportFacts = { described, version, tools, options: exportOptions }
   const exportKeys = await keysOfExports(request.templates, targets, exportFacts)
   return { ...facts, targets, stages, exportOptions, exportKeys, version, specHash: stageKey(JSON.parse(JSON.stringify(spec)) as Json) }
-}
-
-/** Both, or the first one's error: when it is told, nothing of the other one runs any more. */
-async function settled<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
-  await Promise.allSettled([one, other])
-  return [await one, await other]
 }
 
 /** What descriptors and instructions may name of the spec: memory and title are in them and in no stage before. */
@@ -111,52 +94,32 @@ function describedIn({ timeouts: _, ...spec }: Spec): Json {
   return JSON.parse(JSON.stringify(spec)) as Json
 }
 
-type KeyFacts = Pick<PreparedBuild, 'spec' | 'rendered' | 'templates' | 'tools' | 'packages' | 'allTargets' | 'mediaHooks'>
+type KeyFacts = Pick<PreparedBuild, 'spec' | 'recipe' | 'templates' | 'tools' | 'allTargets'>
 
-/**
- * Each stage's inputs hold the key of the stage before it. Packer's JSON counts as rendered with fixed paths,
- * and without acceleration: neither changes what is written to the disk.
- */
-function stageInputs(facts: KeyFacts): PreparedBuild['stages'] {
-  const { spec, rendered, templates, tools } = facts
-  const neutral = {
-    spec,
-    directory: '/stage',
-    serialLog: '/log',
-    qemuBinary: 'qemu',
-    acceleration: { kind: 'kvm', reason: '', qemuVersion: tools.qemu, timeoutFactor: 1 },
-  } as const
-  const { include } = rendered.compiled.packages
-  const media = withKey(mediaInputs({ spec, packages: facts.packages, include, hooks: facts.mediaHooks, tools }))
-  const install = withKey({
-    media: media.key,
-    packer: renderInstall(templates.install, {
-      ...neutral,
-      media: { root: '/media/root', kernel: '/media/kernel', initrd: '/media/initrd' },
-      kickstartImage: '/kickstart',
-    }),
-    files: treeDigest(rendered.installFiles),
-    tools: { packer: tools.packer, qemu: tools.qemu, e2fsprogs: tools.e2fsprogs },
-  })
+/** Each stage's inputs hold the key of the stage before it. */
+function stageInputs({ spec, recipe, templates, tools, allTargets }: KeyFacts): PreparedBuild['stages'] {
+  const media = withKey(recipe.mediaInputs)
+  const install = withKey({ media: media.key, ...recipe.installInputs })
   const provision = withKey({
     install: install.key,
     packer: renderProvision(templates.provision, {
-      ...neutral,
+      ...keyFacts(spec, tools),
       base: '/base',
       payload: '/payload',
       privateKey: '/key',
       publicKey: 'key',
-      scripts: scriptNames(rendered.provisionFiles),
+      scripts: scriptNames(recipe.provisionFiles),
     }),
-    files: treeDigest(rendered.provisionFiles),
+    files: treeDigest(recipe.provisionFiles),
     tools: { packer: tools.packer, qemu: tools.qemu },
   })
-  const needs = mergeGuestNeeds(facts.allTargets, spec)
+  const needs = mergeGuestNeeds(allTargets, spec)
   const audit = withKey({
     provision: provision.key,
     needs: { ...needs, devices: needs.devices.map(device => ({ ...device })) },
+    ...(recipe.rpmKeys ? { rpmKeys: [...recipe.rpmKeys] } : {}),
     // What kind of things are looked for; how many hosts a mirror has is no input.
-    forbidden: [...new Set(facts.packages.forbidden.map(needle => needle.name))].sort(),
+    forbidden: [...new Set(recipe.forbidden.map(needle => needle.name))].sort(),
   })
   return { media, install, provision, audit }
 }

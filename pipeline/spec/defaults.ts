@@ -33,6 +33,7 @@ export const fixedDefaults = {
   el: {
     installerUrl: '',
     installerSha256: '',
+    kickstartBy: 'http',
     mirror: '',
     repositories: {},
     keys: {},

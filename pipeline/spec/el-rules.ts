@@ -1,5 +1,7 @@
 /** Rules of the el family: where its packages come from, and whether the cloud's addresses and the role's needs are met. */
 import { suggest } from '../errors/nearest.js'
+import { fixedDefaults } from './defaults.js'
+import { isIso } from './mirrored.js'
 import { contains, formatSubnet, isHostAddress, parseAddress, parseRange, parseSubnet } from './ipv4.js'
 import type { Rule, Violation } from './rule.js'
 import type { ElSpec, Spec } from './types.js'
@@ -25,8 +27,9 @@ export function roleOf(spec: Pick<Spec, 'kickstart'>): string {
 
 function ofItsFamily({ family, el }: Spec): readonly Violation[] {
   if (family === 'el') return []
-  const written = Object.entries(el).filter(([, value]) => (typeof value === 'string' ? value !== '' : Object.keys(value).length > 0))
-  return written.map(([key]) => ({
+  const defaults: ElSpec = fixedDefaults.el
+  const written = (Object.keys(defaults) as (keyof ElSpec)[]).filter(key => JSON.stringify(el[key]) !== JSON.stringify(defaults[key]))
+  return written.map(key => ({
     path: ['el', key],
     problem: `the ${family} family does not use it`,
     hint: 'Leave the key out.',
@@ -40,6 +43,9 @@ function sourcesAreNamed({ family, el }: Spec): readonly Violation[] {
   return pairs.flatMap(([url, sha256]) => {
     if (url === 'installerUrl' && el[url] === '') {
       return [{ path: ['el', url], problem: 'Anaconda has nothing to start from', hint: 'Name a boot ISO or an installation tree.' }]
+    }
+    if (url === 'installerUrl' && !isIso(el) && !/^https?:/.test(el[url])) {
+      return [{ path: ['el', url], problem: `Anaconda reads a tree over HTTP, and ${el[url]} is no such address`, hint: 'Name an address with http or https, or a boot ISO.' }]
     }
     if (el[url] === '' || el[sha256] !== '') return []
     return [{ path: ['el', sha256], problem: `el.${url} has no checksum`, hint: 'Add its SHA-256: sha256sum FILE.' }]

@@ -64,6 +64,8 @@ export interface ElSpec {
   readonly installerUrl: string
   /** SHA-256 of the ISO, or of the tree's `.treeinfo`, which holds those of its files. */
   readonly installerSha256: string
+  /** How Anaconda gets the kickstart: over HTTP from the builder, or on a disk labelled OEMDRV, without a network (RHEL 7 and newer). */
+  readonly kickstartBy: 'http' | 'disk'
   /** Copies of every address below are looked for at `<mirror>/<host>/<path>`. Empty: the addresses themselves. */
   readonly mirror: string
   /** yum repositories by id. */

@@ -7,7 +7,8 @@ import type { AuditCheck } from './audit-leftovers.js'
 import type { SealedDisk } from './sealed-disk.js'
 
 const modulesFolder = '/usr/lib/modules'
-const initrdName = /^\/boot\/initrd\.img-(.+)$/
+/** Debian's name, and dracut's; the rescue system that dracut may add boots no copy. */
+const initrdName = /^\/boot\/(?:initrd\.img-(?<debian>.+)|initramfs-(?!0-rescue-)(?<el>.+)\.img)$/
 
 export interface Kernel {
   /** `6.12.0-1-amd64` */
@@ -26,7 +27,8 @@ export interface Kernel {
 export async function readKernels(disk: SealedDisk): Promise<readonly Kernel[]> {
   const kernels: Kernel[] = []
   for (const { path } of disk.below('/boot')) {
-    const release = initrdName.exec(path)?.[1]
+    const { debian, el } = initrdName.exec(path)?.groups ?? {}
+    const release = debian ?? el
     if (release === undefined) continue
     const [builtInPath, aliasPath] = ['builtin', 'alias'].map(kind => `${modulesFolder}/${release}/modules.${kind}`) as [string, string]
     const files = await disk.root.readFiles([builtInPath, aliasPath])
@@ -64,7 +66,7 @@ export interface DriverNeeds {
 
 /** Missing modules by kernel. */
 export function missingDrivers(kernels: readonly Kernel[], needs: DriverNeeds): string[] {
-  if (kernels.length === 0) return ['there is no /boot/initrd.img-*']
+  if (kernels.length === 0) return ['there is no /boot/initrd.img-* and no /boot/initramfs-*.img']
   return kernels.flatMap(kernel => [
     ...needs.drivers
       .map(kernelName)
@@ -88,9 +90,11 @@ export const bootChecks: Readonly<Record<string, AuditCheck>> = {
     return [...root, ...byName.map(line => `/etc/fstab: ${line.trim()}`)]
   },
   'GRUB finds the root by UUID': async disk => {
-    const lines = (await disk.readText('/boot/grub/grub.cfg')).match(/^\s*linux\s.*$/gm) ?? []
-    if (lines.length === 0) return ['/boot/grub/grub.cfg starts no kernel']
-    return lines.filter(line => !/\sroot=(UUID|LABEL|PARTUUID)=/.test(line)).map(line => `/boot/grub/grub.cfg: ${line.trim()}`)
+    // RHEL calls GRUB's second generation by its number.
+    const menu = disk.at('/boot/grub2/grub.cfg') ? '/boot/grub2/grub.cfg' : '/boot/grub/grub.cfg'
+    const lines = (await disk.readText(menu)).match(/^\s*linux(?:16|efi)?\s.*$/gm) ?? []
+    if (lines.length === 0) return [`${menu} starts no kernel`]
+    return lines.filter(line => !/\sroot=(UUID|LABEL|PARTUUID)=/.test(line)).map(line => `${menu}: ${line.trim()}`)
   },
   'first boot is enabled': firstBootProblems,
 }

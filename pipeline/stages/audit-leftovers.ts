@@ -18,9 +18,12 @@ function paths(entries: readonly Ext4Entry[]): string[] {
 }
 
 const histories = /\/\.(bash_history|zsh_history|ash_history|lesshst|viminfo|python_history|wget-hsts|mysql_history)$/
-const leases = /^\/var\/lib\/(dhcp|dhcpcd|NetworkManager|systemd\/network)\/.|\/70-persistent-net\.rules$/
+const leases = /^\/var\/lib\/(dhcp|dhclient|dhcpcd|NetworkManager|systemd\/network)\/.|\/70-persistent-net\.rules$/
 const seeds = /^\/var\/lib\/(systemd\/(random-seed|credential\.secret)|urandom\/random-seed)$/
 const aptCaches = /^\/var\/cache\/apt\/(archives\/.*\.deb|[^/]*\.bin)$/
+
+/** Folders of Eucalyptus that hold one copy's keys, database, buckets, volumes and instances. */
+const cloudState = ['keys', 'db', 'tx', 'bukkits', 'volumes', 'instances', 'CC'] as const
 
 export const leftoverChecks: Readonly<Record<string, AuditCheck>> = {
   'no SSH host keys': disk => paths(named(disk, /^\/etc\/ssh\/ssh_host_/)),
@@ -47,9 +50,15 @@ export const leftoverChecks: Readonly<Record<string, AuditCheck>> = {
   ],
   'no package lists or archives': disk => [
     ...paths(filled(disk, '/var/lib/apt/lists')),
+    ...paths(filled(disk, '/var/cache/yum')),
+    ...paths(filled(disk, '/var/cache/dnf')),
     ...paths(named(disk, aptCaches)),
   ],
-  'no state of the cloud': disk => [...paths(filled(disk, '/var/lib/incus')), ...paths(disk.below('/var/lib/evc'))],
+  'no state of the cloud': disk => [
+    ...paths(filled(disk, '/var/lib/incus')),
+    ...cloudState.flatMap(folder => paths(filled(disk, `/var/lib/eucalyptus/${folder}`))),
+    ...paths(disk.below('/var/lib/evc')),
+  ],
   'no credentials file': disk => (disk.at('/root/credentials') ? ['/root/credentials'] : []),
   'no temporary files': disk => ['/tmp', '/var/tmp', '/run'].flatMap(folder => paths(disk.below(folder))),
   'file system closed cleanly': async disk => {

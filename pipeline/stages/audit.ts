@@ -10,6 +10,7 @@ import { bootChecks, missingDrivers, readKernels } from './audit-boot.js'
 import type { DriverNeeds, Kernel } from './audit-boot.js'
 import { missingPackages, unansweredDevices } from './audit-devices.js'
 import { leftoverChecks } from './audit-leftovers.js'
+import { foreignRpms, missingRpms, parseRpmList, rpmListPath } from './installed-rpms.js'
 import { openSealedDisk } from './sealed-disk.js'
 import type { SealedDisk } from './sealed-disk.js'
 import type { StageContext } from './types.js'
@@ -17,8 +18,10 @@ import type { StageContext } from './types.js'
 export interface AuditInput extends DriverNeeds {
   /** Devices that the kernel must know by its own tables, for want of a VM that has them. */
   readonly devices: readonly DeviceAlias[]
-  /** Debian packages that must be installed: guest services of the hypervisors. */
+  /** Packages that must be installed: guest services of the hypervisors. */
   readonly packages: readonly string[]
+  /** Fingerprints that packages of an el image must be signed with; absent: dpkg keeps the packages. */
+  readonly rpmKeys?: readonly string[]
   /** The provisioned disk, raw; never written to. */
   readonly disk: string
   /**
@@ -72,7 +75,13 @@ export async function examineDisk(
     const kernels = await readKernels(disk)
     note('drivers of every target', missingDrivers(kernels, input))
     note('devices of every target, by module alias', unansweredDevices(kernels, input.devices))
-    note('guest packages of every target', await missingPackages(disk, input.packages))
+    if (input.rpmKeys) {
+      const rpms = parseRpmList(await disk.readText(rpmListPath))
+      note('guest packages of every target', missingRpms(rpms, input.packages))
+      note('every package is signed by a key of the spec', foreignRpms(rpms, input.rpmKeys))
+    } else {
+      note('guest packages of every target', await missingPackages(disk, input.packages))
+    }
     note('nothing secret, nothing of the build host', [...(await places(disk, await searching)), ...(await findInInitramfs(kernels, forms))])
     return checks
   } finally {

@@ -3,12 +3,19 @@ import { open } from 'node:fs/promises'
 
 const pollMs = 500
 
-/** Calls `onLine` for every finished line of the file until the returned function is called. */
-export function followLog(path: string, onLine: (line: string) => void): () => Promise<void> {
+/**
+ * Calls `onLine` for every finished line of the file until the returned function is called, and `onRest` at each look
+ * that finds the last line unfinished and no longer growing: a question waits on its own line.
+ */
+export function followLog(path: string, onLine: (line: string) => void, onRest?: (rest: string) => void): () => Promise<void> {
   const state = { offset: 0, rest: '' }
   let reading: Promise<void> = Promise.resolve()
   const timer = setInterval(() => {
-    reading = reading.then(() => readNew(path, state, onLine))
+    reading = reading.then(async () => {
+      const { offset } = state
+      await readNew(path, state, onLine)
+      if (state.rest !== '' && state.offset === offset) onRest?.(state.rest)
+    })
   }, pollMs)
   return async () => {
     clearInterval(timer)

@@ -7,8 +7,17 @@ export interface Credentials {
   readonly password: string
   /** `https://<address>:8443` */
   readonly api: string
+  /** What lets its owner into the cloud. */
   readonly apiToken: string
 }
+
+/** The words by which an appliance names what lets one into its cloud. */
+export interface CredentialWords {
+  readonly api: string
+  readonly apiToken: string
+}
+
+export const incusWords: CredentialWords = { api: 'api', apiToken: 'api-token' }
 
 const invitation = /Press Enter to see this copy's credentials\./
 const block = /--- credentials of this copy ---([\s\S]*?)--- end of credentials ---/
@@ -17,18 +26,19 @@ const block = /--- credentials of this copy ---([\s\S]*?)--- end of credentials 
  * Presses Enter and reads the credentials. The log stays paused: what follows shows secrets too, until
  * `leaveKey` has logged out. Errors: `vm-silent`, `vm-ended` (exit 4), `promise-broken` (5).
  */
-export async function readCredentials(serial: SerialConsole, timeoutMs: number): Promise<Credentials> {
+export async function readCredentials(serial: SerialConsole, timeoutMs: number, words = incusWords): Promise<Credentials> {
   await serial.waitFor(invitation, { timeoutMs, what: 'the invitation to press Enter' })
   serial.pauseLog()
   serial.type('\r')
   const [, text = ''] = await serial.waitFor(block, { timeoutMs, what: 'the credentials' })
-  return parseCredentials(text)
+  return parseCredentials(text, words)
 }
 
-function parseCredentials(text: string): Credentials {
+function parseCredentials(text: string, words: CredentialWords): Credentials {
   const value = (key: string) => new RegExp(`^${key}: (\\S+)\\s*$`, 'm').exec(text)?.[1] ?? ''
-  const found = { user: value('user'), password: value('password'), api: value('api'), apiToken: value('api-token') }
-  const missing = Object.entries(found).filter(([, text]) => text === '').map(([key]) => key)
+  const found = { user: value('user'), password: value('password'), api: value(words.api), apiToken: value(words.apiToken) }
+  const shown = { user: found.user, password: found.password, [words.api]: found.api, [words.apiToken]: found.apiToken }
+  const missing = Object.entries(shown).filter(([, text]) => text === '').map(([key]) => key)
   if (missing.length > 0) throw promiseBroken(`The credentials shown on the serial console lack: ${missing.join(', ')}`)
   return found
 }

@@ -14,7 +14,8 @@ export interface Guest {
   /** Named strings that must be shown nowhere. */
   readonly secrets: readonly { readonly name: string; readonly value: string }[]
   readonly shell: GuestShell
-  readonly cloud: CloudClient
+  /** Undefined where the cloud is no Incus. */
+  readonly cloud: CloudClient | undefined
   /** On 127.0.0.1. */
   readonly webPort: number
   readonly serialLog: string

@@ -8,6 +8,7 @@ import type { RenderedRole } from '../render/el.js'
 import type { Spec } from '../spec/types.js'
 import { syncFile } from '../tools/atomic-file.js'
 import type { Command, Run } from '../tools/command.js'
+import { mediumArguments } from './anaconda-arguments.js'
 import { writeTree } from './file-tree.js'
 import { extractFromIso, requireRelease } from './installer-medium.js'
 
@@ -23,6 +24,8 @@ export interface IsoRequest {
   readonly unattended: boolean
   /** What fits on the disc or stick; absent: anything. */
   readonly limitMib?: number
+  /** Folder with all packages, for `/evc/bundle`. */
+  readonly bundle?: string
 }
 
 export interface IsoTemplates {
@@ -63,7 +66,7 @@ interface Workshop {
 async function layOut(request: IsoRequest, { templates, scratch }: Workshop, run: Run): Promise<Readonly<Record<string, string>>> {
   const file = (name: string) => join(scratch, name)
   const taken = { '/.treeinfo': file('treeinfo'), '/images/efiboot.img': file('efiboot.img'), '/isolinux/isolinux.cfg': file('isolinux.cfg') }
-  await extractFromIso(request.medium, taken, run)
+  await extractFromIso({ path: request.medium }, taken, run)
   await requireRelease(file('treeinfo'), { source: request.medium, release: request.spec.release })
   const data = menuData(request)
   await replace(file('isolinux.cfg'), renderTemplate({ file: 'templates/iso/isolinux.cfg.hbs', text: templates.isolinux, data }))
@@ -80,6 +83,7 @@ async function layOut(request: IsoRequest, { templates, scratch }: Workshop, run
     '/isolinux/isolinux.cfg': file('isolinux.cfg'),
     '/EFI/BOOT/grub.cfg': file('grub.cfg'),
     '/evc': file('evc'),
+    ...(request.bundle === undefined ? {} : { '/evc/bundle': request.bundle }),
   }
 }
 
@@ -112,28 +116,24 @@ export function menuData({ spec, roles, unattended }: Pick<IsoRequest, 'spec' | 
     entries: ordered.map(({ name }) => ({
       name,
       label: `Install ${name}: erases the disk`,
-      arguments: installArguments(spec.release, name),
+      arguments: mediumArguments(spec.release, { volume: isoVolume, role: name }),
     })),
   }
 }
 
-/** Each generation's own words: RHEL 6 knows no inst., RHEL 9 nothing else. */
-export function installArguments(release: string, role: string): string {
-  const consoles = 'console=tty0 console=ttyS0,115200n8'
-  if (Number(release.split('.')[0]) < 7) return `repo=cdrom: ks=cdrom:/evc/${role}.ks ${consoles}`
-  const medium = `hd:LABEL=${isoVolume}`
-  return `inst.stage2=${medium} inst.repo=${medium} inst.ks=${medium}:/evc/${role}.ks inst.gpt net.ifnames=0 biosdevname=0 ${consoles}`
-}
-
-async function requireFit(iso: string, limitMib: number | undefined): Promise<void> {
+/** Errors: `iso-too-large` (exit 4). */
+export async function requireFit(iso: string, limitMib: number | undefined): Promise<void> {
   const mib = Math.ceil((await stat(iso)).size / 2 ** 20)
   if (limitMib !== undefined && mib > limitMib) throw isoTooLarge(mib, limitMib)
 }
 
-/** The templates of the menus, from the project's folder of templates. */
-export async function readIsoTemplates(templates: string): Promise<IsoTemplates & { readonly chooseDisk: string }> {
-  const [isolinux = '', grub = '', chooseDisk = ''] = await Promise.all(
-    ['isolinux.cfg.hbs', 'grub.cfg.hbs', 'choose-disk.sh'].map(name => readFile(join(templates, 'iso', name), 'utf8'))
-  )
-  return { isolinux, grub, chooseDisk }
+/** The templates of both kinds of installers, from the project's folder of templates. */
+export async function readIsoTemplates(templates: string) {
+  const read = (name: string) => readFile(join(templates, 'iso', name), 'utf8')
+  return {
+    isolinux: await read('isolinux.cfg.hbs'),
+    grub: await read('grub.cfg.hbs'),
+    chooseDisk: await read('choose-disk.sh'),
+    disk: { grub: await read('disk-grub.cfg.hbs'), init: await read('disk-installer') },
+  }
 }

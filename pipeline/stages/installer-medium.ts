@@ -1,16 +1,14 @@
 /** The ISO that Anaconda starts from: fetched or taken from this disk, and never used before its checksum was compared. */
-import { createWriteStream } from 'node:fs'
 import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
-import { Readable } from 'node:stream'
-import type { ReadableStream } from 'node:stream/web'
-import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 import { installerChanged, installerForeign, installerOfOtherRelease, installerUnreachable, installerUnreadable } from '../errors/iso.js'
 import { mirrored } from '../spec/mirrored.js'
 import type { Spec } from '../spec/types.js'
 import { sha256File } from '../tools/checksum.js'
 import type { Run } from '../tools/command.js'
+import { getFile } from '../tools/get-file.js'
+import { parseTreeinfo } from './treeinfo.js'
 
 export interface MediumRequest {
   readonly spec: Pick<Spec, 'el' | 'release'>
@@ -40,27 +38,12 @@ async function fetchTo(kept: string, url: string, { spec, cache, signal, progres
   const part = `${kept}.part-${process.pid}`
   progress(`fetching ${url}`)
   try {
-    await download(url, part, signal)
+    await getFile(url, part, { signal, failed: reason => installerUnreachable(url, reason) })
     await requireDigest(part, { source: url, wanted: spec.el.installerSha256, signal })
     await rename(part, kept)
   } finally {
     await rm(part, { force: true })
   }
-}
-
-async function download(url: string, path: string, signal: AbortSignal): Promise<void> {
-  const response = await fetch(url, { signal }).catch((error: Error) => {
-    if (signal.aborted) throw error
-    throw installerUnreachable(url, reasonOf(error))
-  })
-  if (!response.ok || !response.body) throw installerUnreachable(url, `HTTP ${response.status}`)
-  // Two declarations of one class: the DOM's of fetch, and Node's own.
-  const body: ReadableStream = response.body as ReadableStream
-  await pipeline(Readable.fromWeb(body), createWriteStream(path), { signal })
-}
-
-function reasonOf({ message, cause }: Error): string {
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : message
 }
 
 interface Wanted {
@@ -70,7 +53,8 @@ interface Wanted {
   readonly signal: AbortSignal
 }
 
-async function requireDigest(path: string, { source, wanted, signal }: Wanted): Promise<void> {
+/** Errors: `installer-unreadable`, `installer-changed` (exit 2). */
+export async function requireDigest(path: string, { source, wanted, signal }: Wanted): Promise<void> {
   const found = await sha256File(path, signal).catch((error: NodeJS.ErrnoException) => {
     if (signal.aborted) throw error
     throw installerUnreadable(path, error)
@@ -85,20 +69,24 @@ async function exists(path: string): Promise<boolean> {
   )
 }
 
+export interface IsoFile {
+  readonly path: string
+  /** As a user knows it. @default its path */
+  readonly source?: string
+}
+
 /** Copies files of the ISO, by path on it, to paths of this disk. Errors: `installer-foreign` (exit 2) for one that is not there. */
-export async function extractFromIso(iso: string, files: Readonly<Record<string, string>>, run: Run): Promise<void> {
+export async function extractFromIso({ path, source = path }: IsoFile, files: Readonly<Record<string, string>>, run: Run): Promise<void> {
   for (const [inside, outside] of Object.entries(files)) {
-    const command = ['xorriso', '-osirrox', 'on', '-indev', iso, '-extract', inside, outside] as const
+    const command = ['xorriso', '-osirrox', 'on', '-indev', path, '-extract', inside, outside] as const
     await run(command, { reason: 'read the ISO' }).catch(() => {
-      throw installerForeign(iso, inside)
+      throw installerForeign(source, inside)
     })
   }
 }
 
 /** Errors: `installer-of-other-release` (exit 2), by what the medium's .treeinfo says. */
 export async function requireRelease(treeinfo: string, { source, release }: { source: string; release: string }): Promise<void> {
-  const text = await readFile(treeinfo, 'utf8')
-  const general = text.slice(text.indexOf('[general]'))
-  const found = /^version\s*=\s*(\S+)/m.exec(general)?.[1] ?? 'unknown'
+  const { version: found } = parseTreeinfo(await readFile(treeinfo, 'utf8'))
   if (found.split('.')[0] !== release.split('.')[0]) throw installerOfOtherRelease(source, found, release)
 }

@@ -1,10 +1,13 @@
 /** Runs one rendered Packer template and turns what went wrong in its VM into one error. */
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { builderVmFailed, builderVmTimeout } from '../errors/stages.js'
+import { builderVmFailed, builderVmTimeout, installerStopped } from '../errors/stages.js'
 import { PipelineError } from '../errors/pipeline-error.js'
+import { interrupted } from '../errors/tools.js'
 import { formatCommand } from '../tools/command.js'
 import { packerBuild, packerEnvironment, packerValidate } from '../tools/packer.js'
+import { explanation, troubleIn } from './anaconda-watch.js'
+import type { Trouble } from './anaconda-watch.js'
 import { cleanSerial, diskName, packerOutput, serialLogPath } from './builder-vm.js'
 import { followLog } from './follow.js'
 import type { VmContext } from './types.js'
@@ -21,6 +24,11 @@ export interface PackerVm {
   readonly seconds: number
   /** True when the VM must say `PIPELINE <stage> done` on its serial console. */
   readonly announcesEnd: boolean
+  /**
+   * Set where Anaconda runs, which after an error waits for a person: the VM is ended this long after it said so, or
+   * asked. The lines that explain come in between.
+   */
+  readonly endAfterTroubleMs?: number
   readonly secrets?: readonly string[]
 }
 
@@ -40,14 +48,16 @@ export async function runPackerVm(vm: PackerVm, context: VmContext): Promise<str
     ...(vm.secrets ? { secrets: vm.secrets } : {}),
   }
   await context.run(packerValidate(template), options)
-  const marks = listen(vm.stage, context)
-  const unfollow = followLog(serialLog, marks.onLine)
+  const marks = listen(vm, context)
+  const unfollow = followLog(serialLog, marks.onLine, marks.onRest)
   try {
-    await context.run(command, { ...options, onLine: marks.onLine })
+    await context.run(command, { ...options, onLine: marks.onLine, signal: marks.ended })
     await unfollow()
   } catch (error) {
     await unfollow()
     throw await explain({ vm, serialLog, command: formatCommand(command), said: marks.said }, error)
+  } finally {
+    marks.close()
   }
   if (vm.announcesEnd) await requireEnd({ vm, serialLog, command: formatCommand(command), said: marks.said })
   const disk = join(vm.directory, diskName)
@@ -66,6 +76,8 @@ interface Said {
   done?: true
   /** The last step it named. */
   last?: string
+  /** Anaconda's own. */
+  trouble?: Trouble
 }
 
 interface Ending {
@@ -75,24 +87,54 @@ interface Ending {
   readonly said: Said
 }
 
-function listen(stage: string, context: VmContext): { onLine: (line: string) => void; said: Said } {
+/** Ends a VM that will not come further; told from an interruption by the user by its identity. */
+const waitedEnough = interrupted()
+
+interface Ears {
+  readonly onLine: (line: string) => void
+  readonly onRest: (rest: string) => void
+  readonly said: Said
+  /** Aborted when nothing more is to be waited for. */
+  readonly ended: AbortSignal
+  readonly close: () => void
+}
+
+function listen({ stage, endAfterTroubleMs }: PackerVm, context: VmContext): Ears {
   const said: Said = {}
+  const ending = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  const endSoon = () => {
+    if (endAfterTroubleMs !== undefined) timer ??= setTimeout(() => ending.abort(waitedEnough), endAfterTroubleMs)
+  }
+  const look = (line: string) => {
+    if (endAfterTroubleMs === undefined || said.trouble) return
+    const [text = ''] = cleanSerial(line.trimEnd())
+    const trouble = troubleIn(text)
+    if (!trouble) return
+    said.trouble = trouble
+    endSoon()
+  }
   const onLine = (line: string) => {
+    look(line)
     const found = mark.exec(line.trimEnd())?.groups
     if (found?.['stage'] !== stage) return
-    if (found['end'] === ' failed') said.failed = found['what'] ?? 'without a reason'
+    if (found['end'] === ' failed') {
+      said.failed = found['what'] ?? 'without a reason'
+      endSoon()
+    }
     else if (found['end'] === ' done') said.done = true
     else if (found['what']) {
       said.last = found['what']
       context.progress(found['what'])
     }
   }
-  return { onLine, said }
+  return { onLine, onRest: look, said, ended: ending.signal, close: () => clearTimeout(timer) }
 }
 
 /** Packer is content with any power-off; only the VM's own last word says that its work is done. */
 async function requireEnd(ending: Ending): Promise<void> {
-  if (ending.said.done) return
+  if (ending.said.done && !ending.said.trouble) return
+  if (ending.said.trouble && !ending.said.failed) throw await stopped(ending, ending.said.trouble)
   const what = ending.said.failed ?? 'the VM powered off without saying that it was done'
   throw builderVmFailed({ ...(await failureOf(ending)), what })
 }
@@ -101,14 +143,24 @@ async function requireEnd(ending: Ending): Promise<void> {
 const tooLate = /timeout|failed to shutdown/i
 
 async function explain(ending: Ending, error: unknown): Promise<unknown> {
-  if (!(error instanceof PipelineError) || !/^tool-(failed|signal)$/.test(error.code)) return error
+  const { failed, trouble } = ending.said
+  if (!(error instanceof PipelineError)) return error
+  if (error !== waitedEnough && !/^tool-(failed|signal)$/.test(error.code)) return error
   const failure = { ...(await failureOf(ending)), cause: error }
-  if (ending.said.failed) return builderVmFailed({ ...failure, what: ending.said.failed })
+  if (failed !== undefined) return builderVmFailed({ ...failure, what: failed })
+  if (trouble) return await stopped(ending, trouble, error)
   if (error.details.some(line => tooLate.test(line))) {
     const what = ending.said.last ? `its last step was "${ending.said.last}"` : 'it named no step'
     return builderVmTimeout({ ...failure, seconds: ending.vm.seconds, what })
   }
   return builderVmFailed({ ...failure, what: error.code === 'tool-signal' ? error.message : packerSaid(error.details) })
+}
+
+/** Anaconda's own words, with the lines around them instead of the last ones. */
+async function stopped(ending: Ending, trouble: Trouble, cause?: unknown): Promise<PipelineError> {
+  const text = await readFile(ending.serialLog, 'utf8').catch(() => '')
+  const { vm, serialLog, command } = ending
+  return installerStopped({ stage: vm.stage, trouble, serialLog, command, lines: explanation(cleanSerial(text)), cause })
 }
 
 async function failureOf(ending: Ending) {

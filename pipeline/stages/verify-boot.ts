@@ -15,7 +15,8 @@ import { createRecorder } from './verify-record.js'
 import { bootLabel, bootLogs } from './verify-report.js'
 import type { ReportedCheck } from './verify-report.js'
 import { nestedVmCheck } from './verify-promises.js'
-import { guestPorts, visit } from './verify-visit.js'
+import { mannersOf } from './verify-manners.js'
+import { visit } from './verify-visit.js'
 import type { VmContext } from './types.js'
 
 export interface BootRequest {
@@ -130,16 +131,22 @@ async function start(request: BootRequest, context: VmContext, serialLog: string
     firmware: await prepareFirmware(plan.firmware, directory),
     disk: { path: overlay, format: 'qcow2', device: plan.diskDevice },
     networkDevice: plan.networkDevice,
+    ...staticNetworkOf(spec),
   }
   const running = await startVm({
     run,
     command: wires => diskVmCommand({ ...vm, ...wires }),
-    guestPorts: Object.values(guestPorts),
+    guestPorts: Object.values(mannersOf(spec).ports),
     env: context.guardEnvironment(label),
     serialLog,
     qemuLog: bootLogs(context.logDirectory, label).qemu,
   })
   return { running, imageBytes: virtualBytes }
+}
+
+/** An appliance of the el family never asks for an address. */
+function staticNetworkOf({ family, network }: Spec) {
+  return family === 'el' ? { staticNetwork: { address: network.fallbackAddress, gateway: network.fallbackGateway } } : {}
 }
 
 /** Every boot starts with empty UEFI variables, as at a person's first start. */

@@ -1,5 +1,6 @@
 /** The cloud inside the appliance at work: a container through its API, and a hardware-accelerated VM. */
 import { promiseBroken } from '../errors/verify.js'
+import type { CloudClient } from './cloud-client.js'
 import type { Guest } from './guest.js'
 
 const project = 'project=demo'
@@ -16,7 +17,7 @@ interface InstanceState {
 
 /** Makes a container of the image baked in, waits for its address, deletes it. */
 export async function runContainer(guest: Guest): Promise<string> {
-  const { cloud } = guest
+  const cloud = cloudOf(guest)
   const source = { type: 'image', alias: 'demo' }
   await cloud.call('POST', `/1.0/instances?${project}`, { name, type: 'container', source })
   await cloud.call('PUT', `/1.0/instances/${name}/state?${project}`, { action: 'start', timeout: -1 })
@@ -37,10 +38,16 @@ export async function findDemoVm(guest: Guest): Promise<string> {
   return `demo-vm runs with accel = "kvm" and got ${address}`
 }
 
+/** A TypeError is a fault of ours: these promises are made of appliances with Incus only. */
+export function cloudOf({ cloud }: Guest): CloudClient {
+  if (!cloud) throw new TypeError('this appliance has no Incus')
+  return cloud
+}
+
 async function waitAddress(guest: Guest, instance: string, timeoutMs: number): Promise<string> {
   const deadline = Date.now() + timeoutMs * guest.timeoutFactor
   for (;;) {
-    const state = (await guest.cloud.call('GET', `/1.0/instances/${instance}/state?${project}`)) as InstanceState
+    const state = (await cloudOf(guest).call('GET', `/1.0/instances/${instance}/state?${project}`)) as InstanceState
     const addresses = Object.values(state.network ?? {}).flatMap(network => network.addresses)
     const found = addresses.find(({ family, scope }) => family === 'inet' && scope === 'global')
     if (found) return found.address

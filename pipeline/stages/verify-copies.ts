@@ -10,7 +10,7 @@ export type Identity = ReadonlyMap<string, string>
 const script = `
 echo "machine id=$(cat /etc/machine-id)"
 for key in /etc/ssh/ssh_host_*_key.pub; do echo "SSH host key \${key##*/}=$(cut -d' ' -f2 "$key")"; done
-for cert in /var/lib/incus/*.crt /home/*/.config/incus/client.crt; do
+for cert in /var/lib/incus/*.crt /home/*/.config/incus/client.crt /etc/pki/tls/certs/eucaconsole.crt /var/lib/eucalyptus/keys/cloud-cert.pem; do
   [ ! -e "$cert" ] || echo "certificate $cert=$(sha256sum <"$cert")"
 done
 `

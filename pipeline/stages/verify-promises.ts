@@ -4,15 +4,15 @@ import { promiseBroken } from '../errors/verify.js'
 import { getPage } from '../tools/pinned-https.js'
 import type { HttpAnswer } from '../tools/pinned-https.js'
 import type { Guest } from './guest.js'
-import { findDemoVm, runContainer } from './verify-cloud.js'
+import { cloudOf, findDemoVm, runContainer } from './verify-cloud.js'
 
 /** Gives what it found, one line. Errors: `promise-broken` and others of exit 5, those of Run. */
 export type Promised = (guest: Guest) => Promise<string>
 
 const pageTimeoutMs = 10_000
 
-/** Made in every boot. */
-export const everyBoot: Readonly<Record<string, Promised>> = {
+/** Made in every boot, of whatever appliance. */
+export const pagePromises: Readonly<Record<string, Promised>> = {
   'landing page': async guest => {
     const page = await pageOf(guest, '/')
     if (page.status !== 200 || !/<html/i.test(page.body)) throw promiseBroken(`GET / answered ${page.status} with ${page.body.length} characters`)
@@ -24,8 +24,13 @@ export const everyBoot: Readonly<Record<string, Promised>> = {
     if (state !== 'ready') throw promiseBroken(`GET /state.json answered ${page.status}, state "${state}"`)
     return 'state "ready"'
   },
+}
+
+/** Of an appliance with Incus in it, in every boot. */
+export const everyBoot: Readonly<Record<string, Promised>> = {
+  ...pagePromises,
   'API trusts the client': async guest => {
-    const server = (await guest.cloud.call('GET', '/1.0')) as { auth?: string }
+    const server = (await cloudOf(guest).call('GET', '/1.0')) as { auth?: string }
     if (server.auth !== 'trusted') throw promiseBroken(`The API calls a client that joined with the token "${server.auth}"`)
     return 'joined with the token shown, certificate as the token names it'
   },
@@ -37,41 +42,55 @@ export const nestedVmCheck = 'virtual machine started with KVM in the guest'
 /** Made in one boot: in emulation they take minutes. */
 export const oneBoot: Readonly<Record<string, Promised>> = {
   'API keeps the client to its project': async guest => {
-    const projects = (await guest.cloud.call('GET', '/1.0/projects')) as readonly string[]
+    const projects = (await cloudOf(guest).call('GET', '/1.0/projects')) as readonly string[]
     if (projects.join() !== '/1.0/projects/demo') throw promiseBroken(`The client sees the projects ${projects.join(', ')}`)
     return 'only demo is seen'
   },
   'container started through the API': runContainer,
   [nestedVmCheck]: findDemoVm,
-  'no log-in by password over SSH': async guest => {
-    for (const user of [guest.credentials.user, 'root']) {
-      const methods = await guest.shell.offeredMethods(user)
-      if (methods !== 'publickey') throw promiseBroken(`SSH offers ${user}: ${methods}`)
-    }
-    return 'SSH offers publickey alone'
-  },
-  'user rights': async guest => {
-    const { user } = guest.credentials
-    const groups = (await guest.shell.asUser('id -nG')).trim().split(/\s+/)
-    const wide = groups.filter(group => /^(incus|incus-admin|lxd|docker|disk)$/.test(group))
-    if (wide.length > 0) throw promiseBroken(`${user} is in the group ${wide.join(', ')}`)
-    const bare = (await guest.shell.asUser('sudo -k -n true 2>&1 && echo "no question" || true')).trim()
-    if (bare.endsWith('no question')) throw promiseBroken(`sudo asks ${user} for no password`)
-    const projects = (await guest.shell.asUser('incus project list --format csv | cut -d, -f1')).trim()
-    if (!/^demo\b[^\n]*$/.test(projects)) throw promiseBroken(`incus shows ${user} the projects ${projects.replaceAll('\n', ', ')}`)
-    return `sudo asks for the password; groups ${groups.join(' ')}; incus shows project demo`
-  },
-  'no other passwords': async guest => {
-    const users = (await guest.shell.asRoot('cut -d: -f1,2 /etc/shadow | grep -v ":[!*]" | cut -d: -f1')).trim().split('\n')
-    if (users.join() !== guest.credentials.user) throw promiseBroken(`These accounts have passwords: ${users.join(', ')}`)
-    return `${users.join()} alone has one`
-  },
-  'file system grown to the disk': async guest => {
-    const bytes = Number(await guest.shell.asRoot('df --block-size=1 --output=size / | tail -n 1'))
-    if (!(bytes > guest.imageBytes)) throw promiseBroken(`On an enlarged disk the root file system has ${bytes} bytes, the image ${guest.imageBytes}`)
-    return `${(bytes / 1024 ** 3).toFixed(1)} GiB`
-  },
-  'credentials are shown nowhere else': secretsShownNowhere,
+  ...systemPromises(incusRights),
+}
+
+/** Of the system itself, whatever cloud is in it; made in one boot. `rights` looks at what its owner may do. */
+export function systemPromises(rights: Promised): Readonly<Record<string, Promised>> {
+  return {
+    'no log-in by password over SSH': async guest => {
+      for (const user of [guest.credentials.user, 'root']) {
+        const methods = await guest.shell.offeredMethods(user)
+        if (methods !== 'publickey') throw promiseBroken(`SSH offers ${user}: ${methods}`)
+      }
+      return 'SSH offers publickey alone'
+    },
+    'user rights': rights,
+    'no other passwords': async guest => {
+      const users = (await guest.shell.asRoot('cut -d: -f1,2 /etc/shadow | grep -v ":[!*]" | cut -d: -f1')).trim().split('\n')
+      if (users.join() !== guest.credentials.user) throw promiseBroken(`These accounts have passwords: ${users.join(', ')}`)
+      return `${users.join()} alone has one`
+    },
+    'file system grown to the disk': async guest => {
+      const bytes = Number(await guest.shell.asRoot('df --block-size=1 --output=size / | tail -n 1'))
+      if (!(bytes > guest.imageBytes)) throw promiseBroken(`On an enlarged disk the root file system has ${bytes} bytes, the image ${guest.imageBytes}`)
+      return `${(bytes / 1024 ** 3).toFixed(1)} GiB`
+    },
+    'credentials are shown nowhere else': secretsShownNowhere,
+  }
+}
+
+async function incusRights(guest: Guest): Promise<string> {
+  const { user } = guest.credentials
+  const rights = await sudoAsks(guest)
+  const groups = (await guest.shell.asUser('id -nG')).trim().split(/\s+/)
+  const wide = groups.filter(group => /^(incus|incus-admin|lxd|docker|disk)$/.test(group))
+  if (wide.length > 0) throw promiseBroken(`${user} is in the group ${wide.join(', ')}`)
+  const projects = (await guest.shell.asUser('incus project list --format csv | cut -d, -f1')).trim()
+  if (!/^demo\b[^\n]*$/.test(projects)) throw promiseBroken(`incus shows ${user} the projects ${projects.replaceAll('\n', ', ')}`)
+  return `${rights}; groups ${groups.join(' ')}; incus shows project demo`
+}
+
+export async function sudoAsks(guest: Guest): Promise<string> {
+  const bare = (await guest.shell.asUser('sudo -k -n true 2>&1 && echo "no question" || true')).trim()
+  if (bare.endsWith('no question')) throw promiseBroken(`sudo asks ${guest.credentials.user} for no password`)
+  return 'sudo asks for the password'
 }
 
 async function secretsShownNowhere(guest: Guest): Promise<string> {

@@ -2,8 +2,7 @@
 import { promiseBroken } from '../errors/verify.js'
 import type { Spec } from '../spec/types.js'
 import type { RunningVm } from '../tools/vm.js'
-import { joinCloud, makeClientIdentity, parseToken } from './cloud-client.js'
-import type { CloudClient } from './cloud-client.js'
+import { makeClientIdentity } from './cloud-client.js'
 import type { ClientIdentity } from '../tools/pinned-https.js'
 import { waitReady } from './evc-line.js'
 import type { EvcState } from './evc-line.js'
@@ -13,7 +12,8 @@ import { makeVisitKey, openShell } from './guest-shell.js'
 import type { GuestShell } from './guest-shell.js'
 import { collectIdentity } from './verify-copies.js'
 import type { Identity } from './verify-copies.js'
-import { everyBoot, oneBoot } from './verify-promises.js'
+import { mannersOf } from './verify-manners.js'
+import type { Entered } from './verify-manners.js'
 import type { Found, Recorder } from './verify-record.js'
 import type { VmContext } from './types.js'
 
@@ -32,17 +32,17 @@ export interface Visit {
   readonly context: VmContext
 }
 
-export const guestPorts = { ssh: 22, web: 80, api: 8443 } as const
-
 /** Limits with KVM; emulation multiplies them. */
 const limits = { consoleMs: 30_000, scriptMs: 60_000, requestMs: 60_000, powerOffMs: 60_000 } as const
 
 /** Each step needs the ones before; what a failed one leaves undone is skipped. Undefined without an identity. */
 export async function visit(visit: Visit): Promise<Identity | undefined> {
   const { recorder, vm } = visit
+  const manners = mannersOf(visit.spec)
+  const { everyBoot, oneBoot, ports } = manners
   const promises = Object.entries(visit.thorough ? { ...everyBoot, ...oneBoot } : everyBoot)
   const last = visit.thorough ? ['identity', 'powers off when asked to'] : ['identity']
-  const names = ['ready', 'credentials on the serial console', 'SSH by key', 'API takes the token', ...promises.map(([name]) => name), ...last]
+  const names = ['ready', 'credentials on the serial console', 'SSH by key', manners.entering, ...promises.map(([name]) => name), ...last]
   const step = async <Value>(name: string, work: () => Promise<Found<Value>>): Promise<Value | undefined> => {
     const value = await recorder.check(name, work)
     if (value === undefined) recorder.skip(names.slice(names.indexOf(name) + 1), `"${name}" did not pass`)
@@ -62,17 +62,17 @@ export async function visit(visit: Visit): Promise<Identity | undefined> {
   if (!credentials) return undefined
   const shell = await step('SSH by key', () => enter(visit, credentials))
   if (!shell) return undefined
-  const cloud = await step('API takes the token', () => join(visit, credentials, client))
-  if (!cloud) return undefined
+  const entered = await step(manners.entering, () => enterCloud(visit, credentials, client))
+  if (!entered) return undefined
   const { spec, serialLog, imageBytes } = visit
   const guest = {
-    spec, ready, consoleLines, credentials, secrets: namedSecrets(credentials), shell, cloud, serialLog, imageBytes,
-    webPort: vm.port(guestPorts.web),
+    spec, ready, consoleLines, credentials, secrets: manners.secrets(credentials), shell, cloud: entered.cloud, serialLog, imageBytes,
+    webPort: vm.port(ports.web),
     timeoutFactor: factor(visit),
   }
   for (const [name, promised] of promises) await recorder.check(name, async () => ({ found: await promised(guest), value: true }))
   const identity = await recorder.check('identity', async () => {
-    const value = await collectIdentity(shell, credentials, cloud.fingerprint)
+    const value = await collectIdentity(shell, credentials, entered.fingerprint)
     return { found: `${value.size} values to compare with those of other copies`, value }
   })
   if (visit.thorough) await recorder.check('powers off when asked to', () => powerOff(visit))
@@ -92,18 +92,10 @@ async function becomeReady(visit: Visit): Promise<Found<EvcState>> {
 }
 
 async function askCredentials(visit: Visit): Promise<Found<Credentials>> {
-  const value = await readCredentials(visit.vm.serial, limits.consoleMs * factor(visit))
-  visit.secrets.push(...namedSecrets(value).map(secret => secret.value))
-  return { found: `shown after Enter: user ${value.user}, password, API at ${value.api}, token`, value }
-}
-
-/** The token is JSON in base64; what is secret in it is searched for by itself, too. */
-function namedSecrets(credentials: Credentials) {
-  return [
-    { name: 'the password', value: credentials.password },
-    { name: 'the api-token', value: credentials.apiToken },
-    { name: 'the secret in the api-token', value: parseToken(credentials.apiToken).secret },
-  ]
+  const { words, secrets } = mannersOf(visit.spec)
+  const value = await readCredentials(visit.vm.serial, limits.consoleMs * factor(visit), words)
+  visit.secrets.push(...secrets(value).map(secret => secret.value))
+  return { found: `shown after Enter: user ${value.user}, password, ${words.api} at ${value.api}, ${words.apiToken}`, value }
 }
 
 async function enter(visit: Visit, credentials: Credentials): Promise<Found<GuestShell>> {
@@ -113,7 +105,7 @@ async function enter(visit: Visit, credentials: Credentials): Promise<Found<Gues
   const hostKey = await leaveKey(serial, { credentials, publicKey: key.publicKey, timeoutMs: limits.consoleMs * factor(visit) })
   const value = await openShell({
     run,
-    port: visit.vm.port(guestPorts.ssh),
+    port: visit.vm.port(mannersOf(visit.spec).ports.ssh),
     directory: visit.directory,
     keyPath: key.path,
     hostKey,
@@ -126,14 +118,9 @@ async function enter(visit: Visit, credentials: Credentials): Promise<Found<Gues
   return { found: `logged in as ${credentials.user} on the console, then by key; sudo with the password gives root`, value }
 }
 
-async function join(visit: Visit, credentials: Credentials, client: ClientIdentity): Promise<Found<CloudClient>> {
-  const value = await joinCloud({
-    port: visit.vm.port(guestPorts.api),
-    token: credentials.apiToken,
-    client,
-    timeoutMs: limits.requestMs * factor(visit),
-  })
-  return { found: 'a new client certificate was let in', value }
+function enterCloud(visit: Visit, credentials: Credentials, client: ClientIdentity): Promise<Found<Entered>> {
+  const { ports, enter } = mannersOf(visit.spec)
+  return enter({ port: visit.vm.port(ports.api), credentials, client, timeoutMs: limits.requestMs * factor(visit) })
 }
 
 /** As a hypervisor's "shut down" does it. */

@@ -10,7 +10,7 @@ import { xenHostCommand } from '../tools/xen-host.js'
 import { packExt4, writeTree } from './file-tree.js'
 import { followLog } from './follow.js'
 import { bootLabel, bootLogs } from './verify-report.js'
-import { guestPorts } from './verify-visit.js'
+import { mannersOf } from './verify-manners.js'
 import type { XenHost } from './verify-xen-host.js'
 import type { VmContext } from './types.js'
 
@@ -51,7 +51,7 @@ export async function startXenGuest(start: XenStart, context: VmContext): Promis
     run: context.run,
     command: wires => xenHostCommand({ ...vm, ...wires }),
     cwd: start.host.directory,
-    guestPorts: Object.values(guestPorts),
+    guestPorts: Object.values(mannersOf(start.spec).ports),
     env: context.guardEnvironment(label),
     serialLog,
     qemuLog,

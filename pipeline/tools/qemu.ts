@@ -39,6 +39,15 @@ export interface DiskVm extends VmWires {
   readonly firmware: Firmware
   readonly disk: { readonly path: string; readonly format: string; readonly device: string }
   readonly networkDevice: string
+  /** Of a guest that takes no address from DHCP. @default QEMU's own network */
+  readonly staticNetwork?: StaticNetwork
+}
+
+export interface StaticNetwork {
+  /** `192.168.42.2/24`: the guest's own. */
+  readonly address: string
+  /** Where the guest looks for its router. */
+  readonly gateway: string
 }
 
 /** Pure. Throws TypeError on a disk device it does not know (a fault of a target's file). */
@@ -50,15 +59,18 @@ export function diskVmCommand(vm: DiskVm): Command {
     ...firmwareArguments(vm.firmware),
     '-drive', `file=${escapeOption(vm.disk.path)},if=none,id=disk,format=${vm.disk.format},cache=unsafe,discard=unmap`,
     ...diskArguments(vm.disk.device),
-    ...networkArguments(vm.networkDevice, vm.forwards),
+    ...networkArguments(vm.networkDevice, vm.forwards, vm.staticNetwork),
     '-device', 'virtio-rng-pci',
     ...wireArguments(vm),
   ]
 }
 
 /** One card, behind QEMU's own network; each port of the guest is on loopback. */
-export function networkArguments(device: string, forwards: readonly PortForward[]): string[] {
-  return ['-netdev', ['user,id=net', ...forwards.map(formatForward)].join(','), '-device', `${device},netdev=net`]
+export function networkArguments(device: string, forwards: readonly PortForward[], fixed?: StaticNetwork): string[] {
+  const [guest = ''] = fixed?.address.split('/') ?? []
+  const network = fixed ? [`net=${fixed.address}`, `host=${fixed.gateway}`] : []
+  const options = ['user,id=net', ...network, ...forwards.map(forward => formatForward(forward, guest))]
+  return ['-netdev', options.join(','), '-device', `${device},netdev=net`]
 }
 
 /** The next serial port and the monitor, on the sockets. */
@@ -101,8 +113,9 @@ function diskArguments(device: string): readonly string[] {
   return found
 }
 
-function formatForward({ hostPort, guestPort }: PortForward): string {
-  return `hostfwd=tcp:127.0.0.1:${hostPort}-:${guestPort}`
+/** @param guest empty: the address that QEMU's own DHCP gives first */
+function formatForward({ hostPort, guestPort }: PortForward, guest: string): string {
+  return `hostfwd=tcp:127.0.0.1:${hostPort}-${guest}:${guestPort}`
 }
 
 /** QEMU takes a comma inside an option's value for a separator unless it is doubled. */

@@ -1,25 +1,40 @@
-# Chooses the disk to install on, by DISK_RULE: `only`, `smallest`, or a name below /dev/disk/by-id. Writes the answer
-# where the kickstart includes it. Runs in Anaconda's %pre.
-: "${ROOT:=}"
+# Chooses the disk to install on, by DISK_RULE: `only`, `smallest`, or a name below /dev/disk/by-id, and counts down
+# before it may be erased. Afterwards `disk` is its name. MEDIUM is where the installer's own medium is mounted.
+# Runs in Anaconda's %pre and in an initramfs, so it asks the kernel and nobody else.
+: "${ROOT:=}" "${MEDIUM:=/run/install/repo}"
+
+# On the screen and on the serial line: nobody knows where somebody looks.
+announce() {
+  for console in $(cat "$ROOT/sys/class/tty/console/active" 2>/dev/null || echo console); do
+    echo "$*" >"$ROOT/dev/$console"
+  done
+}
 
 refuse() {
-  echo "No disk was touched: $*" | tee "$ROOT/dev/console"
+  echo "No disk was touched: $*"
+  announce "No disk was touched: $*"
   exit 1
 }
 
 # The disk that the medium is on: an installer on a stick must not erase itself.
 medium_disk() {
-  source=$(findmnt --noheadings --output SOURCE /run/install/repo)
-  parent=$(lsblk --noheadings --nodeps --output PKNAME "$source" 2>/dev/null)
-  echo "${parent:-${source##*/}}"
+  name=$(awk -v place="$MEDIUM" '$2 == place { name = $1 } END { print name }' "$ROOT/proc/mounts")
+  name=${name##*/}
+  for path in "$ROOT"/sys/block/*/"$name"; do
+    [ ! -e "$path" ] || { path=${path%/*} && name=${path##*/}; }
+  done
+  echo "$name"
 }
 
 # disks: name and bytes of every disk that can be written to and is large enough, smallest first.
 disks() {
   medium=$(medium_disk)
-  lsblk --noheadings --nodeps --bytes --output NAME,SIZE,TYPE,RO |
-    awk -v medium="$medium" -v least="$LEAST_BYTES" '$3 == "disk" && $4 == 0 && $2 >= least && $1 != medium && $1 !~ /^(zram|loop|ram|fd|sr)/ { print $1, $2 }' |
-    sort -k2,2n
+  for path in "$ROOT"/sys/block/*; do
+    name=${path##*/}
+    case $name in zram* | loop* | ram* | fd* | sr* | dm-* | md* | nbd* | '*') continue ;; esac
+    [ "$name" != "$medium" ] && [ "$(cat "$path/ro")" = 0 ] || continue
+    echo "$name $(cat "$path/size")"
+  done | awk -v least="$LEAST_BYTES" '$2 * 512 >= least { printf "%s %.0f\n", $1, $2 * 512 }' | sort -k2,2n
 }
 
 names() {
@@ -53,11 +68,7 @@ choose() {
 disk=$(choose) || { echo "$disk"; exit 1; }
 left=$COUNTDOWN_SECONDS
 while [ "$left" -gt 0 ]; do
-  echo "ALL DATA ON $disk WILL BE ERASED IN $left s. Switch the machine off to keep it." >"$ROOT/dev/console"
+  announce "ALL DATA ON $disk WILL BE ERASED IN $left s. Switch the machine off to keep it."
   sleep "${TICK_SECONDS:-1}"
   left=$((left - 1))
 done
-cat >"$ROOT/tmp/evc-disk.ks" <<END
-ignoredisk --only-use=$disk
-clearpart --all --initlabel --disklabel=gpt --drives=$disk
-END

@@ -26,7 +26,7 @@ async function built(directory: string) {
   const { signal } = new AbortController()
   const request = {
     root: repository, templates: join(repository, 'templates'), state, appliance: 'ciab',
-    targets: ['kvm'], set: [], mirror: mirrorUrl, exportOptions: defaultExportOptions, offline: false, env: {},
+    targets: ['kvm'], set: [], mirror: mirrorUrl, exportOptions: defaultExportOptions, offline: false, env: {}, signal,
   }
   const build = await prepareBuild(request, createRun({ signal, parentEnv: { ...process.env, PATH: path } }))
   const store = openStore(join(state, 'store'), () => {})

@@ -89,7 +89,7 @@ t.test('what cannot be made is refused, and the ISO of before stays', async t =>
       iso({ path: seven.path, sha256: wrong }),
       failed(2, `The installer's ISO ${seven.path} is not the one that was meant: its SHA-256 is ${seven.sha256}, not ${wrong}. (fetch it again, or give its digest from a source you trust: --set el.installerSha256=DIGEST)`),
     ],
-    [iso(nine), failed(2, `The ISO ${nine.path} is of release 9.4, and the appliance is of 7.9. (take an ISO of 7.9)`)],
+    [iso(nine), failed(2, `The installer ${nine.path} is of release 9.4, and the appliance is of 7.9. (take one of 7.9)`)],
     [
       iso({ path: text, sha256: textDigest }),
       failed(2, `The ISO ${text} is no boot ISO of the el family: it has no /.treeinfo. (take a minimal, DVD or netinstall ISO of the release)`),
@@ -105,8 +105,8 @@ t.test('what cannot be made is refused, and the ISO of before stays', async t =>
     ],
     [iso(seven, '--fit', '1'), failed(4, `The installer has ${Math.ceil(before.length / 2 ** 20)} MiB, and the medium holds 1 MiB. (take a larger medium, or a smaller boot ISO)`)],
     [
-      runMain(['iso', 'ciab', '--store', join(folder, 'state')]),
-      failed(2, 'There is no installer for the debian family: ciab is of it. (name an appliance of the el family, such as eucalyptus)'),
+      runMain(['iso', 'ciab', '--unattended', '--store', join(folder, 'state')]),
+      failed(2, '--unattended needs to know which disk it may erase. (add --disk only, --disk smallest, or --disk NAME of /dev/disk/by-id)'),
     ],
   ]
   for (const [found, wanted] of table) t.same(await found, wanted)

@@ -1,12 +1,15 @@
-/** The installer's choice of a disk, with a stand-in for lsblk: one disk or none, never the medium's, and visibly. */
+/** The installer's choice of a disk, on a kernel's tables in a folder: one disk or none, never the medium's, and visibly. */
 import t from 'tap'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync, existsSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const script = fileURLToPath(new URL('../../templates/iso/choose-disk.sh', import.meta.url))
 const gib = 2 ** 30
+
+/** The initramfs' own shell where this machine has it; Anaconda's is bash, and both read it. */
+const shell = existsSync('/bin/dash') ? '/bin/dash' : 'bash'
 
 interface Machine {
   readonly disks: Readonly<Record<string, number>>
@@ -16,32 +19,30 @@ interface Machine {
 }
 
 function choose(folder: string, rule: string, { disks, medium = 'sr0', ids = {} }: Machine, countdownSeconds = 0) {
-  for (const name of ['bin', 'root/dev/disk/by-id', 'root/tmp']) mkdirSync(join(folder, name), { recursive: true })
-  const lines = Object.entries(disks).map(([name, sizeGib]) => `${name} ${sizeGib * gib} ${name.startsWith('sr') ? 'rom' : 'disk'} 0`)
-  const program = (name: string, text: string) => {
-    writeFileSync(join(folder, 'bin', name), `#!/bin/sh\n${text}\n`)
-    chmodSync(join(folder, 'bin', name), 0o755)
+  for (const name of ['root/dev/disk/by-id', 'root/proc', 'root/sys/class/tty/console']) mkdirSync(join(folder, name), { recursive: true })
+  const write = (name: string, text: string) => writeFileSync(join(folder, 'root', name), text)
+  write('proc/mounts', `tmpfs /run tmpfs rw 0 0\n/dev/${medium} /run/install/repo iso9660 ro 0 0\n`)
+  write('sys/class/tty/console/active', 'console\n')
+  for (const [name, sizeGib] of Object.entries(disks)) {
+    mkdirSync(join(folder, 'root/sys/block', name), { recursive: true })
+    write(`sys/block/${name}/size`, `${(sizeGib * gib) / 512}\n`)
+    write(`sys/block/${name}/ro`, '0\n')
+    if (medium !== name && medium.startsWith(name)) mkdirSync(join(folder, 'root/sys/block', name, medium))
+    write(`dev/${name}`, '')
   }
-  program('findmnt', `echo /dev/${medium}`)
-  program('lsblk', `case "$*" in *PKNAME*) echo ${/^sd.\d/.test(medium) ? medium.slice(0, 3) : ''};; *) printf '%s\\n' ${lines.map(line => `'${line}'`).join(' ')};; esac`)
-  for (const name of Object.keys(disks)) writeFileSync(join(folder, 'root/dev', name), '')
   for (const [id, name] of Object.entries(ids)) symlinkSync(`../../${name}`, join(folder, 'root/dev/disk/by-id', id))
   const settings = `DISK_RULE='${rule}'\nLEAST_BYTES=${40 * gib}\nCOUNTDOWN_SECONDS=${countdownSeconds}\n`
-  const { status, stdout } = spawnSync('bash', ['-c', settings + readFileSync(script, 'utf8')], {
+  const { status, stdout } = spawnSync(shell, ['-c', `${settings}${readFileSync(script, 'utf8')}\necho "chosen $disk"\n`], {
     encoding: 'utf8',
-    env: { PATH: `${join(folder, 'bin')}:/usr/bin:/bin`, ROOT: join(folder, 'root'), TICK_SECONDS: '0' },
+    env: { PATH: '/usr/bin:/bin', ROOT: join(folder, 'root'), TICK_SECONDS: '0' },
   })
-  const answer = join(folder, 'root/tmp/evc-disk.ks')
   const console = join(folder, 'root/dev/console')
   return {
     status,
     said: stdout.trim(),
-    kickstart: existsSync(answer) ? readFileSync(answer, 'utf8') : undefined,
     console: existsSync(console) ? readFileSync(console, 'utf8') : '',
   }
 }
-
-const one = (disk: string) => `ignoredisk --only-use=${disk}\nclearpart --all --initlabel --disklabel=gpt --drives=${disk}\n`
 
 const chosen: Readonly<Record<string, readonly [rule: string, machine: Machine, disk: string]>> = {
   'the only disk': ['only', { disks: { sda: 100, sr0: 1 } }, 'sda'],
@@ -52,7 +53,7 @@ const chosen: Readonly<Record<string, readonly [rule: string, machine: Machine, 
 }
 
 for (const [title, [rule, machine, disk]] of Object.entries(chosen)) {
-  t.test(`takes ${title}`, async t => t.same(choose(t.testdir({}), rule, machine), { status: 0, said: '', kickstart: one(disk), console: '' }))
+  t.test(`takes ${title}`, async t => t.same(choose(t.testdir({}), rule, machine), { status: 0, said: `chosen ${disk}`, console: '' }))
 }
 
 const refused: Readonly<Record<string, readonly [rule: string, machine: Machine, said: string]>> = {
@@ -70,12 +71,12 @@ const refused: Readonly<Record<string, readonly [rule: string, machine: Machine,
 for (const [title, [rule, machine, said]] of Object.entries(refused)) {
   t.test(`refuses ${title}, and says so on the console`, async t => {
     const message = `No disk was touched: ${said}`
-    t.same(choose(t.testdir({}), rule, machine), { status: 1, said: message, kickstart: undefined, console: `${message}\n` })
+    t.same(choose(t.testdir({}), rule, machine), { status: 1, said: message, console: `${message}\n` })
   })
 }
 
 t.test('counts down where it can be seen before the answer is written', async t => {
-  const { console, kickstart } = choose(t.testdir({}), 'only', { disks: { sda: 100 } }, 3)
+  const { console, said } = choose(t.testdir({}), 'only', { disks: { sda: 100 } }, 3)
   t.equal(console, 'ALL DATA ON sda WILL BE ERASED IN 1 s. Switch the machine off to keep it.\n', 'the last line; a console keeps all')
-  t.equal(kickstart, one('sda'))
+  t.equal(said, 'chosen sda')
 })

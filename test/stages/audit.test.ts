@@ -187,3 +187,34 @@ t.test('ends in one error with every problem', async t => {
   t.equal(error.exitCode, 4)
   t.strictSame(error.details, ['no SSH access: /root/.ssh', 'no temporary files: /tmp/a'])
 })
+
+/** As Anaconda and dracut lay it down. */
+const elDisk = (rpms: string): DiskChanges => ({
+  initramfsName: `initramfs-${kernelRelease}.img`,
+  files: {
+    '/var/lib/dpkg/status': undefined,
+    '/boot/grub/grub.cfg': undefined,
+    '/boot/grub2/grub.cfg': '\tlinux16 /boot/vmlinuz root=UUID=1234-abcd ro\n',
+    '/usr/share/evc/packages.txt': rpms,
+  },
+})
+const rpmKeys = ['6341AB2753D78A78A7C27BB124C6A8A7F4A80EB5']
+const signed = 'RSA/SHA256, Thu 02 Apr 2020 09:16:19 PM UTC, Key ID 24c6a8a7f4a80eb5'
+
+t.test('passes a clean disk of the el family, whose packages are signed by keys of the spec', async t => {
+  const rpms = `bash-4.2-1.el7.x86_64 ${signed}\nopen-vm-tools-11.0-3.el7.x86_64 ${signed}\n`
+  t.same(await problemsOf(t.testdir(), elDisk(rpms), { rpmKeys }), [])
+})
+
+t.test('names what an el disk lacks, and packages that nobody of the spec signed', async t => {
+  t.same(await problemsOf(t.testdir(), elDisk('bash-4.2-1.el7.x86_64 (none)\n'), { rpmKeys }), [
+    'guest packages of every target: open-vm-tools is not installed',
+    'every package is signed by a key of the spec: bash-4.2-1.el7.x86_64 is not signed',
+  ])
+  t.same(await problemsOf(t.testdir(), { files: { ...elDisk('').files, '/var/lib/eucalyptus/keys/cloud-cert.pem': 'x', '/var/cache/yum/a.rpm': 'x' } }, { rpmKeys }), [
+    'no package lists or archives: /var/cache/yum/a.rpm',
+    'no state of the cloud: /var/lib/eucalyptus/keys/cloud-cert.pem',
+    'guest packages of every target: open-vm-tools is not installed',
+    'every package is signed by a key of the spec: /usr/share/evc/packages.txt names no package: the kickstart has not checked their signatures',
+  ])
+})

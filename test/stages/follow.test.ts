@@ -12,3 +12,12 @@ t.test('gives each finished line of a log that appears and grows later, once', a
   await stop()
   t.same(lines, ['one', 'two'])
 })
+
+t.test('an unfinished line is told when it has stopped growing', async t => {
+  const path = join(t.testdir({}), 'serial.log')
+  await appendFile(path, 'one\nPassword: ')
+  const rest = new Promise<string>(resolve => {
+    const stop = followLog(path, () => {}, text => void stop().then(() => resolve(text)))
+  })
+  t.equal(await rest, 'Password: ')
+})

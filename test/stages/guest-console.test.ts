@@ -40,7 +40,7 @@ t.test('reads around a message of the kernel', async t => {
 t.test('names what the block lacks', async t => {
   const { serial, end } = await guest(t.testdir(), [invitation, block('user: evc\r\npassword: \r\napi: x\r\n')])
   const error = await failureOf(readCredentials(serial, 2000))
-  t.equal(error.message, 'The credentials shown on the serial console lack: password, apiToken.')
+  t.equal(error.message, 'The credentials shown on the serial console lack: password, api-token.')
   end()
 })
 

@@ -5,6 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { applyDefaults } from '../../pipeline/spec/defaults.js'
+import { renderElInstall } from '../../pipeline/stages/el-install.js'
 import { renderInstall } from '../../pipeline/stages/install.js'
 import { renderProvision, scriptNames } from '../../pipeline/stages/provision.js'
 import type { Acceleration } from '../../pipeline/tools/acceleration.js'
@@ -50,6 +51,28 @@ function provision(acceleration: Acceleration, base = '/stage'): string {
   })
 }
 
+const elSpec = applyDefaults(
+  {
+    title: 'Test', version: '0.1.0', family: 'el', release: '7.9',
+    el: { installerUrl: '/boot.iso', installerSha256: 'a'.repeat(64), kickstartBy: 'disk' },
+  },
+  { name: 'test', knownTargets: ['kvm'] }
+)
+
+/** From an ISO with the kickstart on a disk, or from a tree with the kickstart over HTTP. */
+function anaconda(acceleration: Acceleration, base = '/stage'): string {
+  const tree = { ...elSpec.el, installerUrl: 'http://127.0.0.1:8000/os', kickstartBy: 'http' } as const
+  return renderElInstall(read('templates/packer/anaconda.json.hbs'), {
+    spec: acceleration.kind === 'kvm' ? elSpec : { ...elSpec, el: tree },
+    media: base,
+    stage2: acceleration.kind === 'kvm' ? '' : 'LiveOS/squashfs.img',
+    directory: base,
+    serialLog: `${base}/install.serial.log`,
+    qemuBinary: '/guard/qemu',
+    acceleration,
+  })
+}
+
 interface Builder {
   readonly qemuargs: readonly (readonly string[])[]
 }
@@ -66,7 +89,7 @@ const missing = async (tool: string) =>
 const run = createRun({ signal: new AbortController().signal, parentEnv: process.env })
 
 for (const acceleration of accelerations) {
-  for (const [stage, render] of Object.entries({ install, provision })) {
+  for (const [stage, render] of Object.entries({ install, provision, anaconda })) {
     const name = `${stage}.${acceleration.kind}.json`
 
     t.test(`${name} is as it was looked at`, async t => matchGolden(t, `packer/${name}`, render(acceleration)))

@@ -9,6 +9,7 @@ import type { PackerVm } from '../../pipeline/stages/packer-vm.js'
 import { failureOf } from '../fixtures/failure.js'
 import { fakeRun } from '../fixtures/fake-run.js'
 import type { FakeAnswer } from '../fixtures/fake-run.js'
+import type { RunOptions } from '../../pipeline/tools/command.js'
 import { fakeContext } from '../fixtures/stage-context.js'
 
 interface Played extends Omit<FakeAnswer, 'on' | 'effect'> {
@@ -157,4 +158,58 @@ t.test('a template that Packer refuses starts no VM', async t => {
   const vm: PackerVm = { stage: 'install', template: '{', directory: join(base, 'stage'), seconds: 1, announcesEnd: true }
   t.equal((await failureOf(runPackerVm(vm, fakeContext(fake.run, join(base, 'logs'))))).code, 'tool-failed')
   t.equal(fake.calls.length, 1)
+})
+
+/** As Packer does: it goes on until it is told to end, and what it rejects with then is the signal's reason. */
+const goesOn = (serialLog: string, text: string) => async (_: unknown, { signal }: RunOptions) => {
+  appendFileSync(serialLog, text)
+  await new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error)))
+}
+
+function anaconda(t: { testdir(content: Record<string, Record<string, never>>): string }, text: string) {
+  const base = t.testdir({ stage: {}, logs: {} })
+  const directory = join(base, 'stage')
+  const serialLog = join(base, 'logs/install.serial.log')
+  const fake = fakeRun([{ on: /^packer validate / }, { on: /^packer build /, effect: goesOn(serialLog, text) }])
+  const context = fakeContext(fake.run, join(base, 'logs'))
+  const vm: PackerVm = { stage: 'install', template: '{}', directory, seconds: 3600, announcesEnd: true, endAfterTroubleMs: 50 }
+  const command = `packer build -color=false -force ${join(directory, 'install.json')}`
+  return { serialLog, command, go: () => runPackerVm(vm, context) }
+}
+
+t.test("Anaconda's error screen ends the VM, and the lines around it explain", async t => {
+  const text = 'Starting installer\r\nTraceback (most recent call last):\r\n  File "/sbin/anaconda", line 1\r\nValueError: no disks\r\n'
+  const { serialLog, command, go } = anaconda(t, text)
+  const error = await failureOf(go())
+  t.equal(
+    formatError(error),
+    `error: install failed: Anaconda stopped: Traceback (most recent call last): (see the lines below; serial log: ${serialLog})\n` +
+      `  command: ${command}\n  what its console says:\n  | Starting installer\n  | Traceback (most recent call last):\n` +
+      '  |   File "/sbin/anaconda", line 1\n  | ValueError: no disks'
+  )
+  t.same([error.code, error.exitCode], ['installer-stopped', 4])
+})
+
+t.test('a question that waits on its own line ends it, too', async t => {
+  const { serialLog, command, go } = anaconda(t, "No disks are selected.\r\nPlease respond 'yes' or 'no': ")
+  t.equal(
+    formatError(await failureOf(go())),
+    `error: install failed: Anaconda asks: Please respond 'yes' or 'no': (answer it in the kickstart; serial log: ${serialLog})\n` +
+      `  command: ${command}\n  what its console says:\n  | No disks are selected.\n  | Please respond 'yes' or 'no':`
+  )
+})
+
+t.test("the kickstart's own word counts more, and ends Anaconda's wait", async t => {
+  const { serialLog, command, go } = anaconda(t, 'PIPELINE install failed: no repository has the package foo\r\n')
+  t.equal(
+    formatError(await failureOf(go())),
+    `error: install failed: no repository has the package foo (serial log: ${serialLog})\n  command: ${command}\n` +
+      '  last lines of its serial console:\n  | PIPELINE install failed: no repository has the package foo'
+  )
+})
+
+t.test('a power-off after an error screen is a failure, whatever was said before', async t => {
+  const serial = 'PIPELINE install done\r\nThe installation was stopped due to an error\r\n'
+  const { go } = setUp(t, { serial }, { endAfterTroubleMs: 60_000 })
+  t.match((await failureOf(go())).message, 'install failed: Anaconda stopped: The installation was stopped due to an error')
 })

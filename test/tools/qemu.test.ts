@@ -1,6 +1,6 @@
 /** qemu: command lines for every firmware and disk bus. */
 import t from 'tap'
-import { diskVmCommand, knownDiskDevices } from '../../pipeline/tools/qemu.js'
+import { diskVmCommand, networkArguments, knownDiskDevices } from '../../pipeline/tools/qemu.js'
 import type { DiskVm } from '../../pipeline/tools/qemu.js'
 
 const vm: DiskVm = {
@@ -50,4 +50,10 @@ for (const [device, wanted] of Object.entries({
 t.test('refuses a disk device it does not know', async t => {
   const wrong = () => diskVmCommand({ ...vm, disk: { ...vm.disk, device: 'floppy' } })
   t.throws(wrong, new TypeError(`unknown disk device "floppy"; known: ${knownDiskDevices.join(', ')}`))
+})
+
+t.test('a guest that takes no address from DHCP finds its own network, and is reached there', async t => {
+  t.same(networkArguments('e1000', [{ hostPort: 4000, guestPort: 22 }], { address: '192.168.42.2/24', gateway: '192.168.42.1' }), [
+    '-netdev', 'user,id=net,net=192.168.42.2/24,host=192.168.42.1,hostfwd=tcp:127.0.0.1:4000-192.168.42.2:22', '-device', 'e1000,netdev=net',
+  ])
 })
