@@ -7,8 +7,10 @@ export interface InstalledPackage {
   /** First line of its description. */
   readonly summary?: string
   readonly homepage?: string
-  /** Name of the source package, where it differs. */
+  /** Name of the source package, where it differs; file name of an rpm's. */
   readonly source?: string
+  /** Of an rpm: `centos-7`. Absent: a package of Debian. */
+  readonly distribution?: string
   /** As its copyright file writes them: `GPL-2+`; empty: not known. */
   readonly licences: readonly string[]
 }

@@ -39,7 +39,7 @@ function componentOf(found: InstalledPackage, manifest: Manifest): Models.Compon
   })
   for (const name of found.licences) component.licenses.add(licenceOf(name))
   if (found.homepage) component.externalReferences.add(new Models.ExternalReference(found.homepage, Enums.ExternalReferenceType.Website))
-  if (found.source) component.properties.add(new Models.Property('debian:source', found.source))
+  if (found.source) component.properties.add(new Models.Property(found.distribution === undefined ? 'debian:source' : 'rpm:source', found.source))
   return component
 }
 
@@ -49,11 +49,22 @@ function licenceOf(name: string): Models.DisjunctiveLicense {
 }
 
 /** https://github.com/package-url/purl-spec: the suite tells which distribution's package of this name is meant. */
-export function purlOf({ name, version, architecture }: InstalledPackage, { packageSources }: Pick<Manifest, 'packageSources'>): string {
-  const suite = packageSources[0]?.suite
-  const qualifiers = [...(architecture ? [`arch=${architecture}`] : []), ...(suite ? [`distro=${encodeURIComponent(suite)}`] : [])]
-  const encoded = encodeURIComponent(version).replaceAll('%3A', ':')
-  return `pkg:deb/debian/${encodeURIComponent(name)}@${encoded}${qualifiers.length > 0 ? `?${qualifiers.join('&')}` : ''}`
+export function purlOf(found: InstalledPackage, { packageSources }: Pick<Manifest, 'packageSources'>): string {
+  if (found.distribution !== undefined) return rpmPurl(found, found.distribution)
+  const { name, version, architecture } = found
+  return purl(`deb/debian/${encodeURIComponent(name)}`, version, { arch: architecture, distro: packageSources[0]?.suite })
+}
+
+/** There an epoch is no part of the version. */
+function rpmPurl({ name, version, architecture }: InstalledPackage, distribution: string): string {
+  const [, epoch, rest = version] = /^(\d+):(.*)$/.exec(version) ?? []
+  const [namespace = ''] = distribution.split('-')
+  return purl(`rpm/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`, rest, { arch: architecture, distro: distribution, epoch })
+}
+
+function purl(path: string, version: string, facts: Readonly<Record<string, string | undefined>>): string {
+  const qualifiers = Object.entries(facts).flatMap(([name, value]) => (value ? [`${name}=${encodeURIComponent(value)}`] : []))
+  return `pkg:${path}@${encodeURIComponent(version).replaceAll('%3A', ':')}${qualifiers.length > 0 ? `?${qualifiers.join('&')}` : ''}`
 }
 
 /** A UUID (version 8: of our own making) from a text, so that a second signing of the same release gives the same file. */

@@ -1,6 +1,8 @@
 /** Packages out of a real ext4 on a real disk, as debugfs reads it. */
 import t from 'tap'
+import { join } from 'node:path'
 import { packagesOfManifest, packagesOnDisk } from '../../pipeline/release/image-packages.js'
+import { rpmBerkeley, rpmSqlite } from '../fixtures/rpm-database.js'
 import { sampleManifest } from '../fixtures/release.js'
 import { makeSealedDisk, realRun } from '../fixtures/sealed-disk.js'
 
@@ -19,7 +21,24 @@ t.test("reads dpkg's status and licences out of a disk, also where the folder is
   t.equal(found?.origin, "dpkg's status on the golden disk; licences of 2 of 3 packages from their copyright files")
 })
 
-t.test('a disk without dpkg has none to tell', async t => {
+t.test("reads rpm's databases, that of EL 7 and that of later ones, by rpm itself", async t => {
+  const databases = { '/var/lib/rpm/Packages': rpmBerkeley, '/usr/lib/sysimage/rpm/rpmdb.sqlite': rpmSqlite }
+  for (const [path, make] of Object.entries(databases)) {
+    const folder = t.testdir({ rpm: {} })
+    const disk = await makeSealedDisk(folder, { files: {
+      '/var/lib/dpkg/status': undefined, [path]: make(join(folder, 'rpm')), '/usr/lib/os-release': 'ID="centos"\nVERSION_ID="7"\n', '/etc/os-release': '-> ../usr/lib/os-release',
+    } })
+    t.same(await packagesOnDisk(disk, realRun), {
+      packages: [{
+        name: 'hello', version: '2:1.2-3.el7', architecture: 'noarch', distribution: 'centos-7', licences: ['GPLv2+ and MIT'],
+        summary: 'says hello', homepage: 'http://hello.example.org/', source: 'hello-1.2-3.el7.src.rpm',
+      }],
+      origin: "rpm's database on the golden disk",
+    }, path)
+  }
+})
+
+t.test('a disk without dpkg and rpm has none to tell', async t => {
   t.equal(await packagesOnDisk(await makeSealedDisk(t.testdir({}), { files: { '/var/lib/dpkg/status': undefined } }), realRun), undefined)
 })
 

@@ -52,5 +52,7 @@ t.test('equal inputs give equal bytes, another release another serial number', t
 t.test('a package address escapes what a URL would read otherwise', t => {
   const packageOf = (name: string, version: string) => ({ name, version, architecture: '', licences: [] })
   t.equal(purlOf(packageOf('g++', '4:14.2+1~a'), { packageSources: [] }), 'pkg:deb/debian/g%2B%2B@4:14.2%2B1~a')
+  t.equal(purlOf({ ...packageOf('glibc', '2:2.17-326.el7_9'), architecture: 'x86_64', distribution: 'centos-7' }, { packageSources: [] }),
+    'pkg:rpm/centos/glibc@2.17-326.el7_9?arch=x86_64&distro=centos-7&epoch=2')
   t.end()
 })
