@@ -3,6 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { guestFolder } from '../fixtures/guest-folder.js'
+import type { GuestFolder } from '../fixtures/guest-folder.js'
 import { realDeps } from '../fixtures/target-contract.js'
 
 const reader = fileURLToPath(new URL('../../kickstarts/ciab/first-boot/usr/lib/evc/read-settings', import.meta.url))
@@ -74,4 +76,35 @@ t.test('never repeats a password that it does not take', async t => {
   const { problems } = await read(t.testdir({}), { '1-EVC-evc.conf': 'password=s3cr3t\n' })
   t.notMatch(problems.join(), 's3cr3t')
   t.equal(problems.length, 1)
+})
+
+/** The first-boot step itself, in a folder that stands in for the machine. */
+function stepped(test: Pick<typeof t, 'testdir'>, commandLine: string): GuestFolder {
+  const guest = guestFolder(test.testdir({}))
+  guest.write('proc/cmdline', `${commandLine}\n`)
+  guest.stub('systemd-detect-virt', 'echo qemu')
+  for (const name of ['hostname', 'sync', 'chown', 'networkctl']) guest.stub(name)
+  guest.write('etc/hosts', '127.0.0.1\tlocalhost\n')
+  return guest
+}
+
+const step = (guest: GuestFolder) => guest.sh(`EVC_ETC='${guest.path('etc')}' "$EVC_LIB/steps/07-settings"`)
+
+t.test('where nobody has given any, no more than the kind of machine is asked for, and later ones are not taken', async t => {
+  const guest = stepped(t, 'root=LABEL=root quiet')
+  t.equal(step(guest).code, 0)
+  t.same(guest.calls(), ['systemd-detect-virt '])
+  guest.write('proc/cmdline', 'evc.hostname=late\n')
+  t.equal(step(guest).code, 0)
+  t.equal(guest.read('etc/hostname'), '')
+})
+
+t.test('the right ones are taken over, a wrong one is told and stops nothing', async t => {
+  const guest = stepped(t, 'root=LABEL=root evc.hostname=box7 evc.address=no-address evc.password=long-enough-secret')
+  const { code, stdout } = step(guest)
+  t.equal(code, 0)
+  t.equal(guest.read('etc/hostname'), 'box7\n')
+  t.match(guest.read('credentials'), 'password: long-enough-secret\n')
+  t.equal(guest.read('run/facts/settingsProblem'), 'address: "no-address" is no address like 192.168.1.5/24')
+  t.notMatch(stdout, 'long-enough-secret')
 })

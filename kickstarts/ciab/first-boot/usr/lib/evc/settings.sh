@@ -4,7 +4,17 @@
 
 : "${EVC_KVP:=/var/lib/hyperv/.kvp_pool_0}"
 
-# gather_settings <folder>: copies what there is; fails where there is nothing, which is the usual case and quick.
+# nothing_given: the usual case, told by one program: each costs a part of a second in emulation.
+nothing_given() {
+  for label in cidata CIDATA EVC evc; do
+    [ ! -e "$EVC_DEV/disk/by-label/$label" ] || return 1
+  done
+  read -r arguments <"$EVC_PROC/cmdline"
+  case " $arguments" in *' evc.'*) return 1 ;; esac
+  case $(systemd-detect-virt) in vmware | microsoft) return 1 ;; esac
+}
+
+# gather_settings <folder>: copies what there is; fails where there is nothing.
 gather_settings() {
   gather_disks "$1"
   case $(systemd-detect-virt) in
