@@ -5,7 +5,7 @@ import { notARelease, releaseChanged } from '../errors/commands.js'
 import { openHost } from '../run/host.js'
 import { scratchOf } from '../run/clean.js'
 import { goldenDiskOf, storedKernel } from '../run/golden.js'
-import { stageKey } from '../run/key.js'
+import { specHash } from '../run/prepare.js'
 import { openStore } from '../run/store.js'
 import { xenHostOf } from '../run/xen-host.js'
 import { renderFile } from '../render/engine.js'
@@ -16,7 +16,6 @@ import { readManifest } from '../stages/release-folder.js'
 import { verifyRelease } from '../stages/verify-release.js'
 import { reportNames, requirePassed } from '../stages/verify-report.js'
 import { loadTargets, selectTargets } from '../targets/index.js'
-import type { Json } from '../tools/json.js'
 import { printJson, printLine } from './io.js'
 import type { CommandIo } from './io.js'
 import type { BuildOptions, PlaceOptions } from './options.js'
@@ -47,7 +46,7 @@ export async function runVerify(folder: string, options: VerifyOptions, io: Comm
     const changes = await findChanges(release, manifest, host.signal)
     if (changes.length > 0) throw releaseChanged(release, changes)
     await requireWritable(release)
-    if (stageKey(JSON.parse(JSON.stringify(spec)) as Json) !== manifest.specHash) {
+    if (specHash(spec) !== manifest.specHash) {
       io.stderr.write(`warning: The description of ${spec.name} is not the one this release was built from.\n`)
     }
     const logDirectory = join(state, 'logs')

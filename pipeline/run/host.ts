@@ -75,12 +75,13 @@ function catchSignals(): { signal: AbortSignal; close: () => void } {
 }
 
 /** A kernel to try KVM with: the one ci/quickstart fetched, or this host's own. Undefined where none can be read: on Ubuntu only root may. */
-export async function hostKernel(state: string): Promise<string | undefined> {
+export async function hostKernel(state: string, boot = '/boot'): Promise<string | undefined> {
   const fetched = join(state, 'probe/vmlinuz')
   if (existsSync(fetched)) return fetched
-  const names = await readdir('/boot').catch(() => [])
-  const newest = names.filter(name => name.startsWith('vmlinuz-')).sort().at(-1)
+  const names = await readdir(boot).catch(() => [])
+  // As numbers: 6.1.0-10 is newer than 6.1.0-9.
+  const newest = names.filter(name => name.startsWith('vmlinuz-')).sort(new Intl.Collator('en', { numeric: true }).compare).at(-1)
   if (newest === undefined) return undefined
-  const path = join('/boot', newest)
+  const path = join(boot, newest)
   return await access(path, constants.R_OK).then(() => path, () => undefined)
 }

@@ -86,7 +86,12 @@ export async function prepareBuild(request: PrepareRequest, run: Run): Promise<P
   const { exportOptions } = request
   const exportFacts = { described, version, tools, options: exportOptions }
   const exportKeys = await keysOfExports(request.templates, targets, exportFacts)
-  return { ...facts, targets, stages, exportOptions, exportKeys, version, specHash: stageKey(JSON.parse(JSON.stringify(spec)) as Json) }
+  return { ...facts, targets, stages, exportOptions, exportKeys, version, specHash: specHash(spec) }
+}
+
+/** Of the manifest: equal when every file of a release is, so that what an export keeps is what its keys say. */
+export function specHash(spec: Spec): string {
+  return stageKey(describedIn(spec))
 }
 
 /** What descriptors and instructions may name of the spec: memory and title are in them and in no stage before. */

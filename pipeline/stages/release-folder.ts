@@ -45,7 +45,7 @@ export interface Manifest {
   readonly date: string
   /** Key of the golden disk that every target was exported from. */
   readonly goldenKey: string
-  /** Hash of the spec after defaults and --set. */
+  /** Hash of the spec after defaults and --set, but for its timeouts: they are in no file. */
   readonly specHash: string
   readonly tools: ToolVersions
   readonly packageSources: readonly PackageSource[]
