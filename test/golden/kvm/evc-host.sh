@@ -404,7 +404,7 @@ iptables_rule() { # table, -A or -I, chain, rule
 # "hook family table chain" of each chain on the way of the appliance's packets that drops or rejects what no rule of it
 # accepts. Those of firewalld have their zones; those that iptables keeps were seen to by open_iptables.
 closed_chains() {
-  nft list ruleset | awk '
+  nft list ruleset 2>/dev/null | awk '
     $1 == "table" { family = $2; table = $3; next }
     $1 == "chain" { chain = $2; hook = ""; closed = 0; next }
     $1 == "type" { hook = $4; closed = /policy drop/; next }
