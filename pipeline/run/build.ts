@@ -134,7 +134,7 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
         .map(target => ({ target, key: build.exportKeys[target.name] ?? '' }))
       const goldenDisk = { path: from.disk, format: 'raw' } as const
       const { version, exportOptions: options } = build
-      const request = { spec, version, options, release, goldenDisk, targets, manifest: manifestOf(build) }
+      const request = { spec, version, options, release, goldenDisk, targets, held, manifest: manifestOf(build) }
       return exportTargets(request, deps, context(progress))
     },
     async verify(from, kernel, release, progress) {
