@@ -28,10 +28,6 @@ t.test('what is mistyped on the command line is named, with what was meant', asy
     [['biuld'], "error: unknown command 'biuld'\n(Did you mean build?)"],
     [['build', '--targt', 'kvm'], "error: unknown option '--targt'\n(Did you mean --target?)"],
     [['build', 'ciap'], 'error: There is no appliance "ciap". (Did you mean "ciab"?)'],
-    [
-      ['plan', 'eucalyptus'],
-      'error: The el family can be rendered and checked here, but not built yet: eucalyptus is of it. (Write its kickstarts: pipeline render eucalyptus -o DIR)',
-    ],
     [['plan', 'ciap'], 'error: There is no appliance "ciap". (Did you mean "ciab"?)'],
     [['build', '--target', 'kvn'], 'error: There is no target "kvn". (Did you mean "kvm"?)'],
     [

@@ -128,7 +128,7 @@ export async function lockStore(
 }
 
 /** Errors: `disk-too-small` (exit 3) with both numbers. */
-export function requireSpace({ plan }: Session, state: string): void {
+export function requireSpace({ plan }: { readonly plan: Pick<Plan, 'needBytes' | 'freeBytes'> }, state: string): void {
   if (plan.needBytes > plan.freeBytes) throw diskTooSmall(gib(plan.needBytes), gib(plan.freeBytes), state)
 }
 

@@ -132,7 +132,7 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
       const goldenDisk = { path: from.disk, format: 'raw' } as const
       const { version, exportOptions: options } = build
       const manifest = { ...manifestOf(build), packages: await recipe.packagesOf(from.disk, host.run) }
-      const request = { spec, version, options, release, goldenDisk, targets, manifest }
+      const request = { spec, version, options, release, goldenDisk, targets, held, manifest }
       return exportTargets(request, deps, context(progress))
     },
     async verify(from, kernel, release, progress) {

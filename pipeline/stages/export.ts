@@ -27,6 +27,8 @@ export interface ExportRequest {
   readonly release: string
   readonly goldenDisk: DiskFile
   readonly targets: readonly { readonly target: Target; readonly key: string }[]
+  /** Names of targets that the release holds whole with the keys of this build: they stay, whoever wrote its manifest. */
+  readonly held?: readonly string[]
   /** The manifest without its targets. */
   readonly manifest: Omit<Manifest, 'targets'>
 }
@@ -61,7 +63,8 @@ export async function exportTargets(
   await removeStale(request.release)
   const old = await readManifest(request.release)
   const { goldenKey, specHash } = request.manifest
-  const kept = old?.goldenKey === goldenKey && old.specHash === specHash ? old.targets : {}
+  const isSame = old?.goldenKey === goldenKey && old.specHash === specHash
+  const kept = Object.fromEntries(Object.entries(old?.targets ?? {}).filter(([name]) => isSame || request.held?.includes(name)))
   await requireRoom(request)
   const made = await exportAll(request, deps, context)
   const targets = { ...kept, ...made }

@@ -6,7 +6,8 @@ import { buildStages } from '../../pipeline/run/build.js'
 import type { BuildHost } from '../../pipeline/run/build.js'
 import type { PreparedBuild } from '../../pipeline/run/prepare.js'
 import { openStore } from '../../pipeline/run/store.js'
-import { describeFiles, readManifest } from '../../pipeline/stages/release-folder.js'
+import { describeFiles, readManifest, writeManifest } from '../../pipeline/stages/release-folder.js'
+import type { Manifest } from '../../pipeline/stages/release-folder.js'
 import { defaultExportOptions } from '../../pipeline/targets/index.js'
 import type { Target } from '../../pipeline/targets/types.js'
 import { openWorkshop } from '../fixtures/prepared-build.js'
@@ -52,13 +53,19 @@ function setUp(directory: string, shop: Workshop) {
   return { release, host, export: export_, stages: (build: PreparedBuild) => buildStages(build, host) }
 }
 
+async function manifestOf(release: string): Promise<Manifest> {
+  const manifest = await readManifest(release)
+  if (!manifest) throw new Error('nothing was exported')
+  return manifest
+}
+
 t.test('a manifest says what the release was made of', async t => {
   const directory = t.testdir({})
   const shop = openWorkshop(directory)
   const build = await shop.prepare({ version: '7' })
   const { release, export: exportOf } = setUp(directory, shop)
   t.strictSame(await exportOf(build), ['kvm'])
-  const { targets, ...rest } = (await readManifest(release)) ?? { targets: {} }
+  const { targets, ...rest } = await manifestOf(release)
   t.strictSame(rest, {
     formatVersion: 1, appliance: 'ciab', title: 'Cloud in a box', version: '7', architecture: 'amd64', date: '2025-11-15T10:00:00.000Z',
     goldenKey: build.stages.audit.key, specHash: build.specHash, tools: build.tools, packageSources: build.recipe.packageSources,
@@ -75,9 +82,21 @@ t.test('what is there of the same disk is neither written again nor taken away',
   t.strictSame(await exportOf(await shop.prepare()), [])
   t.strictSame(await exportOf(await shop.prepare({ targets: ['raw'] })), ['raw'])
   t.strictSame(await exportOf(await shop.prepare({ set: ['timeouts.readySeconds=900'] })), [], 'more time for the boots is in no file')
-  t.strictSame(Object.keys((await readManifest(release))?.targets ?? {}), ['kvm', 'raw'])
+  t.strictSame(Object.keys((await manifestOf(release)).targets), ['kvm', 'raw'])
   t.equal(readFileSync(join(release, 'kvm/disk'), 'utf8'), 'kvm')
   t.equal(readFileSync(join(release, 'raw/disk'), 'utf8'), 'raw')
+})
+
+t.test('what has the keys of this build stays, even where the manifest hashes its description in another way', async t => {
+  const directory = t.testdir({})
+  const shop = openWorkshop(directory)
+  const { release, export: exportOf } = setUp(directory, shop)
+  const build = await shop.prepare()
+  await exportOf(build)
+  await writeManifest(release, { ...(await manifestOf(release)), specHash: 'of an older version of this program' })
+  t.strictSame(await exportOf(build), [])
+  t.strictSame(await manifestOf(release).then(({ targets, specHash }) => [Object.keys(targets), specHash]), [['kvm'], build.specHash])
+  t.equal(readFileSync(join(release, 'kvm/disk'), 'utf8'), 'kvm')
 })
 
 t.test('a wish that is in the files has them written anew, and takes away what was made without it', async t => {

@@ -96,11 +96,3 @@ t.test('names a missing program when what was asked beside it has ended', async 
   t.equal(formatError(await failureOf(lacking.prepare())), 'error: Could not find "packer", needed to build an appliance. (apt install packer)')
   t.equal(ended, true)
 })
-
-t.test('refuses a family that is not built here, before it asks anybody', async t => {
-  const asked = shop.fake.lines().length
-  const error = await failureOf(shop.prepare({ appliance: 'eucalyptus' }))
-  t.equal(error.exitCode, 2)
-  t.equal(formatError(error), 'error: The el family can be rendered and checked here, but not built yet: eucalyptus is of it. (Write its kickstarts: pipeline render eucalyptus -o DIR)')
-  t.equal(shop.fake.lines().length, asked)
-})
