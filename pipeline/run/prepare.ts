@@ -96,7 +96,8 @@ export function specHash(spec: Spec): string {
 
 /** What descriptors and instructions may name of the spec: memory and title are in them and in no stage before. */
 function describedIn({ timeouts: _, ...spec }: Spec): Json {
-  return JSON.parse(JSON.stringify(spec)) as Json
+  // Where copies of addresses were asked is no word of theirs.
+  return JSON.parse(JSON.stringify({ ...spec, el: { ...spec.el, mirror: '' } })) as Json
 }
 
 type KeyFacts = Pick<PreparedBuild, 'spec' | 'recipe' | 'templates' | 'tools' | 'allTargets'>

@@ -40,9 +40,3 @@ t.test('where the copies of its addresses are is no part of a stage\'s key', asy
   const tree = 'el.installerUrl=https://vault.example/os/'
   t.equal(await keys(tree, 'el.mirror=http://mirror.example/copies'), await keys(tree))
 })
-
-t.test('without a program that only this family needs, nothing starts', async t => {
-  const { path } = stubPrograms(join(folder, 'bin-without'), ['gpg'])
-  const argv = ['plan', 'handover', '--root', root, '--store', join(folder, 'state')]
-  t.match(await runMain(argv, path), { code: 3, stderr: 'error: Could not find "gpg", needed to ' })
-})
