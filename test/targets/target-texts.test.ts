@@ -54,7 +54,8 @@ t.test('each thing that PowerShell would misread is told', async t => {
 
 t.test('a template that asks for what is not there writes none of that text', async t => {
   const base = t.testdir({})
-  t.equal((await failureOf(write(base, { ...templates, 'start.sh.hbs': '{{tytle}}' }))).exitCode, 2)
+  const error = await failureOf(write(base, { ...templates, 'start.sh.hbs': '{{tytle}}' }))
+  t.equal(error.exitCode, 2)
   t.strictSame(readdirSync(join(base, 'out')), ['README.txt'])
 })
 
