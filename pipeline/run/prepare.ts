@@ -102,7 +102,10 @@ function describedIn({ timeouts: _, ...spec }: Spec): Json {
 
 type KeyFacts = Pick<PreparedBuild, 'spec' | 'recipe' | 'templates' | 'tools' | 'allTargets'>
 
-/** Each stage's inputs hold the key of the stage before it. */
+/**
+ * Each stage's inputs hold the key of the stage before it. What the audit looks for is no input: a stored disk brings
+ * along what its own build must not have left, and a mirror that is asked later cannot be on it.
+ */
 function stageInputs({ spec, recipe, templates, tools, allTargets }: KeyFacts): PreparedBuild['stages'] {
   const media = withKey(recipe.mediaInputs)
   const install = withKey({ media: media.key, ...recipe.installInputs })
@@ -124,8 +127,6 @@ function stageInputs({ spec, recipe, templates, tools, allTargets }: KeyFacts): 
     provision: provision.key,
     needs: { ...needs, devices: needs.devices.map(device => ({ ...device })) },
     ...(recipe.rpmKeys ? { rpmKeys: [...recipe.rpmKeys] } : {}),
-    // What kind of things are looked for; how many hosts a mirror has is no input.
-    forbidden: [...new Set(recipe.forbidden.map(needle => needle.name))].sort(),
   })
   return { media, install, provision, audit }
 }

@@ -2,9 +2,9 @@
 import { isAbsolute } from 'node:path'
 import type { ElSpec } from './types.js'
 
-/** A mirror holds copies at `<mirror>/<host>/<path>`, as `wget --mirror` lays them down; paths and files of this machine stay. */
+/** A mirror holds copies at `<mirror>/<host>/<path>`, as `wget --mirror` lays them down; paths and files of this machine stay, and so does none. */
 export function mirrored(address: string, mirror: string): string {
-  if (mirror === '' || isAbsolute(address) || address.startsWith('file:')) return address
+  if (mirror === '' || address === '' || isAbsolute(address) || address.startsWith('file:')) return address
   const { host, pathname, search } = new URL(address)
   return `${mirror.replace(/\/+$/, '')}/${host}${pathname}${search}`
 }
