@@ -71,5 +71,5 @@ t.test('import.sh says what is wrong and what to do', async t => {
     t.same({ exitCode, stderr }, { exitCode: code, stderr: `import.sh: ${message}\n` }, args)
   }
   const none = await realDeps.run([join(directory, 'import.sh')], { env: { VBOXMANAGE: 'no-such' }, okCodes: [3] })
-  t.equal(none.stderr, 'import.sh: Could not find no-such: install VirtualBox 6.1 or newer, or name it: VBOXMANAGE=/path/to/VBoxManage ./import.sh\n')
+  t.equal(none.stderr, 'import.sh: Could not find no-such: install VirtualBox 6.1 or newer, or name it: VBOXMANAGE=/path/to/VBoxManage sh import.sh\n')
 })
