@@ -64,7 +64,7 @@ t.test('import.sh says what is wrong and what to do', async t => {
     '--colour': [2, 'There is no option "--colour". Try: import.sh --help'],
     '--cpus lots': [2, '--cpus takes a number, found "lots".'],
     '--name': [2, '--name needs a value.'],
-    '--name taken': [1, 'There is a machine called taken already: choose another name by --name.'],
+    '--name taken': [1, 'There is a machine called taken already: choose another name by --name, or start it: VBoxManage startvm taken'],
   }
   for (const [args, [code, message]] of Object.entries(cases)) {
     const { exitCode, stderr } = await runImport(directory, args.split(' '), 'taken')
