@@ -203,6 +203,20 @@ t.test('without a break nothing is deleted, and a second boot makes nothing anew
   t.notOk(guest.calls().slice(before).some(call => / (import|init|start) /.test(call)))
 })
 
+for (const [failures, code] of [[2, 0], [3, 1]] as const) {
+  t.test(`a demo machine whose start fails ${failures} times is ${code === 0 ? 'started again' : 'given up, with the step'} (a stub of Incus)`, async t => {
+    const guest = withCloud(guestFolder(t.testdir({})))
+    guest.write('run/facts/nested', 'kvm\n')
+    for (const name of ['share/demo-vm.tar', 'share/demo-vm.qcow2', 'tries']) guest.write(name, '')
+    for (const name of ['sleep', 'systemd-detect-virt']) guest.stub(name)
+    guest.stub('incus', `
+      shift 2
+      [ "$1 $2" != 'start demo-vm' ] || { echo >>'${guest.path('tries')}'; [ "$(wc -l <'${guest.path('tries')}')" -gt ${failures} ]; }`)
+    t.equal(guest.sh('"$EVC_LIB/steps/50-demo"').code, code)
+    t.equal(guest.calls().filter(call => call.endsWith(' start demo-vm')).length, 3)
+  })
+}
+
 t.test('the serial console shows credentials only when the set-up has ended and a key was pressed', async t => {
   const guest = guestFolder(t.testdir({}))
   guest.write('credentials', 'user: evc\npassword: secret\n')
