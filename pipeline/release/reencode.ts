@@ -1,6 +1,7 @@
 /** Compresses content again into the very bytes that a release holds. Deflate is not unique: each way is tried, and held against the digest. */
 import { constants, deflate, deflateRaw } from 'node:zlib'
 import type { InputType, ZlibOptions } from 'node:zlib'
+import { adler32 } from '../images/deflate.js'
 import { qcow2WindowBits } from '../tools/qcow2-clusters.js'
 import type { Encoding } from '../tools/chunk-segments.js'
 import { segmentDigest } from './older-copy.js'
@@ -58,23 +59,4 @@ const flushed: Encode = async content => {
   const sum = Buffer.alloc(4)
   sum.writeUInt32BE(adler32(content))
   return Buffer.concat([zlibHeader, await rawFlushed(content), finalBlock, sum])
-}
-
-const adlerModulus = 65521
-/** So many bytes fit before the sums must be reduced. */
-const adlerRun = 3800
-
-/** https://www.rfc-editor.org/rfc/rfc1950#section-8.2 */
-function adler32(bytes: Uint8Array): number {
-  let [a, b] = [1, 0]
-  for (let start = 0; start < bytes.length; start += adlerRun) {
-    const end = Math.min(bytes.length, start + adlerRun)
-    for (let at = start; at < end; at += 1) {
-      a += bytes[at] ?? 0
-      b += a
-    }
-    a %= adlerModulus
-    b %= adlerModulus
-  }
-  return b * 65536 + a
 }

@@ -36,6 +36,7 @@ t.test('builds, boots and verifies a cloud in a box from an empty store, listeni
   clearInterval(watch)
   if (code !== 0) t.comment(stderr)
   t.equal(code, 0)
+  t.match(stderr, /^media: started$/m, 'nothing was stored before')
   built.release = stdout.trim()
   t.ok(existsSync(join(built.release, 'kvm')), 'the only line on stdout is the folder of the release')
   t.same([...seen.keys()], ['127.0.0.1'], 'QEMU and Packer listened, and on loopback only')
