@@ -11,7 +11,7 @@ import type { AptRequest } from '../tools/apt-root.js'
 import { writeFileAtomic } from '../tools/atomic-file.js'
 import type { Run } from '../tools/command.js'
 import { debianCodename, formatSource, hostMirror, parseSources, suitesOf, withoutCredentials } from '../tools/deb-sources.js'
-import type { DebSource } from '../tools/deb-sources.js'
+import type { DebSource, HostMirror } from '../tools/deb-sources.js'
 import { readIndexes } from '../tools/mirror-state.js'
 import type { IndexState } from '../tools/mirror-state.js'
 import type { Needle } from '../tools/needles.js'
@@ -69,8 +69,12 @@ export async function resolvePackages(request: PackageRequest, run: Run): Promis
   await mkdir(directory, { recursive: true })
   const { spec } = request
   const defaults = await defaultSources(spec.release, directory, run)
-  const mirror = await mirrorOf(request, defaults, run)
-  const [apt, logins] = await Promise.all([askAptProxies(run), readAptLogins(request.aptFolder)])
+  const [host, apt, logins] = await Promise.all([
+    request.mirror ? undefined : mirrorOfHost(directory, run),
+    askAptProxies(run),
+    readAptLogins(request.aptFolder),
+  ])
+  const mirror = mirrorOf(request, host) ?? parseSources(defaults.join('\n'))
   const mirrors = mirror.map(source => source.url)
   const proxies = [...new Set([...apt.urls, ...environmentProxies(request.env)])]
   const secrets = [...new Set([...[...mirrors, ...proxies].flatMap(urlWords), ...logins.secrets])]
@@ -157,12 +161,15 @@ function parseKnown(text: string): Known | undefined {
   }
 }
 
-async function mirrorOf(request: PackageRequest, defaults: readonly string[], run: Run): Promise<readonly DebSource[]> {
-  const { release } = request.spec
-  if (request.mirror) return suitesOf(release, { main: request.mirror.replace(/\/+$/, '') })
+async function mirrorOfHost(directory: string, run: Run): Promise<HostMirror | undefined> {
   const osRelease = await readFile('/etc/os-release', 'utf8').catch(() => '')
-  const host = await hostMirror(run, debianCodename(osRelease))
-  return host ? suitesOf(release, host) : parseSources(defaults.join('\n'))
+  return await hostMirror(run, { codename: debianCodename(osRelease), cache: join(directory, 'host-pkgcache.bin') })
+}
+
+/** The named mirror, else this host's; undefined where there is neither. */
+function mirrorOf({ spec, mirror }: PackageRequest, host: HostMirror | undefined): readonly DebSource[] | undefined {
+  const main = mirror ? { main: mirror.replace(/\/+$/, '') } : host
+  return main && suitesOf(spec.release, main)
 }
 
 /**

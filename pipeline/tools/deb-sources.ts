@@ -18,14 +18,22 @@ export interface HostMirror {
 
 const archiveKeyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
+export interface HostMirrorRequest {
+  /** Undefined on a host that is no Debian. */
+  readonly codename: string | undefined
+  /** Where apt keeps what it made of the host's indexes: many hosts, containers first, have it read them anew each time (0.6 s). */
+  readonly cache: string
+}
+
 /**
  * The mirror in this host's apt configuration, as apt itself reads it (one-line and deb822 files alike);
  * undefined where the host is no Debian, has no apt, or reads its packages from a disk.
  */
-export async function hostMirror(run: Run, codename: string | undefined): Promise<HostMirror | undefined> {
+export async function hostMirror(run: Run, { codename, cache }: HostMirrorRequest): Promise<HostMirror | undefined> {
   if (codename === undefined) return undefined
   const format = '$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)\t$(ORIGIN)'
-  const result = await run(['apt-get', 'indextargets', '--format', format, 'Identifier: Packages']).catch(error => {
+  const kept = `--option=Dir::Cache::pkgcache=${cache}`
+  const result = await run(['apt-get', 'indextargets', kept, '--format', format, 'Identifier: Packages']).catch(error => {
     if (error instanceof PipelineError && error.code !== 'interrupted') return undefined
     throw error
   })

@@ -15,6 +15,8 @@ import { fakeRun } from '../fixtures/fake-run.js'
 const rows = (...lines: readonly (readonly string[])[]) =>
   fakeRun([{ on: /^apt-get indextargets /, stdout: lines.map(line => `${line.join('\t')}\n`).join('') }])
 
+const bookworm = { codename: 'bookworm', cache: '/state/cache.bin' }
+
 t.test("takes Debian's own rows of the host, third parties' never", async t => {
   const { run, calls } = rows(
     ['http://third.example/apt/', 'bookworm', 'main', 'Third Party'],
@@ -24,33 +26,33 @@ t.test("takes Debian's own rows of the host, third parties' never", async t => {
     ['http://third.example/security/', 'bookworm-security', 'main', 'Third Party'],
     ['http://security.example/debian-security/', 'bookworm-security', 'main', 'Debian']
   )
-  t.same(await hostMirror(run, 'bookworm'), {
+  t.same(await hostMirror(run, bookworm), {
     main: 'http://mirror.example/debian',
     security: 'http://security.example/debian-security',
   })
   t.same(calls[0]?.command, [
-    'apt-get', 'indextargets', '--format', '$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)\t$(ORIGIN)', 'Identifier: Packages',
+    'apt-get', 'indextargets', '--option=Dir::Cache::pkgcache=/state/cache.bin', '--format', '$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)\t$(ORIGIN)', 'Identifier: Packages',
   ])
 })
 
 t.test('takes rows of unknown origin where the host has no indexes yet, after known ones', async t => {
   const unknown = ['http://fresh.example/debian/', 'bookworm', 'main', '']
-  t.same(await hostMirror(rows(unknown).run, 'bookworm'), { main: 'http://fresh.example/debian' })
+  t.same(await hostMirror(rows(unknown).run, bookworm), { main: 'http://fresh.example/debian' })
   const known = ['http://mirror.example/debian/', 'bookworm', 'main', 'Debian']
-  t.same(await hostMirror(rows(unknown, known).run, 'bookworm'), { main: 'http://mirror.example/debian' })
+  t.same(await hostMirror(rows(unknown, known).run, bookworm), { main: 'http://mirror.example/debian' })
 })
 
 t.test('finds no mirror where there is none that HTTP reaches, no apt, or no Debian', async t => {
   const local = ['file:/media/debian/', 'mirror+file:/etc/apt/mirrors/debian.list'].map(url => [url, 'bookworm', 'main', 'Debian'])
-  t.equal(await hostMirror(rows(...local).run, 'bookworm'), undefined)
-  t.equal(await hostMirror(rows(['http://mirror.example/debian/', 'sid', 'main', 'Debian']).run, 'bookworm'), undefined)
+  t.equal(await hostMirror(rows(...local).run, bookworm), undefined)
+  t.equal(await hostMirror(rows(['http://mirror.example/debian/', 'sid', 'main', 'Debian']).run, bookworm), undefined)
   const error = toolMissing({ file: 'apt-get', reason: 'build', hint: 'none' })
-  t.equal(await hostMirror(fakeRun([{ on: /^apt-get/, error }]).run, 'bookworm'), undefined)
-  t.equal(await hostMirror(fakeRun().run, undefined), undefined)
+  t.equal(await hostMirror(fakeRun([{ on: /^apt-get/, error }]).run, bookworm), undefined)
+  t.equal(await hostMirror(fakeRun().run, { ...bookworm, codename: undefined }), undefined)
 })
 
 t.test('an interruption is no missing mirror', async t => {
-  await t.rejects(hostMirror(fakeRun([{ on: /^apt-get/, error: interrupted() }]).run, 'bookworm'), { code: 'interrupted' })
+  await t.rejects(hostMirror(fakeRun([{ on: /^apt-get/, error: interrupted() }]).run, bookworm), { code: 'interrupted' })
 })
 
 t.test("reads the codename of a Debian, and of none of its children", async t => {
