@@ -3,7 +3,7 @@
  * its own (a network namespace); its page is watched from the first second to `ready` in Chromium, its web console is used.
  * A second boot has no nested virtualisation. Screenshots are kept in .pipeline/screenshots/ to be looked at.
  */
-import { chmodSync, cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Browser, Page } from 'playwright-core'
@@ -30,14 +30,19 @@ interface Visit {
   readonly script: (line: string) => ReturnType<NetworkHost['on']>
 }
 
-/** The unpacked folder, on a machine of its own. `qemu` goes between kit and QEMU, as QEMU= does for anybody. */
-async function unpack(test: Pick<typeof t, 'testdir' | 'teardown'>, qemu = ''): Promise<Visit> {
+/** The same hardware, but for what nesting needs. */
+const withoutSvm = '#!/bin/sh\nfor word; do shift; case $word in EPYC) word=EPYC,-svm ;; esac; set -- "$@" "$word"; done\nexec qemu-system-x86_64 "$@"\n'
+
+/** The unpacked folder, on a machine of its own. `qemu` is a script that goes between kit and QEMU, as QEMU= does for anybody. */
+async function unpack(test: Pick<typeof t, 'teardown'>, qemu?: string): Promise<Visit> {
   const { release } = await builtImage(places)
-  const directory = test.testdir({})
-  const [kit, state] = [join(directory, 'kit'), join(directory, 'state')]
+  // Removed below, when nothing of it runs any more.
+  const directory = mkdtempSync(join(places.work, 'explore-'))
+  const [kit, state, between] = [join(directory, 'kit'), join(directory, 'state'), join(directory, 'qemu')]
   cpSync(join(release, 'kvm'), kit, { recursive: true })
+  if (qemu !== undefined) writeFileSync(between, qemu, { mode: 0o755 })
   const host = await makeHost(realDeps.run)
-  const env = [`EVC_STATE=${state}`, ...(qemu === '' ? [] : [`QEMU=${qemu}`])]
+  const env = [`EVC_STATE=${state}`, ...(qemu === undefined ? [] : [`QEMU=${between}`])]
   const script = async (line: string) => {
     const [name = '', ...args] = line.split(' ')
     return await host.on(['env', ...env, join(kit, name), ...args])
@@ -45,6 +50,7 @@ async function unpack(test: Pick<typeof t, 'testdir' | 'teardown'>, qemu = ''): 
   test.teardown(async () => {
     await script('teardown-evc.sh --wait 0')
     host.end()
+    rmSync(directory, { recursive: true, force: true })
   })
   return { host, kit, state, script }
 }
@@ -121,6 +127,8 @@ t.test('from the first second to an instance that its owner has started', { time
   await console.locator('#login-password-input').fill(password)
   await console.screenshot({ path: join(screenshots, 'console-1-log-in.png') })
   await console.locator('#login-button').click()
+  // Its answer makes the session: a page opened before would ask again.
+  await console.locator('#topnav').waitFor({ timeout: pageMs })
   await console.goto(`${new URL(console.url()).origin}/system/terminal`, { timeout: pageMs })
   const terminal = console.frameLocator('iframe[name="cockpit1:localhost/system/terminal"]').locator('.xterm-helper-textarea')
   await terminal.waitFor({ state: 'attached', timeout: pageMs })
@@ -140,12 +148,7 @@ t.test('from the first second to an instance that its owner has started', { time
 })
 
 t.test('without nested virtualisation it comes to ready, too, and says what to do', { timeout: 1_800_000 }, async t => {
-  const directory = t.testdir({})
-  const qemu = join(directory, 'qemu-without-svm')
-  // The same hardware, but for what nesting needs.
-  writeFileSync(qemu, '#!/bin/sh\nfor word; do shift; case $word in EPYC) word=EPYC,-svm ;; esac; set -- "$@" "$word"; done\nexec qemu-system-x86_64 "$@"\n')
-  chmodSync(qemu, 0o755)
-  const visit = await unpack(t, qemu)
+  const visit = await unpack(t, withoutSvm)
   const { stdout, stderr, exitCode } = await visit.script(`run-evc.sh --user --accel tcg --snapshot --wait ${readyMs / 1000}`)
   t.equal(exitCode, 0, stderr)
   t.match(stderr, "run-evc.sh: No virtual machines inside yet: This machine is emulated by QEMU. Start it with -accel kvm -cpu host, or in emulation with -cpu EPYC\n")
