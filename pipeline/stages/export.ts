@@ -16,7 +16,7 @@ import type { Spec } from '../spec/types.js'
 import type { DiskFile, ExportOptions, Target, TargetDeps, TargetExport } from '../targets/types.js'
 import { describeFiles, manifestName, readManifest, removeUnlisted, targetIsWhole, writeManifest, writeSums } from './release-folder.js'
 import type { Manifest, ReleaseTarget } from './release-folder.js'
-import { removeReport } from './verify-report.js'
+import { removeFromReport } from './verify-report.js'
 import type { StageContext } from './types.js'
 
 export interface ExportRequest {
@@ -156,8 +156,7 @@ async function nameFolders(jobs: readonly Job[], { release, options }: ExportReq
     await syncTree(temporary)
     made[target.name] = { key, options, files: described }
   }
-  // A report speaks of the files it was made of; beside the first new one it would be a lie.
-  if (jobs.length > 0) await removeReport(release)
+  if (jobs.length > 0) await removeFromReport(release, jobs.map(({ target }) => target.name))
   for (const { target, temporary } of jobs) {
     const final = join(release, target.name)
     await rm(final, { recursive: true, force: true })

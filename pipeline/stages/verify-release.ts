@@ -7,12 +7,13 @@ import { readManifest, writeSums } from './release-folder.js'
 import type { Manifest } from './release-folder.js'
 import { verify } from './verify.js'
 import type { VerifyRequest } from './verify.js'
-import { readReport, writeReport } from './verify-report.js'
+import { readReport, selectTargets, writeReport } from './verify-report.js'
 import type { VerificationReport } from './verify-report.js'
 import type { VmContext } from './types.js'
 
 /**
- * Writes the report into the release, passed or not. What the boots write goes below `scratch`.
+ * Writes the report into the release, passed or not; what an earlier one says of other targets stays, where their files
+ * are the same and QEMU was. What the boots write goes below `scratch`.
  * Errors: those of `verify` and of the file system.
  */
 export async function verifyRelease(
@@ -29,7 +30,7 @@ export async function verifyRelease(
     const options = Object.fromEntries(targets.map(([name, target]) => [name, target.options]))
     const found = await verify({ ...request, options }, deps, context, directory)
     const names = request.targets.map(target => target.name)
-    const report = manifest ? { ...found, verified: digestsOf(manifest, names) } : found
+    const report = manifest ? besideEarlier({ ...found, verified: digestsOf(manifest, names) }, await readReport(request.release), manifest) : found
     await writeReport(request.release, report)
     if (manifest) await writeSums(request.release, manifest)
     return report
@@ -38,12 +39,32 @@ export async function verifyRelease(
   }
 }
 
-/** True when the release's report passed and was made of the files that its manifest lists now. */
+function besideEarlier(found: VerificationReport, earlier: VerificationReport | undefined, manifest: Manifest): VerificationReport {
+  if (!earlier || mannerOf(earlier) !== mannerOf(found)) return found
+  const now = digestsOf(manifest, Object.keys(manifest.targets))
+  const kept = selectTargets(earlier, name => found.verified?.[name] === undefined && now[name] === earlier.verified?.[name])
+  if (!kept) return found
+  return {
+    ...found,
+    startedAt: kept.startedAt,
+    durationMs: found.durationMs + kept.checks.reduce((sum, { durationMs }) => sum + durationMs, 0),
+    checks: [...kept.checks, ...found.checks],
+    verified: { ...kept.verified, ...found.verified },
+  }
+}
+
+/** The head of a report holds for all that is below it. */
+function mannerOf({ appliance, version, acceleration: { kind, qemuVersion } }: VerificationReport): string {
+  return [appliance, version, kind, qemuVersion].join(' ')
+}
+
+/** True when the report says of each of these targets that it passed, and was made of the files that the manifest lists now. */
 export async function isVerified(release: string, targets: readonly string[]): Promise<boolean> {
   const [manifest, report] = await Promise.all([readManifest(release), readReport(release)])
-  if (!manifest || !report?.passed) return false
+  if (!manifest || !report) return false
   const wanted = digestsOf(manifest, targets)
-  return targets.every(name => wanted[name] !== undefined && report.verified?.[name] === wanted[name])
+  const passed = selectTargets(report, () => true)?.verified
+  return targets.every(name => wanted[name] !== undefined && passed?.[name] === wanted[name])
 }
 
 /** One digest for each target: over the paths, sizes and digests of its files. */

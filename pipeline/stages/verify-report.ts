@@ -38,8 +38,24 @@ export async function writeReport(release: string, report: VerificationReport): 
   await writeFileAtomic(join(release, reportNames.text), formatReport(report))
 }
 
-export async function removeReport(release: string): Promise<void> {
+async function removeReport(release: string): Promise<void> {
   await Promise.all(Object.values(reportNames).map(name => rm(join(release, name), { force: true })))
+}
+
+/** Leaves what the release's report says of other targets: beside new files of these it would be a lie. */
+export async function removeFromReport(release: string, targets: readonly string[]): Promise<void> {
+  const report = await readReport(release)
+  const left = report && selectTargets(report, name => !targets.includes(name))
+  await (left ? writeReport(release, left) : removeReport(release))
+}
+
+/** What a report says of some targets, when it says that they passed; undefined when that is nothing. Pure. */
+export function selectTargets(report: VerificationReport, isWanted: (target: string) => boolean): VerificationReport | undefined {
+  const failed = report.checks.filter(({ status }) => status === 'failed').map(({ target }) => target)
+  const verified = Object.entries(report.verified ?? {}).filter(([name]) => isWanted(name) && !failed.includes(name))
+  const names = verified.map(([name]) => name)
+  const checks = report.checks.filter(({ target }) => names.includes(target))
+  return names.length === 0 ? undefined : { ...report, passed: true, checks, verified: Object.fromEntries(verified) }
 }
 
 /** The report that lies in the release; undefined when there is none that can be read. */

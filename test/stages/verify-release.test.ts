@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { artifactWrong } from '../../pipeline/errors/targets.js'
 import { toolMissing } from '../../pipeline/errors/tools.js'
 import { describeFiles, readManifest, writeManifest } from '../../pipeline/stages/release-folder.js'
-import { readReport } from '../../pipeline/stages/verify-report.js'
+import { readReport, removeFromReport } from '../../pipeline/stages/verify-report.js'
 import { isVerified, verifyRelease } from '../../pipeline/stages/verify-release.js'
 import type { Target, VerifyInput } from '../../pipeline/targets/types.js'
 import { fakeRun } from '../fixtures/fake-run.js'
@@ -60,6 +60,33 @@ t.test('a report speaks for the targets it looked at, and for no other', async t
   t.equal(await isVerified(release, ['kvm', 'unheard-of']), false)
 })
 
+t.test('a later report keeps what an earlier one says of other targets, not of failed ones or of other files', async t => {
+  const { release, check } = await setUp(t.testdir({}))
+  await check(target('kvm'))
+  const both = await check(target('raw'))
+  t.ok(both.checks.some(({ target: name }) => name === 'kvm'))
+  t.equal(await isVerified(release, ['kvm', 'raw']), true)
+  const broken = target('kvm', () => {
+    throw artifactWrong('kvm', 'ciab.qcow2', 'is damaged')
+  })
+  await check(broken)
+  const last = await check(target('raw'))
+  t.equal(last.passed, true, 'of what was looked at now')
+  t.notOk(last.checks.some(({ target: name }) => name === 'kvm'))
+  t.equal(await isVerified(release, ['kvm', 'raw']), false)
+})
+
+t.test('files that are made anew take along only what was said of them', async t => {
+  const { release, check } = await setUp(t.testdir({}))
+  await check(target('kvm'), target('raw'))
+  await removeFromReport(release, ['kvm'])
+  t.equal(await isVerified(release, ['kvm']), false)
+  t.equal(await isVerified(release, ['raw']), true)
+  t.notMatch(readFileSync(join(release, 'verification.md'), 'utf8'), /^## kvm/m)
+  await removeFromReport(release, ['raw'])
+  t.equal(await readReport(release), undefined)
+})
+
 t.test('a report does not speak for files that were written after it', async t => {
   const { release, check } = await setUp(t.testdir({}))
   await check(target('kvm'), target('raw'))
@@ -81,7 +108,8 @@ t.test('a release that failed is not verified, and its report says why', async t
   t.equal(report.passed, false)
   t.match(report.checks.find(({ status }) => status === 'failed'), { target: 'kvm', name: 'files', detail: 'kvm/ciab.qcow2 is damaged.' })
   t.equal(await isVerified(release, ['kvm']), false)
-  t.equal(await isVerified(release, ['raw']), false, 'the other one neither: the report as a whole counts')
+  t.equal(await isVerified(release, ['raw']), true, 'the other one is')
+  t.equal(await isVerified(release, ['kvm', 'raw']), false)
   await check(target('kvm'), target('raw'))
   t.equal(await isVerified(release, ['kvm', 'raw']), true, 'a later one takes its place')
 })
