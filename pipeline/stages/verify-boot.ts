@@ -11,6 +11,7 @@ import { startVm } from '../tools/vm.js'
 import type { RunningVm } from '../tools/vm.js'
 import { openBootDisk } from './boot-disk.js'
 import type { Identity } from './verify-copies.js'
+import { followLog } from './follow.js'
 import { createRecorder } from './verify-record.js'
 import { bootLabel, bootLogs } from './verify-report.js'
 import type { ReportedCheck } from './verify-report.js'
@@ -72,6 +73,21 @@ export async function crashOf(ended: Promise<void>, kind: VmContext['acceleratio
   return error.message.replace(/\.$/, '')
 }
 
+/** Nobody answers any more: what waits for the guest need not wait for its time limit. The function ends the watch, and tells the reason. */
+export function watchForPanic(serialLog: string, onPanic: () => void): () => Promise<string | undefined> {
+  let found: string | undefined
+  const unfollow = followLog(serialLog, line => {
+    const reason = /\bKernel panic - not syncing: (.*?)\s*$/.exec(line)?.[1]
+    if (found !== undefined || reason === undefined) return
+    found = `the guest's kernel panicked: ${reason}`
+    onPanic()
+  })
+  return async () => {
+    await unfollow()
+    return found
+  }
+}
+
 /** The first line of what the nested machine's check found, where it failed in emulation. */
 export function nestedTrouble(checks: readonly ReportedCheck[], kind: VmContext['acceleration']['kind']): string | undefined {
   if (kind !== 'tcg') return undefined
@@ -93,12 +109,14 @@ async function bootOnce(request: BootRequest, context: VmContext): Promise<BootR
     })
     if (!vm) return { checks: recorder.checks }
     const { running, imageBytes } = vm
+    const panic = watchForPanic(serialLog, () => void running.stop())
     try {
       const identity = await visit({ vm: running, imageBytes, spec, directory, serialLog, thorough, recorder, secrets, context })
       const { kind } = context.acceleration
-      const crash = (await crashOf(running.ended, kind)) ?? nestedTrouble(recorder.checks, kind)
+      const crash = (await crashOf(running.ended, kind)) ?? (kind === 'tcg' ? await panic() : undefined) ?? nestedTrouble(recorder.checks, kind)
       return { checks: recorder.checks, ...(identity ? { identity } : {}), ...(crash === undefined ? {} : { crash }) }
     } finally {
+      await panic()
       await running.stop()
     }
   } finally {

@@ -1,4 +1,4 @@
-/** Starts one guest on the Xen host with the exported configuration and disk; its console is the VM's serial port. */
+/** Starts one guest on the Xen host with the exported script, configuration and disk; its console is the VM's serial port. */
 import { readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { xenHostFailed } from '../errors/verify.js'
@@ -71,9 +71,11 @@ export async function startXenGuest(start: XenStart, context: VmContext): Promis
 }
 
 async function makeJobDisk({ plan, host, release, directory }: XenStart, context: VmContext): Promise<string> {
+  const guest = plan.files.map(async name => ({ path: `guest/${name}`, mode: 0o755, content: await readFile(join(release, name)) }))
   const files = [
     { path: 'install.sh', mode: 0o755, content: await readFile(host.program) },
-    { path: 'guest.cfg', mode: 0o644, content: await readFile(join(release, plan.config)) },
+    { path: 'arguments', mode: 0o644, content: Buffer.from(`${plan.arguments.join('\n')}\n`) },
+    ...(await Promise.all(guest)),
   ]
   const [tree, image] = [join(directory, 'job'), join(directory, 'job.img')]
   await writeTree(tree, files)

@@ -141,8 +141,10 @@ export interface TargetDeps {
 export interface XenBootPlan {
   /** Unique among all boots of the target: `pv`, `hvm`. */
   readonly name: string
-  /** Artifact with the xl configuration; it is used as it is. */
-  readonly config: string
+  /** Artifacts that the start needs, `start.sh` among them; they are used as they are. */
+  readonly files: readonly string[]
+  /** Of `start.sh`. */
+  readonly arguments: readonly string[]
   /** Artifact that is the disk the configuration names. */
   readonly disk: string
   /** xl's name of that file's format. */

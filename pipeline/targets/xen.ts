@@ -85,10 +85,10 @@ async function checkPygrub(input: VerifyInput, { run }: TargetDeps): Promise<Ver
 
 /** An HVM guest on an emulated processor may not have the time to get ready. */
 function xenBoots(input: PlanInput): readonly XenBootPlan[] {
-  const disk = { disk: diskName(input), diskFormat: 'qcow2' } as const
+  const folder = { disk: diskName(input), diskFormat: 'qcow2', files: ['start.sh', 'hvm.cfg', 'pv.cfg'] } as const
   return [
-    { name: 'pv', config: 'pv.cfg', reaches: 'ready', ...disk },
-    { name: 'hvm', config: 'hvm.cfg', reaches: 'booting', ...disk },
+    { name: 'pv', arguments: ['--pv'], reaches: 'ready', ...folder },
+    { name: 'hvm', arguments: [], reaches: 'booting', ...folder },
   ]
 }
 

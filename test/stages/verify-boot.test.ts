@@ -178,6 +178,18 @@ t.test('an emulator that a signal ended is no finding about the artifact; with K
   t.equal(await crashOf(Promise.reject(toolFailed(failure, 1)), 'tcg'), undefined)
 })
 
+t.test("a guest whose kernel panicked is not waited for; in emulation it is booted again, three times in all", async t => {
+  const console = 'EVC {"state":"booting"}\n[  298.915529] Kernel panic - not syncing: corrupted stack end detected inside scheduler\r\n'
+  const prepared = await boot(t.testdir(), { console })
+  const starts = () => prepared.played.lines.filter(line => line.startsWith('/guard ')).length
+  t.match((await run(prepared)).checks.find(({ name }) => name === 'ready'), { status: 'failed', detail: /^The virtual machine does not boot: it shows "Kernel panic - not syncing: corrupted stack end/ })
+  t.equal(starts(), 1, 'with KVM it is a finding')
+  const emulated = { ...prepared.context, acceleration: { ...prepared.context.acceleration, kind: 'tcg' as const } }
+  const { checks } = await run({ ...prepared, context: emulated })
+  t.equal(starts(), 4)
+  t.match(checks.find(({ name }) => name === 'boot 1')?.detail, /^the emulation of nested virtualisation by QEMU 10\.0\.2 failed: the guest's kernel panicked: corrupted stack end detected inside scheduler; /)
+})
+
 t.test('a nested machine that fails in emulation is tried again, with KVM it is a finding', async t => {
   const check = { target: 'kvm', boot: 'bios', name: 'virtual machine started with KVM in the guest', status: 'failed', detail: 'first\nsecond', durationMs: 1 } as const
   t.equal(nestedTrouble([check], 'tcg'), 'first')

@@ -14,14 +14,16 @@ const spec = applyDefaults(
   { title: 'Test', version: '0.1.0', family: 'debian', release: 'trixie', timeouts: { readySeconds: 1 } },
   { name: 'test', knownTargets: ['xen'] }
 )
-const hvm: XenBootPlan = { name: 'hvm', config: 'hvm.cfg', disk: 'd.raw', diskFormat: 'raw', reaches: 'booting' }
+const hvm: XenBootPlan = {
+  name: 'hvm', files: ['start.sh', 'hvm.cfg'], arguments: ['--wide', 'a b'], disk: 'd.raw', diskFormat: 'raw', reaches: 'booting',
+}
 
 const up = 'XEN host: Xen 4.17.5, Linux 6.1.0-40-amd64, pv hvm\nXEN started: domain 1\n'
 
 function setUp(t: Pick<Test, 'testdir'>, behaviour: HostBehaviour, plan: XenBootPlan = hvm) {
   const base = t.testdir({
     host: { 'start-guest': '#!/bin/bash\n' },
-    release: { 'hvm.cfg': 'name = "x"\n', 'd.raw': 'content', 'd.qcow2': 'content' },
+    release: { 'hvm.cfg': 'name = "x"\n', 'start.sh': 'exit 0\n', 'd.raw': 'content', 'd.qcow2': 'content' },
     logs: {},
   })
   const played = playXenHost(behaviour)
@@ -34,18 +36,20 @@ function setUp(t: Pick<Test, 'testdir'>, behaviour: HostBehaviour, plan: XenBoot
   return { base, played, context, directory, boot }
 }
 
-t.test('gives a stand-in for the host the configuration as it was exported, and the bytes of the disk', async t => {
+t.test('gives a stand-in for the host the start script and its configuration as they were exported, and the bytes of the disk', async t => {
   const { base, played, directory, boot } = setUp(t, { host: up, guest: 'EVC {"state":"booting","uptimeSeconds":9}\nEVC {"state":"ready","nested":"kvm"}\n' })
   const { checks, identity } = await boot()
   t.equal(identity, undefined)
   t.match(checks, [
     {
       target: 'xen', boot: 'hvm', name: 'start', status: 'passed',
-      detail: 'hvm.cfg on Xen 4.17.5, Linux 6.1.0-40-amd64, pv hvm; QEMU 10.0.2, CPU qemu64,+svm,+npt',
+      detail: 'start.sh --wide a b on Xen 4.17.5, Linux 6.1.0-40-amd64, pv hvm; QEMU 10.0.2, CPU qemu64,+svm,+npt',
     },
     { name: 'comes to booting', status: 'passed', detail: /^booting after \d s, ready after \d s; nested: kvm$/ },
   ])
-  t.same(played.job(), { 'install.sh': '#!/bin/bash\n', 'guest.cfg': 'name = "x"\n' })
+  t.same(played.job(), {
+    'install.sh': '#!/bin/bash\n', arguments: '--wide\na b\n', 'guest/start.sh': 'exit 0\n', 'guest/hvm.cfg': 'name = "x"\n',
+  })
   t.equal(played.options().cwd, join(base, 'host'))
   t.match(played.options().env, { GUARD_LABEL: 'verify-xen-hvm' })
   const create = played.lines.find(line => line.startsWith('qemu-img'))

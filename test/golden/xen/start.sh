@@ -90,7 +90,7 @@ if [ "$stop" = yes ]; then
   exec "$xl" shutdown -w "$domain"
 fi
 [ -z "$domain" ] || { say "It is running already: xl console $domain"; exit 0; }
-[ -f "$here/ciab-0.1.0+20260101.0123abcd.qcow2" ] || problem "Could not find $here/ciab-0.1.0+20260101.0123abcd.qcow2: start.sh and the disk belong in one folder."
+[ -e "$here/ciab-0.1.0+20260101.0123abcd.qcow2" ] || problem "Could not find $here/ciab-0.1.0+20260101.0123abcd.qcow2: start.sh and the disk belong in one folder."
 [ -e "/sys/class/net/$bridge/bridge" ] || problem "There is no bridge \"$bridge\" on this machine. Name yours: --bridge br0"
 free=$(printf '%s\n' "$information" | sed -n 's/^free_memory *: *//p')
 [ "${free:-$memory}" -ge "$memory" ] ||
@@ -109,9 +109,12 @@ if [ -z "$kind" ]; then
   fi
 fi
 [ "$kind.$nested" != hvm.yes ] || say 'Nested virtualisation is experimental in Xen.'
-cd "$here"
+case $here in *\'*) fail "Xen cannot read a disk from $here: move this folder to a place without an apostrophe in its name." 3 ;; esac
+# For pygrub Xen attaches the disk to this machine, by a service that runs in another folder: the whole path.
+disk=$(grep '^disk = ' "$here/$kind.cfg")
+disk=${disk%target=*}target=$here/${disk##*target=}
 say "Starting $title $version ($kind)."
-"$xl" create "$kind.cfg" "vif=['bridge=$bridge']" || fail 'Xen did not start it (see above).' 4
+"$xl" create "$here/$kind.cfg" "$disk" "vif=['bridge=$bridge']" || fail 'Xen did not start it (see above).' 4
 domain=$(running)
 say "Its console tells each step in lines that begin with EVC; the last one says ready, and the address to open: xl console $domain"
 [ "$console" = no ] || exec "$xl" console "$domain"
