@@ -128,13 +128,19 @@ function fstabText(layout: Layout): string {
   return `${['# <file system> <mount point> <type> <options> <dump> <pass>', ...lines].join('\n')}\n`
 }
 
+/**
+ * The running system needs nothing of the ESP: where its device comes late (an emulated processor under Xen, a slow disk)
+ * or its file system is damaged, systemd would end the boot in a shell that nobody can open.
+ */
+const espOptions = 'umask=0077,nofail'
+
 function fstabFields(part: Partition): { point: string; type: string; options: string; pass: string } {
   const fat = part.fileSystem === 'vfat' || part.fileSystem === 'efi'
   const usual =
     part.fileSystem === 'swap'
       ? 'sw'
       : part.fileSystem === 'efi'
-        ? 'umask=0077'
+        ? espOptions
         : part.mountPoint === '/' && part.fileSystem === 'ext4'
           ? 'errors=remount-ro'
           : 'defaults'

@@ -37,7 +37,7 @@ export interface ReadyWait {
 }
 
 /** What a machine shows that will not come up any more: without this, the whole time limit would pass. */
-const dead = /Kernel panic - not syncing[^\n]*|\(initramfs\) |You are in emergency mode|Shell> |No bootable device/
+const dead = /Kernel panic - not syncing[^\n]*|\(initramfs\) |You are in emergency mode|Cannot open access to console[^\n]*|Shell> |No bootable device/
 
 /** Errors: `set-up-failed`, `boot-stuck` (exit 5) at once when they show, `vm-silent`, `vm-ended` (4). */
 export async function waitReady(serial: SerialConsole, { timeoutMs, patienceMs = timeoutMs, onState }: ReadyWait): Promise<EvcState> {

@@ -17,7 +17,7 @@ t.test('fstab names file systems by UUID, parents before what is inside them', a
   t.same(files['system/etc/fstab']?.split('\n'), [
     '# <file system> <mount point> <type> <options> <dump> <pass>',
     `UUID=${uuid('/')} / ext4 noatime 0 1`,
-    `UUID=${uuid('/boot/efi')} /boot/efi vfat umask=0077 0 2`,
+    `UUID=${uuid('/boot/efi')} /boot/efi vfat umask=0077,nofail 0 2`,
     `UUID=${uuid('/data')} /data vfat defaults 0 2`,
     `UUID=${uuid('/srv')} /srv xfs defaults 0 0`,
     `UUID=${uuid('swap')} none swap sw 0 0`,

@@ -57,7 +57,7 @@ t.test('a first state has all the time there is, the next one only its own', asy
   vm.destroy()
 })
 
-for (const sign of ['Kernel panic - not syncing: VFS: no root', '(initramfs)', 'You are in emergency mode', 'Shell>']) {
+for (const sign of ['Kernel panic - not syncing: VFS: no root', '(initramfs)', 'You are in emergency mode', 'Cannot open access to console, the root account is locked.', 'Shell>']) {
   t.test(`does not wait for a machine that shows ${sign}`, async t => {
     const { waiting, vm } = await wait(t.testdir(), `EVC {"state":"booting"}\nmount: failed\n${sign} `)
     const error = await failureOf(waiting)
