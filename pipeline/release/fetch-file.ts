@@ -2,8 +2,6 @@
  * Downloads one file: into a hidden file beside its place, hashed while it is written, renamed when it is whole and
  * right. What is there of a broken-off download is always the file's beginning, so the next run just goes on.
  */
-import { createHash } from 'node:crypto'
-import type { Hash } from 'node:crypto'
 import { chmod, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
@@ -13,6 +11,8 @@ import { interrupted } from '../errors/tools.js'
 import { syncFile } from '../tools/atomic-file.js'
 import { sha256File } from '../tools/checksum.js'
 import { freeBytes } from '../tools/free-space.js'
+import { openHash } from '../tools/hash-thread.js'
+import type { RunningHash } from '../tools/hash-thread.js'
 import type { Http } from '../tools/http.js'
 import { inOrder } from './ordered-pieces.js'
 import type { Piece } from './ordered-pieces.js'
@@ -47,7 +47,10 @@ export type FileOutcome = 'kept' | 'written'
 const pieceBytes = 8 * 1024 * 1024
 const memoryBytes = 64 * 1024 * 1024
 
-/** All by ranges of the file on the server. Their buffers are used again: new ones cost a third of the processor's time. */
+/**
+ * All by ranges of the file on the server. Their buffers are used again: new ones cost a third of the processor's time.
+ * They are shared with the thread that hashes them.
+ */
 export function remotePieces({ url, sizeBytes }: FileRequest, http: Http): PieceSource {
   const count = Math.ceil(sizeBytes / pieceBytes)
   const free: ArrayBufferLike[] = []
@@ -55,7 +58,7 @@ export function remotePieces({ url, sizeBytes }: FileRequest, http: Http): Piece
     const startBytes = index * pieceBytes
     const lengthBytes = Math.min(pieceBytes, sizeBytes - startBytes)
     const load = (signal: AbortSignal) => {
-      const into = Buffer.from(free.pop() ?? new ArrayBuffer(Math.min(pieceBytes, sizeBytes)))
+      const into = Buffer.from(free.pop() ?? new SharedArrayBuffer(Math.min(pieceBytes, sizeBytes)))
       return http.range({ url, startBytes, lengthBytes, sizeBytes, into }, signal)
     }
     return { offsetBytes: startBytes, lengthBytes, load, done: ({ buffer }: Buffer) => void free.push(buffer) }
@@ -118,18 +121,18 @@ interface Assembled {
 async function assemble(request: FileRequest, deps: FetchDeps, source?: PieceSource): Promise<Assembled> {
   const part = partPath(request)
   const file = await open(part, 'a+', 0o644)
+  const hash = openHash(request.sizeBytes)
   try {
-    const hash = createHash('sha256')
     const doneBytes = await resume(file, request.sizeBytes, hash)
     await requireSpace(request, doneBytes)
     if (doneBytes > 0) deps.progress(`going on at ${Math.floor((doneBytes / request.sizeBytes) * 100)} %`)
     await write(request, file, hash, piecesFrom((source ?? remotePieces(request, deps.http)).pieces, doneBytes), deps)
-    await file.sync()
-    const found = hash.digest('hex')
+    const [found] = await Promise.all([hash.digest(), file.sync()])
     const right = found === request.sha256
     if (!right) await rm(part, { force: true })
     return { right, found, mayBeOurs: doneBytes > 0 || source !== undefined }
   } finally {
+    await hash.close()
     await file.close()
   }
 }
@@ -137,16 +140,16 @@ async function assemble(request: FileRequest, deps: FetchDeps, source?: PieceSou
 const readBytes = 4 * 1024 * 1024
 
 /** Hashes what is there; returns its bytes. Longer than the file: nothing of it is ours. */
-async function resume(file: FileHandle, sizeBytes: number, hash: Hash): Promise<number> {
+async function resume(file: FileHandle, sizeBytes: number, hash: RunningHash): Promise<number> {
   const { size } = await file.stat()
   if (size > sizeBytes) {
     await file.truncate(0)
     return 0
   }
-  const buffer = Buffer.allocUnsafe(Math.min(readBytes, size))
+  const buffer = Buffer.from(new SharedArrayBuffer(Math.min(readBytes, size)))
   for (let at = 0; at < size; ) {
     const { bytesRead } = await file.read(buffer, 0, buffer.length, at)
-    hash.update(buffer.subarray(0, bytesRead))
+    await hash.update(buffer.subarray(0, bytesRead))
     at += bytesRead
   }
   return size
@@ -164,14 +167,42 @@ function piecesFrom(pieces: readonly Piece[], doneBytes: number): Piece[] {
     })
 }
 
-async function write(request: FileRequest, file: FileHandle, hash: Hash, pieces: readonly Piece[], deps: FetchDeps): Promise<void> {
+async function write(request: FileRequest, file: FileHandle, hash: RunningHash, pieces: readonly Piece[], deps: FetchDeps): Promise<void> {
   const told = tenths(request.sizeBytes, deps.progress)
+  const flush = flusher(file)
   const take = async (bytes: Buffer, { offsetBytes }: Piece) => {
-    hash.update(bytes)
-    for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten
+    await Promise.all([hash.update(bytes), append(file, bytes)])
+    flush.wrote(bytes.length)
     told(offsetBytes + bytes.length)
   }
-  await inOrder(pieces, take, { signal: deps.signal, parallel: deps.connections, memoryBytes })
+  try {
+    await inOrder(pieces, take, { signal: deps.signal, parallel: deps.connections, memoryBytes })
+  } finally {
+    await flush.done()
+  }
+}
+
+async function append(file: FileHandle, bytes: Buffer): Promise<void> {
+  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten
+}
+
+const flushBytes = 64 * 1024 * 1024
+
+/** Sends to the disk what was written while more arrives: all at the end would be waited for by somebody. */
+function flusher(file: FileHandle): { wrote(bytes: number): void; done(): Promise<void> } {
+  let [waitingBytes, running] = [0, false]
+  let last: Promise<void> = Promise.resolve()
+  return {
+    wrote: bytes => {
+      waitingBytes += bytes
+      if (running || waitingBytes < flushBytes) return
+      ;[waitingBytes, running] = [0, true]
+      // A disk tells only once that it could not write: the failure is kept for `done`.
+      last = Promise.all([last, file.datasync()]).then(() => void (running = false))
+      last.catch(() => {})
+    },
+    done: () => last,
+  }
 }
 
 /** One line for each tenth of a large file. */

@@ -30,16 +30,21 @@ export async function inOrder(
   options.signal.addEventListener('abort', abort)
   options.signal.throwIfAborted()
   const waiting: { piece: Piece; bytes: Promise<Buffer> }[] = []
-  let [next, heldBytes] = [0, 0]
+  let [next, loading, heldBytes] = [0, 0, 0]
+  const ended = () => {
+    loading -= 1
+    start()
+  }
   const start = () => {
-    for (let piece = pieces[next]; piece && waiting.length < options.parallel; piece = pieces[next]) {
+    for (let piece = pieces[next]; piece && loading < options.parallel && !signal.aborted; piece = pieces[next]) {
       if (waiting.length > 0 && heldBytes + piece.lengthBytes > options.memoryBytes) return
       const bytes = piece.load(signal)
-      // Told by the await below; a load that fails while another is waited for must not end the process.
-      bytes.catch(() => {})
+      // A failure is told by the await below; here it ends the others' beginning, and must not end the process.
+      bytes.then(ended, () => {})
       waiting.push({ piece, bytes })
       heldBytes += piece.lengthBytes
       next += 1
+      loading += 1
     }
   }
   try {

@@ -58,7 +58,17 @@ summary { cursor: pointer; font-weight: 600 }
 table { border-collapse: collapse; width: 100%; min-width: 40rem; font-size: .92rem }
 th { text-align: left; color: var(--soft); font-weight: 600 }
 th, td { padding: .45rem .9rem .45rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
-td:first-child { overflow-wrap: anywhere; min-width: 8rem }
+td:first-child { overflow-wrap: anywhere; min-width: 13rem }
 td:nth-child(2), td:nth-child(3) { white-space: nowrap }
+@media (max-width: 44rem) {
+  table { min-width: 0 }
+  thead { position: absolute; left: -99rem }
+  table, tbody, tr, td { display: block }
+  tr { padding: .6rem 0; border-bottom: 1px solid var(--line) }
+  td { position: relative; padding: .1rem 0; border: 0 }
+  td:first-child { font-weight: 600 }
+  td[data-label] { padding-left: 3.8rem }
+  td[data-label]::before { content: attr(data-label); position: absolute; left: 0; color: var(--soft) }
+}
 footer { padding-top: 2rem; padding-bottom: 3rem; color: var(--soft); font-size: .9rem }
 `

@@ -129,7 +129,9 @@ function row(appliance: string, listed: ListedRelease, release: ReleaseDocument 
   const files = release
     ? inPageOrder(release.targets).map(target => html`<a href="${link(target.mainFile)}" download>${target.name}</a>`)
     : listed.targets.map(name => html`${name}`)
-  return html`<tr><td>${listed.version}</td><td>${dayText(listed.date)}</td><td>${sizeText(listed.totalBytes)}</td><td>${stateOf(listed)}</td><td>${files} <a href="${link('SHA256SUMS')}">SHA256SUMS</a></td></tr>`
+  // On a phone the cells stand below each other, and say themselves what they are.
+  const cell = (label: string, content: Html | string) => html`<td data-label="${label}">${content}</td>`
+  return html`<tr><td>${listed.version}</td>${cell('Date', dayText(listed.date))}${cell('Size', sizeText(listed.totalBytes))}${cell('State', stateOf(listed))}${cell('Files', html`${files} <a href="${link('SHA256SUMS')}">SHA256SUMS</a>`)}</tr>`
 }
 
 function stateOf({ retracted, verified, signed }: ListedRelease): Html {

@@ -1,4 +1,4 @@
-/** Downloads over HTTP that outlast bad minutes: small documents whole, large files by ranges. Only node:http and node:https. */
+/** Downloads over HTTP that outlast bad minutes: small documents whole, large files by ranges. Nothing but what Node has. */
 import { Agent as HttpAgent, get as httpGet } from 'node:http'
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { Agent as HttpsAgent, get as httpsGet } from 'node:https'
@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { downloadFailed, downloadRefused, downloadSizeWrong, downloadTooLarge, rangesUnsupported, serverUnreachable } from '../errors/fetch.js'
 import { PipelineError } from '../errors/pipeline-error.js'
 import { interrupted } from '../errors/tools.js'
+import { createRangeSockets } from './range-socket.js'
+import type { Head, RangeSockets } from './range-socket.js'
 
 export interface Patience {
   /** A connection on which nothing comes for so long is given up. */
@@ -53,17 +55,23 @@ const longestDelayMs = 5000
 
 export function createHttp(options: HttpOptions): Http {
   const agents = { 'http:': new HttpAgent({ keepAlive: true }), 'https:': new HttpsAgent({ keepAlive: true }) }
-  const client = { ...options, agents, trouble: { told: false }, received: { bytes: 0 } }
+  const { stallMs } = options.patience
+  const sockets = createRangeSockets({ stallMs, stalled: answered => new Passing(answered ? nothingCame(stallMs) : noAnswer(stallMs)) })
+  const client = { ...options, agents, sockets, trouble: { told: false }, received: { bytes: 0 } }
   return {
     document: (url, limitBytes) => readDocument(client, url, limitBytes),
     range: (range, signal) => readRange(client, range, signal),
     receivedBytes: () => client.received.bytes,
-    close: () => Object.values(agents).forEach(agent => agent.destroy()),
+    close: () => {
+      sockets.close()
+      Object.values(agents).forEach(agent => agent.destroy())
+    },
   }
 }
 
 interface Client extends HttpOptions {
   readonly agents: { readonly 'http:': HttpAgent; readonly 'https:': HttpsAgent }
+  readonly sockets: RangeSockets
   readonly trouble: { told: boolean }
   readonly received: { bytes: number }
 }
@@ -80,8 +88,9 @@ class Passing extends Error {
 async function readDocument(client: Client, url: string, limitBytes: number): Promise<Buffer | undefined> {
   return await persist(client, url, client.signal, async () => {
     const response = await open(client, url, {}, client.signal)
-    if (response.statusCode === 404) return void response.resume()
-    requireStatus(response, url, [200])
+    if (response.statusCode !== 200) response.resume()
+    if (response.statusCode === 404) return undefined
+    requireStatus(headOf(response), url, [200])
     const parts: Buffer[] = []
     let bytes = 0
     await receive(client, response, part => {
@@ -101,6 +110,12 @@ async function readRange(client: Client, range: Range, signal = client.signal): 
   const progress = () => filled
   if (lengthBytes > 0) await persist(client, url, signal, async () => {
     const [from, to] = [startBytes + filled, startBytes + lengthBytes - 1]
+    const onBytes = (bytes: number) => {
+      filled += bytes
+      count(client, bytes)
+    }
+    const direct = { url: new URL(url), startBytes: from, into: buffer.subarray(filled), headers: fixedHeaders, signal, check: (head: Head) => checkHead(head, range), onBytes }
+    if (await client.sockets.read(direct)) return
     const response = await open(client, url, { range: `bytes=${from}-${to}` }, signal)
     requireRange(response, range, from)
     await receive(client, response, part => {
@@ -112,44 +127,57 @@ async function readRange(client: Client, range: Range, signal = client.signal): 
   return buffer
 }
 
-function requireRange(response: IncomingMessage, { url, sizeBytes, startBytes, lengthBytes }: Range, from: number): void {
+function requireRange(response: IncomingMessage, range: Range, from: number): void {
+  const { url, sizeBytes, startBytes, lengthBytes } = range
   const isWhole = startBytes === 0 && lengthBytes === sizeBytes && from === 0
-  if (response.statusCode === 416) {
+  try {
+    checkHead(headOf(response), range)
+    requireStatus(headOf(response), url, [200, 206])
+    if (response.statusCode !== 206 && !isWhole) throw rangesUnsupported(url)
+  } catch (error) {
     response.destroy()
-    throw downloadSizeWrong(url, sizeBytes, Number(/\/(\d+)$/.exec(response.headers['content-range'] ?? '')?.[1] ?? 0))
+    throw error
   }
-  requireStatus(response, url, [200, 206])
-  const total = totalOf(response)
-  if (total !== undefined && total !== sizeBytes) {
-    response.destroy()
-    throw downloadSizeWrong(url, sizeBytes, total)
-  }
-  if (response.statusCode === 206 || isWhole) return
-  response.destroy()
-  throw rangesUnsupported(url)
 }
 
-function totalOf({ statusCode, headers }: IncomingMessage): number | undefined {
-  const text = statusCode === 206 ? /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1] : headers['content-length']
+/** A server that has another file, or that fails. Says nothing of redirects. */
+function checkHead(head: Head, { url, sizeBytes }: Range): void {
+  const { status } = head
+  if (status === 416) throw downloadSizeWrong(url, sizeBytes, totalOf(head) ?? 0)
+  if (status >= 400) requireStatus(head, url, [])
+  const total = status === 200 || status === 206 ? totalOf(head) : undefined
+  if (total !== undefined && total !== sizeBytes) throw downloadSizeWrong(url, sizeBytes, total)
+}
+
+function headOf({ statusCode = 0, headers }: IncomingMessage): Head {
+  const one = (name: string) => [name, headers[name]?.toString()] as const
+  return { status: statusCode, headers: Object.fromEntries(['content-length', 'content-range', 'retry-after'].map(one)) }
+}
+
+function totalOf({ status, headers }: Head): number | undefined {
+  const text = status === 200 ? headers['content-length'] : /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1]
   return text === undefined ? undefined : Number(text)
 }
 
 const passingStatuses = new Set([408, 425, 429, 500, 502, 503, 504])
 
-function requireStatus(response: IncomingMessage, url: string, wanted: readonly number[]): void {
-  const status = response.statusCode ?? 0
+function requireStatus({ status, headers }: Head, url: string, wanted: readonly number[]): void {
   if (wanted.includes(status)) return
-  response.resume()
   if (!passingStatuses.has(status)) throw downloadRefused(url, status)
-  const seconds = Number(response.headers['retry-after'])
+  const seconds = Number(headers['retry-after'])
   throw new Passing(`the server answers ${status}`, seconds >= 0 ? Math.min(seconds * 1000, longestDelayMs * 4) : undefined)
 }
+
+const fixedHeaders = { 'accept-encoding': 'identity', 'user-agent': 'appliance-pipeline' }
+
+const noAnswer = (stallMs: number) => `no answer within ${stallMs / 1000} s`
+const nothingCame = (stallMs: number) => `nothing came for ${stallMs / 1000} s`
 
 /** The answer's head, after redirects. */
 function open(client: Client, url: string, headers: OutgoingHttpHeaders, signal: AbortSignal, left = mostRedirects): Promise<IncomingMessage> {
   const target = new URL(url)
   const { agents, patience: { stallMs } } = client
-  const sent = { ...headers, 'accept-encoding': 'identity', 'user-agent': 'appliance-pipeline' }
+  const sent = { ...headers, ...fixedHeaders }
   return new Promise((resolve, reject) => {
     const onResponse = (response: IncomingMessage) => {
       const { location } = response.headers
@@ -164,7 +192,7 @@ function open(client: Client, url: string, headers: OutgoingHttpHeaders, signal:
     const request = target.protocol === 'https:'
       ? httpsGet(target, { agent: agents['https:'], headers: sent, signal }, onResponse)
       : httpGet(target, { agent: agents['http:'], headers: sent, signal }, onResponse)
-    request.setTimeout(stallMs, () => request.destroy(new Passing(`no answer within ${stallMs / 1000} s`)))
+    request.setTimeout(stallMs, () => request.destroy(new Passing(noAnswer(stallMs))))
     request.once('error', reject)
   })
 }
@@ -175,20 +203,25 @@ function isRedirect(status = 0): boolean {
 
 async function receive(client: Client, response: IncomingMessage, take: (part: Buffer) => void): Promise<void> {
   const { stallMs } = client.patience
-  const stalled = () => response.destroy(new Passing(`nothing came for ${stallMs / 1000} s`))
+  const stalled = () => response.destroy(new Passing(nothingCame(stallMs)))
   // The answer forgets its socket when it is read to its end.
   const { socket } = response
   socket.setTimeout(stallMs, stalled)
   try {
     for await (const part of response) {
       take(part as Buffer)
-      client.received.bytes += (part as Buffer).length
-      client.trouble.told = false
+      count(client, (part as Buffer).length)
     }
   } finally {
     socket.off('timeout', stalled)
   }
   if (!response.complete) throw new Passing('the connection ended early')
+}
+
+/** What comes ends a time of trouble. */
+function count({ received, trouble }: Client, bytes: number): void {
+  received.bytes += bytes
+  trouble.told = false
 }
 
 /** Tries until it works, the trouble is no passing one, or nothing has come for too long. */

@@ -49,7 +49,8 @@ function ofAnswer(name: string, status: number): S3Failure {
   if (status >= 500 || status === 429 || name === 'SlowDown' || name === 'RequestTimeout') {
     return { kind: 'again', answer, error: (place, seconds) => catalogue.serverFailing(place, answer, seconds) }
   }
-  if (status === 403) return final(answer, catalogue.bucketDenied)
+  // An answer to HEAD has no body that says why. The SDK has learned the server's time from it: a wrong clock is overcome.
+  if (status === 403) return { ...final(answer, catalogue.bucketDenied), kind: known ? 'final' : 'clock' }
   return final(answer, place => catalogue.serverRefused(place, answer))
 }
 

@@ -118,6 +118,9 @@ t.test('fits a phone, in light and dark', async t => {
     await visit({ ...phone, colorScheme }, async ({ page }) => {
       const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth] as const)
       t.ok(content <= window, `${content} of ${window} pixels`)
+      const table = page.locator('.scroll')
+      t.same(await table.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth), 0, 'older releases need no scrolling to the side')
+      t.equal(await table.evaluate(element => getComputedStyle(element.querySelector('td[data-label]') as Element, '::before').content), '"Date"')
       await screenshot(page, `phone-${colorScheme}`)
     })
   }

@@ -81,6 +81,18 @@ t.test('the lines of the download page work as they are, and curl goes on where 
   proxy.clear()
 })
 
+t.test('over HTTPS it comes where the certificate is known', async t => {
+  const at = (name: string) => join(directory, name)
+  await promisify(execFile)('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', at('tls.key'), '-out', at('tls.pem'), '-days', '2', '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'])
+  const tls = await startFaultProxy(server.url, { tls: { key: readFileSync(at('tls.key'), 'utf8'), cert: readFileSync(at('tls.pem'), 'utf8') } })
+  t.teardown(() => tls.close())
+  const output = at('out/tls')
+  const argv = fetchArguments(output).map(word => word.replace(proxy.url, tls.url))
+  const { code, stderr } = await startCli(argv, { ...process.env, NODE_EXTRA_CA_CERTS: at('tls.pem') }).ended
+  t.equal(code, 0, stderr)
+  t.ok(readFileSync(join(output, `ciab-${version}/kvm/ciab.qcow2`)).equals(disk))
+})
+
 t.test('killed in the middle, the same command ends it', async t => {
   const output = join(directory, 'out/killed')
   const final = join(output, `ciab-${version}/kvm/ciab.qcow2`)

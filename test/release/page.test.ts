@@ -4,7 +4,6 @@ import { createHash } from 'node:crypto'
 import { downloadPage } from '../../pipeline/release/page.js'
 import { escapeHtml, html } from '../../pipeline/release/html.js'
 import { pageScript } from '../../pipeline/release/page-script.js'
-import { sizeText } from '../../pipeline/release/page-text.js'
 import { channelDocument, indexDocument, listedRelease, releaseDocument } from '../fixtures/published-documents.js'
 
 const stable = '0.1.0+20261120.aabbccdd'
@@ -77,9 +76,4 @@ t.test('nothing published, no channel, several appliances', async t => {
   t.match(downloadPage([]), 'Nothing is published yet.')
   t.match(downloadPage([{ index: indexDocument([]), channels: [], releases: [] }]), 'No release is offered now.')
   t.match(downloadPage([appliance, { ...appliance, index: indexDocument([], { appliance: 'eucalyptus', title: 'Eucalyptus' }) }]), '<h2>Eucalyptus</h2>')
-})
-
-t.test('sizes are told in words', async t => {
-  const table = { 0: '0 bytes', 1023: '1023 bytes', 1024: '1.0 KiB', 368050176: '351 MiB', 1610612736: '1.5 GiB' }
-  for (const [bytes, words] of Object.entries(table)) t.equal(sizeText(Number(bytes)), words, bytes)
 })

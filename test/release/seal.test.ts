@@ -1,5 +1,6 @@
 /** Sealed documents with real ssh-keygen and gpg keys: what was changed, exchanged or signed by another is refused. */
 import t from 'tap'
+import { Ajv } from 'ajv'
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -83,4 +84,11 @@ t.test('what is no document of the tree is refused before it is looked at', asyn
 t.test('an unsigned document says so', async t => {
   const sealed = parseSealed(await seal(pointer, async () => []), wanted)
   t.equal(await checkSignatures(sealed, { what: 'x', trusted: { ssh: [], openpgp: [] }, run: realRun }), false)
+})
+
+t.test('the schema of the documents is a schema, and strictly so', t => {
+  const schema = JSON.parse(readFileSync(new URL('../../pipeline/release/documents.schema.json', import.meta.url), 'utf8')) as { $id: string }
+  const ajv = new Ajv({ strictTypes: false, strictRequired: false }).addSchema(schema)
+  for (const part of ['release', 'channel', 'index', 'signatures']) t.ok(ajv.compile({ $ref: `${schema.$id}#/definitions/${part}` }), part)
+  t.end()
 })

@@ -15,7 +15,7 @@ t.test('each answer is sorted by what helps, and told by its own error', async t
     [answered(400, 'ExpiredToken'), 'final', 'credentials-expired'],
     [answered(403, 'InvalidAccessKeyId'), 'final', 'credentials-wrong'],
     [answered(403, 'AccessDenied'), 'final', 'bucket-denied'],
-    [answered(403, '403'), 'final', 'bucket-denied'],
+    [answered(403, '403'), 'clock', 'bucket-denied'],
     [answered(404, 'NoSuchBucket'), 'final', 'bucket-missing'],
     [answered(301, 'PermanentRedirect'), 'final', 'region-wrong'],
     [answered(400, 'InvalidRequest'), 'final', 'server-refused'],

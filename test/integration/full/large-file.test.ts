@@ -35,7 +35,8 @@ t.test('a file of 6 GiB is published in parts, and fetched whole', async t => {
   t.equal(code, 0, stderr)
   t.same(await visible(t, prefix), [versionOf(made)])
   t.match(await bucket.head(`${prefix}ciab/${versionOf(made)}/kvm/ciab.ova`), { sizeBytes: largeBytes })
-  const parts = proxy.requests.filter(({ method, path }) => method === 'PUT' && path.includes('partNumber'))
+  // Its chunk index travels in parts, too.
+  const parts = proxy.requests.filter(({ method, path }) => method === 'PUT' && /ciab\.ova\?.*partNumber/.test(path))
   t.equal(parts.length, Math.ceil(largeBytes / (8 * 1024 * 1024)))
   const output = join(folder, 'out')
   const from = `${proxy.url}/${bucketName}/${encodeURIComponent(prefix.slice(0, -1))}`

@@ -1,0 +1,53 @@
+/** Signatures by the real programs, checked by the stock ones as a reader does it. */
+import t from 'tap'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { allowedSigners, bareSshKey, signText, verifyText } from '../../pipeline/tools/signature.js'
+import { makeGpgKey, makeSshKey } from '../fixtures/keys.js'
+import { realRun } from '../fixtures/sealed-disk.js'
+
+t.test('a key that lies only in the agent signs by the name of its public file', async t => {
+  const folder = t.testdir({})
+  const key = makeSshKey(join(folder, 'key'))
+  // A socket's path has a limit of 107 bytes.
+  const agentFolder = mkdtempSync(join(tmpdir(), 'agent-'))
+  const agentSocket = join(agentFolder, 'socket')
+  const agent = spawn('ssh-agent', ['-D', '-a', agentSocket], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => {
+    agent.kill()
+    rmSync(agentFolder, { recursive: true })
+  })
+  await once(agent.stdout, 'data')
+  execFileSync('ssh-add', ['-q', key], { env: { ...process.env, SSH_AUTH_SOCK: agentSocket }, stdio: 'pipe' })
+  rmSync(key)
+  const signature = await signText('text', { kind: 'ssh', file: `${key}.pub`, agentSocket }, realRun)
+  const [public_, { text }] = [bareSshKey(readFileSync(`${key}.pub`, 'utf8')), signature]
+  t.equal(await verifyText('text', signature, { ssh: [public_], openpgp: [] }, realRun), true)
+  t.equal(await verifyText('another text', signature, { ssh: [public_], openpgp: [] }, realRun), false)
+  writeFileSync(join(folder, 'allowed'), allowedSigners([public_]))
+  writeFileSync(join(folder, 'sig'), text)
+  const verify = (namespace: string) =>
+    execFileSync('ssh-keygen', ['-Y', 'verify', '-f', join(folder, 'allowed'), '-I', 'release', '-n', namespace, '-s', join(folder, 'sig')], { input: 'text', stdio: 'pipe' })
+  t.match(verify('appliance-release').toString(), 'Good "appliance-release" signature for release')
+  t.throws(() => verify('git'), 'a signature for another purpose is none')
+})
+
+t.test('gpg alone checks an OpenPGP signature', async t => {
+  const folder = t.testdir({ SHA256SUMS: 'sums\n' })
+  const key = makeGpgKey(folder)
+  const { text } = await signText('sums\n', { kind: 'openpgp', file: key.secret }, realRun)
+  writeFileSync(join(folder, 'SHA256SUMS.asc'), text)
+  const home = mkdtempSync(join(tmpdir(), 'gpg-'))
+  t.teardown(() => {
+    execFileSync('gpgconf', ['--homedir', home, '--kill', 'all'])
+    rmSync(home, { recursive: true, force: true })
+  })
+  const gpg = (...args: string[]) => execFileSync('gpg', ['--homedir', home, '--batch', ...args], { cwd: folder, stdio: 'pipe' })
+  gpg('--import', key.public)
+  gpg('--verify', 'SHA256SUMS.asc', 'SHA256SUMS')
+  writeFileSync(join(folder, 'SHA256SUMS'), 'other sums\n')
+  t.throws(() => gpg('--verify', 'SHA256SUMS.asc', 'SHA256SUMS'))
+})
