@@ -118,7 +118,8 @@ async function installLines({ spec, kickstart, template, places, vm }: InstallDr
   const own = elInstallPlaces(directory)
   await layOutServed({ spec, media: places.media, kickstart }, own)
   const json = join(directory, 'install.json')
-  const stage2 = await readFile(elMedia(places.media).stage2Name, 'utf8').catch(() => '')
+  // Not fetched yet: where every tree of RHEL 6 has it. Later ones are asked for the folder alone.
+  const stage2 = await readFile(elMedia(places.media).stage2Name, 'utf8').catch(() => 'images/install.img')
   await writeFile(json, renderElInstall(template, { spec, media: places.media, stage2, directory, ...vm }))
   const disk = spec.el.kickstartBy === 'disk' ? [formatCommand(oemdrvCommand(own))] : []
   // The installer's own system of a tree is served from here, and is not there yet.
