@@ -10,8 +10,9 @@ import { sharedPlaces } from '../../fixtures/built-image.js'
 import { EucalyptusVm, makeMachine } from '../../fixtures/eucalyptus-vm.js'
 import { freePort, getAnyCertificate } from '../../fixtures/foreign-vm.js'
 
-t.setTimeout(5_400_000)
-const startMs = 900_000
+t.setTimeout(10_800_000)
+/** Emulated, on a machine that others use, too. */
+const startMs = 1_500_000
 
 /** Moment and call at which the step and the engine are killed, in the order of the steps; each step has its own. */
 const kills: Readonly<Record<string, readonly [first: string, ...more: string[]]>> = {
@@ -93,7 +94,7 @@ t.test('after two power cuts it comes to ready by itself, against the stand-in f
     t.same(await (await fetch(`http://127.0.0.1:${http}/state.json`)).json(), last)
     // Nothing is behind the console's own server here; that it answers by TLS is what this shows.
     for (const port of [https, backend]) t.match(await getAnyCertificate(port, '/'), '502 Bad Gateway')
-    t.match((await vm.run('openssl x509 -noout -subject -in /etc/pki/tls/certs/eucaconsole.crt')).output, 'CN = 192.168.42.2')
+    t.match((await vm.run('openssl x509 -noout -subject -in /etc/pki/tls/certs/eucaconsole.crt')).output, /CN ?= ?192\.168\.42\.2$/m)
   })
 
   t.test('the root partition was grown to the end of the disk, and its file system is sound', async t => {
