@@ -1,7 +1,7 @@
 /** What build and plan share: a prepared build, the host it runs on, its store and its plan. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { diskTooSmall } from '../errors/commands.js'
+import { diskTooSmall, releaseEndsAtInstall } from '../errors/commands.js'
 import { assemblePlan, stageNames } from '../plan/plan.js'
 import type { Plan, PlannedExport, StageFacts, StageName } from '../plan/plan.js'
 import { gib } from '../plan/format.js'
@@ -15,6 +15,8 @@ import { prepareBuild } from '../run/prepare.js'
 import type { PreparedBuild } from '../run/prepare.js'
 import { openStore } from '../run/store.js'
 import { xenHostOf } from '../run/xen-host.js'
+import { generationOf } from '../spec/el-rules.js'
+import type { Spec } from '../spec/types.js'
 import { exportedTargets } from '../stages/export.js'
 import { isVerified } from '../stages/verify-release.js'
 import { diskName } from '../stages/builder-vm.js'
@@ -75,6 +77,7 @@ export async function openSession(
     },
     host.run
   )
+  requireWayThrough(build.spec, until)
   const warned = new Set<string>()
   const store = openStore(join(places.state, 'store'), line => {
     // Both the plan and the build look a result up.
@@ -101,6 +104,12 @@ export async function openSession(
   const release = join(places.artifacts, `${build.spec.name}-${build.version}`)
   const plan = await planOf(build, buildHost, { release, state: places.state, until, commands })
   return { build, host: buildHost, release, plan }
+}
+
+/** Errors: `release-ends-at-install` (exit 2): the stages after install know systemd and GRUB 2 only. */
+export function requireWayThrough({ family, release }: Pick<Spec, 'family' | 'release'>, until: StageName): void {
+  if (family !== 'el' || generationOf(release) >= 7) return
+  if (stageNames.indexOf(until) > stageNames.indexOf('install')) throw releaseEndsAtInstall(release)
 }
 
 function needsOf(targets: readonly Target[]): readonly ToolNeed[] {

@@ -6,7 +6,7 @@ export function outputNotEmpty(directory: string): PipelineError {
   return new PipelineError({
     code: 'output-not-empty',
     message: `The output folder ${directory} is not empty.`,
-    hint: 'name a new or empty folder with --output',
+    hint: 'name a new or empty folder with --out',
     exitCode: exitCodes.usage,
   })
 }
@@ -16,6 +16,16 @@ export function stageUnknown(name: string, known: readonly string[]): PipelineEr
     code: 'stage-unknown',
     message: `Unknown stage "${name}" for --until.`,
     hint: `known stages: ${known.join(', ')}`,
+    exitCode: exitCodes.usage,
+  })
+}
+
+/** @param release of Anaconda's family, which the stages after install do not know */
+export function releaseEndsAtInstall(release: string): PipelineError {
+  return new PipelineError({
+    code: 'release-ends-at-install',
+    message: `Release ${release} of the el family can be installed, and not be made into an appliance: the stages after install need systemd and GRUB 2.`,
+    hint: 'pipeline build APPLIANCE --until install, or take a newer release',
     exitCode: exitCodes.usage,
   })
 }

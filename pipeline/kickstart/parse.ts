@@ -26,6 +26,8 @@ export interface ParseOptions {
    * `%include`. @default never, a missing file is a problem
    */
   readonly keepInclude?: (path: string) => boolean
+  /** The file that is read for a path as written in %include. @default that path */
+  readonly nameInclude?: (path: string) => string
 }
 
 export interface ReadKickstart {
@@ -180,7 +182,8 @@ function include(parsing: Parsing, { source, place, path, take, keep }: Includin
     parsing.problems.push(includeWithoutPath(at))
     return
   }
-  const file = path.startsWith('/') ? path : join(dirname(parsing.file), path)
+  const named = parsing.nameInclude?.(path) ?? path
+  const file = named.startsWith('/') ? named : join(dirname(parsing.file), named)
   const chain = [...source.chain, file]
   if (source.chain.includes(file)) {
     parsing.problems.push(includeCycle(at, chain))

@@ -7,10 +7,11 @@ import { releaseUnknown } from '../errors/kickstart.js'
 import { reviewKickstart } from '../kickstart/check.js'
 import { includePath, parseKickstart } from '../kickstart/parse.js'
 import { elReleases, releaseNamed } from '../kickstart/releases.js'
+import type { MappedText } from '../kickstart/types.js'
 import { roleOf } from '../spec/el-rules.js'
 import { isIso, mirrored } from '../spec/mirrored.js'
 import type { LoadedAppliance, Spec } from '../spec/types.js'
-import { renderTemplate } from './engine.js'
+import { renderMapped } from './engine.js'
 
 export interface RenderedRole {
   /** The kickstart's name without its endings. */
@@ -57,11 +58,12 @@ export function renderRole({ spec, directory }: LoadedAppliance, name: string, {
   // Only the appliance's own role has a first boot, which makes passwords.
   const asksPassword = iso !== undefined && role !== roleOf(spec)
   const read = readerOf(directory, { ...elData(spec, seen), iso: iso ?? null, asksPassword })
-  const text = read(name)
-  const tree = parseKickstart(text, { file, readInclude: read, keepInclude: path => path.startsWith('/') })
+  const kickstart = read(name)
+  const nameInclude = (path: string) => (isInstallers(path) ? path : partOf(directory, path))
+  const tree = parseKickstart(kickstart, { file, readInclude: read, keepInclude: isInstallers, nameInclude })
   const { problems, warnings } = reviewKickstart(tree, release)
   if (problems.length > 0) throw joinProblems(problems)
-  return { name: role, kickstart: inPlace(text, read), warnings }
+  return { name: role, kickstart: inPlace(kickstart.text, read), warnings }
 }
 
 /** What the templates of an el appliance may name. */
@@ -79,23 +81,33 @@ export function elData(spec: Spec, seen = (address: string): string => address):
   }
 }
 
-/** Reads a part below the appliance's folder; `parts/x.ks` may be the template `parts/x.ks.hbs`. */
-function readerOf(directory: string, data: object): (path: string) => string {
+/** A file that is there only when Anaconda runs. */
+function isInstallers(path: string): boolean {
+  return path.startsWith('/')
+}
+
+/** A part below the appliance's folder; `parts/x.ks` may be the template `parts/x.ks.hbs`. */
+function partOf(directory: string, path: string): string {
+  const file = resolve(directory, path)
+  return !file.endsWith('.hbs') && existsSync(`${file}.hbs`) ? `${file}.hbs` : file
+}
+
+/** Fills a part in, and keeps for each line where it was written. */
+function readerOf(directory: string, data: object): (path: string) => MappedText {
   return path => {
-    const file = resolve(directory, path)
-    if (!file.endsWith('.hbs') && !existsSync(`${file}.hbs`)) return readFileSync(file, 'utf8')
-    const template = file.endsWith('.hbs') ? file : `${file}.hbs`
-    return renderTemplate({ file: template, text: readFileSync(template, 'utf8'), data })
+    const file = partOf(directory, path)
+    const text = readFileSync(file, 'utf8')
+    return file.endsWith('.hbs') ? renderMapped({ file, text, data }) : { text, numbers: [] }
   }
 }
 
 /** The text with every part in the place of its %include line, comments and all; parsing has shown that they are there. */
-function inPlace(text: string, read: (path: string) => string): string {
+function inPlace(text: string, read: (path: string) => MappedText): string {
   return text
     .split('\n')
     .map(line => {
       const path = includePath(line)
-      return path === undefined || path.startsWith('/') ? line : inPlace(read(path).replace(/\n$/, ''), read)
+      return path === undefined || isInstallers(path) ? line : inPlace(read(path).text.replace(/\n$/, ''), read)
     })
     .join('\n')
 }

@@ -70,15 +70,7 @@ function mediaLines(spec: Spec, directory: string): readonly string[] {
   const source = mirrored(el.installerUrl, el.mirror)
   const media = elMedia(directory)
   const compare = (file: string) => `echo ${quote(`${el.installerSha256}  ${file}`)} | sha256sum --check --quiet`
-  if (!isIso(el)) {
-    const tree = source.replace(/\/*$/, '/')
-    const info = join(media.served, '.treeinfo')
-    return [
-      formatCommand(['curl', '--fail', '--location', '--create-dirs', '--output', info, `${tree}.treeinfo`]),
-      compare(info),
-      `# Kernel, initrd and the installer's own system are those that .treeinfo names below ${tree}, held to its checksums.`,
-    ]
-  }
+  if (!isIso(el)) return treeLines(source.replace(/\/*$/, '/'), directory, compare)
   const local = /^(?:\/|file:)/.test(source)
   const path = source.replace(/^file:\/\//, '')
   return [
@@ -87,6 +79,29 @@ function mediaLines(spec: Spec, directory: string): readonly string[] {
     ...Object.entries({ 'images/pxeboot/vmlinuz': media.kernel, 'images/pxeboot/initrd.img': media.initrd }).map(([inside, outside]) =>
       formatCommand(['xorriso', '-osirrox', 'on', '-indev', media.iso, '-extract', `/${inside}`, outside])
     ),
+  ]
+}
+
+/** Which files those are, and their checksums, stands in .treeinfo: the shell reads it, as the stage does. */
+function treeLines(tree: string, directory: string, compare: (file: string) => string): readonly string[] {
+  const media = elMedia(directory)
+  const info = join(media.served, '.treeinfo')
+  const fetch = (path: string, to: string) => `curl --fail --location --create-dirs --output ${to} ${path}`
+  const named = (name: string, section: string, keys: string) =>
+    `${name}=$(sed -n '/^\\[${section}\\]/,/^\\[/s/^\\(${keys}\\) *= *//p' ${quote(info)} | head -n 1)`
+  const held = (path: string, to: string) =>
+    `echo "$(sed -n "s|^${path} *= *sha256:||p" ${quote(info)})  "${to} | sha256sum --check --quiet`
+  const got = (path: string, to: string) => [fetch(`${quote(tree)}"${path}"`, to), held(path, to)]
+  return [
+    fetch(quote(`${tree}.treeinfo`), quote(info)),
+    compare(info),
+    named('kernel', 'images-x86_64', 'kernel'),
+    ...got('$kernel', quote(media.kernel)),
+    named('initrd', 'images-x86_64', 'initrd'),
+    ...got('$initrd', quote(media.initrd)),
+    named('stage2', 'stage2', 'mainimage\\|instimage'),
+    ...got('$stage2', `${quote(`${media.served}/`)}"$stage2"`),
+    ...got('repodata/repomd.xml', quote(join(directory, 'repomd.xml'))),
   ]
 }
 
@@ -103,8 +118,11 @@ async function installLines({ spec, kickstart, template, places, vm }: InstallDr
   const own = elInstallPlaces(directory)
   await layOutServed({ spec, media: places.media, kickstart }, own)
   const json = join(directory, 'install.json')
-  const stage2 = await readFile(elMedia(places.media).stage2Name, 'utf8').catch(() => '')
+  // Not fetched yet: where every tree of RHEL 6 has it. Later ones are asked for the folder alone.
+  const stage2 = await readFile(elMedia(places.media).stage2Name, 'utf8').catch(() => 'images/install.img')
   await writeFile(json, renderElInstall(template, { spec, media: places.media, stage2, directory, ...vm }))
   const disk = spec.el.kickstartBy === 'disk' ? [formatCommand(oemdrvCommand(own))] : []
-  return [...disk, ...packerLines(directory, json)]
+  // The installer's own system of a tree is served from here, and is not there yet.
+  const served = isIso(spec.el) ? [] : [formatCommand(['cp', '--recursive', '--link', '--force', `${elMedia(places.media).served}/.`, own.served])]
+  return [...disk, ...served, ...packerLines(directory, json)]
 }

@@ -18,7 +18,12 @@ const roleNeeds: Readonly<Record<string, RoleNeeds>> = {
   nc: { memoryMib: 2048, diskGib: 20 },
 }
 
-export const elRuleset: readonly Rule[] = [ofItsFamily, sourcesAreNamed, keysAreKnown, roleFits, addressesAreUsable]
+export const elRuleset: readonly Rule[] = [ofItsFamily, sourcesAreNamed, kickstartIsFound, keysAreKnown, roleFits, addressesAreUsable]
+
+/** The generation of Anaconda, of systemd or of GRUB: `6` of `6.10`. */
+export function generationOf(release: string): number {
+  return Number(release.split('.')[0])
+}
 
 /** The role a kickstart installs: its file's name. */
 export function roleOf(spec: Pick<Spec, 'kickstart'>): string {
@@ -50,6 +55,16 @@ function sourcesAreNamed({ family, el }: Spec): readonly Violation[] {
     if (el[url] === '' || el[sha256] !== '') return []
     return [{ path: ['el', sha256], problem: `el.${url} has no checksum`, hint: 'Add its SHA-256: sha256sum FILE.' }]
   })
+}
+
+/** RHEL 6 takes what lies on a disk with this label for drivers. */
+function kickstartIsFound({ family, release, el }: Spec): readonly Violation[] {
+  if (family !== 'el' || el.kickstartBy !== 'disk' || generationOf(release) >= 7) return []
+  return [{
+    path: ['el', 'kickstartBy'],
+    problem: `Anaconda of release ${release} looks for no kickstart on a disk labelled OEMDRV`,
+    hint: 'Set it to http, or leave it out.',
+  }]
 }
 
 function keysAreKnown({ el }: Spec): readonly Violation[] {

@@ -1,5 +1,7 @@
 /** Boot arguments of Anaconda, in each generation's own words: RHEL 6 knows no inst., RHEL 9 nothing else. */
 
+import { generationOf } from '../spec/el-rules.js'
+
 /** Where Anaconda finds what it needs. */
 export interface AnacondaSources {
   /** Of the appliance: `6.10`, `7.9`. */
@@ -12,10 +14,6 @@ export interface AnacondaSources {
 
 /** First generation that knows `inst.`, and that looks for a disk labelled OEMDRV. */
 const instSince = 7
-
-export function generationOf(release: string): number {
-  return Number(release.split('.')[0])
-}
 
 /** The last console is the one Anaconda talks on; eth0 keeps its name, because the kickstart speaks of it. */
 const shared = 'net.ifnames=0 biosdevname=0 console=tty0 console=ttyS0,115200n8'

@@ -4,11 +4,11 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { treeChanged, treeIncomplete, treeUnreachable } from '../errors/anaconda.js'
 import { installerOfOtherRelease } from '../errors/iso.js'
+import { generationOf } from '../spec/el-rules.js'
 import { mirrored } from '../spec/mirrored.js'
 import type { Spec } from '../spec/types.js'
 import { sha256File } from '../tools/checksum.js'
 import { getBytes, getFile } from '../tools/get-file.js'
-import { generationOf } from './anaconda-arguments.js'
 import { parseTreeinfo } from './treeinfo.js'
 
 export interface TreeRequest {

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { Writable } from 'node:stream'
 import type { CommandIo } from '../../pipeline/commands/io.js'
-import { probeOnce, requireSpace } from '../../pipeline/commands/session.js'
+import { probeOnce, requireSpace, requireWayThrough } from '../../pipeline/commands/session.js'
 import { formatError, PipelineError } from '../../pipeline/errors/pipeline-error.js'
 import type { Host } from '../../pipeline/run/host.js'
 import { fakeRun } from '../fixtures/fake-run.js'
@@ -32,6 +32,25 @@ t.test('who asked for emulation gets it without a word, and QEMU is asked once',
   for (const answer of answers) t.strictSame(answer, { kind: 'tcg', reason: '--accel tcg was given', qemuVersion: '10.0.2', timeoutFactor: 6 })
   t.strictSame(said, [])
   t.strictSame(fake.lines(), ['qemu-system-x86_64 --version'])
+})
+
+t.test('a release that the later stages do not know can be installed, and no more', async t => {
+  const old = { family: 'el', release: '6.10' } as const
+  requireWayThrough(old, 'install')
+  requireWayThrough({ family: 'el', release: '7.9' }, 'verify')
+  requireWayThrough({ family: 'debian', release: 'trixie' }, 'verify')
+  try {
+    requireWayThrough(old, 'provision')
+    t.fail('must refuse it')
+  } catch (error) {
+    if (!(error instanceof PipelineError)) throw error
+    t.equal(error.exitCode, 2)
+    t.equal(
+      formatError(error),
+      'error: Release 6.10 of the el family can be installed, and not be made into an appliance: the stages after install need systemd ' +
+        'and GRUB 2. (pipeline build APPLIANCE --until install, or take a newer release)'
+    )
+  }
 })
 
 t.test('asks for no more room than there is', async t => {

@@ -52,3 +52,28 @@ t.test('a setting is text: comments, blanks and the last of equal ones', async t
   await box.boot()
   t.match(box.read('etc/sysconfig/network-scripts/ifcfg-eth0'), 'IPADDR=10.7.0.5\nPREFIX=16\nGATEWAY=10.7.0.1\nDNS1=10.7.0.1\n')
 })
+
+const elsewhere = 'address = 10.7.0.5/24\ngateway = 10.7.0.1\npublic-addresses = 10.7.0.100-10.7.0.150\n'
+
+t.test('a cloud that was never used is made anew at a changed address, with nothing of the old one', async t => {
+  const box = await EucalyptusMachine.create(t.testdir({}))
+  box.tell('fail/euca-run-instances', 'no capacity')
+  t.match((await box.boot()).states.at(-1), { state: 'failed', step: 'demo-instance' })
+  const certificate = box.read('var/lib/eucalyptus/keys/cloud-cert.pem')
+  box.forget('fail/euca-run-instances')
+  box.write('etc/evc/settings', elsewhere)
+  const { states, output } = await box.boot()
+  t.match(states.at(-1), { state: 'ready', address: '10.7.0.5' }, output.slice(-1500))
+  t.match(output, 'the cloud was begun at 192.168.42.2 and never used: it is made anew at 10.7.0.5')
+  t.not(box.read('var/lib/eucalyptus/keys/cloud-cert.pem'), certificate)
+  t.notMatch(box.read('etc/eucalyptus/eucalyptus.conf') + box.read('etc/eucalyptus/network.yaml'), '192.168.42')
+})
+
+t.test('settings on a disk with the label EVC are taken over (mounting is played)', async t => {
+  const box = await EucalyptusMachine.create(t.testdir({}))
+  box.write('dev/disk/by-label/EVC', '')
+  box.write('run/evc/settings/evc.conf', elsewhere)
+  await box.boot()
+  t.equal(box.read('etc/evc/settings'), elsewhere)
+  t.match(box.read('etc/sysconfig/network-scripts/ifcfg-eth0'), 'IPADDR=10.7.0.5\n')
+})

@@ -74,9 +74,9 @@ t.test('a part that the release refuses is named with its file and line', async 
   const root = t.testdir({})
   cpSync(join(repository, 'kickstarts'), join(root, 'kickstarts'), { recursive: true })
   const part = join(root, 'kickstarts/eucalyptus/parts/accounts.ks.hbs')
-  writeFileSync(part, 'authselect select minimal\nrootpw --lock\n')
+  writeFileSync(part, '{{#if source.iso}}\n# from the medium\n{{/if}}\nauthselect select minimal\nrootpw --lock\n')
   const error = await failureOf(load([], root).then(renderRoles))
-  const message = `${part.replace('.hbs', '')}:1: RHEL7 has no command "authselect". (Take it out, or describe the same in a %post script.)`
+  const message = `${part}:4: RHEL7 has no command "authselect". (Take it out, or describe the same in a %post script.)`
   t.equal(formatError(error), `error: ${message}`)
 })
 

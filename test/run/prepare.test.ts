@@ -49,7 +49,7 @@ const changes: Readonly<Record<string, Change>> = {
   'the page of a target': { make: shop => shop.append('templates/kvm/README.txt.hbs', 'x\n'), runs: ['kvm'] },
   'another qemu-img': { make: shop => (shop.versions['qemu-img'] = '1.2.4'), runs: ['kvm'] },
   'the page of a target that was not chosen': { make: shop => shop.append('templates/vmware/README.txt.hbs', 'x\n'), runs: [] },
-  'more time to get ready': { set: ['timeouts.readySeconds=900'], runs: [] },
+  'more time for each part': { set: ['timeouts.installSeconds=900', 'timeouts.provisionSeconds=900', 'timeouts.readySeconds=900'], runs: [] },
 }
 
 const shop = openWorkshop(t.testdir({}))

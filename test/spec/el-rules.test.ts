@@ -48,6 +48,15 @@ const cases: Readonly<Record<string, [written: Partial<WrittenSpec>, wanted: rea
     { el: { ...el, demoImageUrl: '/demo.img' } },
     ['at el: el.demoImageSha256: el.demoImageUrl has no checksum (Add its SHA-256: sha256sum FILE.)'],
   ],
+  'RHEL 6 with the kickstart over HTTP': [{ release: '6.10' }, []],
+  'RHEL 6 with the kickstart on a labelled disk': [
+    { release: '6.10', el: { ...el, kickstartBy: 'disk' } },
+    ['at el: el.kickstartBy: Anaconda of release 6.10 looks for no kickstart on a disk labelled OEMDRV (Set it to http, or leave it out.)'],
+  ],
+  'a release that is not known': [
+    { release: '5.11' },
+    ['at release: release: the el family has no release "5.11" here (Known releases: 6.10, 7.9.)'],
+  ],
   'a key that nobody named': [
     { el: { ...el, repositories: { base: { url: 'https://vault.example/', key: 'centso' } } } },
     ['at el: el.repositories.base.key: there is no key "centso" in el.keys (Did you mean "centos"?)'],

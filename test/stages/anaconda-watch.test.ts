@@ -47,6 +47,89 @@ const quiet = [
   'Created symlink from /etc/systemd/system/emergency.target.wants/x.service',
 ]
 
+/**
+ * The last lines of a console by generation, written after each one's own sources: how an installation that cannot go on
+ * looks there, and by which line it is noticed.
+ */
+const consoles: Readonly<Record<string, readonly [noticed: string, kind: 'error' | 'question', ...lines: string[]]>> = {
+  '6, a step that is not in the kickstart': [
+    "In interactive step can't continue. (parttype)", 'question',
+    'Finding storage devices', 'In progress...', 'Completed', 'Traceback', "In interactive step can't continue. (parttype)", 'install exited abnormally [1/1]',
+  ],
+  '6, a disk that would have to be erased': [
+    'Command line mode requires all choices to be specified in a kickstart configuration file.', 'question',
+    'Examining storage devices', '(Storage Device Warning)', 'Command line mode requires all choices to be specified in a kickstart configuration file.',
+  ],
+  '6, a kickstart with a mistake': [
+    'The following error was found while parsing the kickstart configuration file:', 'error',
+    'Running anaconda 13.21.263, the CentOS system installer - please wait.',
+    'The following error was found while parsing the kickstart configuration file:', '', 'The following problem occurred on line 8 of the kickstart file:',
+  ],
+  '6, too little memory': [
+    'You do not have enough RAM to install CentOS on this machine.', 'error',
+    '+---------+ Fatal Error +---------+', '| You do not have enough RAM to install CentOS on this machine. |', '| Press <return> to reboot your system. |',
+  ],
+  '6, no packages at the address': [
+    'Unable to retrieve http://vault.example/6.10/os/images/install.img.', 'error',
+    'Welcome to CentOS for x86_64', '   | Unable to retrieve http://vault.example/6.10/os/images/install.img. |',
+  ],
+  '7, a kickstart that does not say it all': [
+    'The installation was stopped due to incomplete spokes detected while running in non-interactive cmdline mode. Since there cannot be any questions', 'error',
+    'Starting automated install........', 'Checking software selection',
+    'The installation was stopped due to incomplete spokes detected while running in non-interactive cmdline mode. Since there cannot be any questions',
+    'The exact error message is: ', '', 'The following mandatory spokes are not completed:', 'Installation Destination.',
+  ],
+  '7, a fault of its own': [
+    'An unknown error has occured, look at the /tmp/anaconda-tb* file(s) for more details', 'error',
+    'Setting up the installation environment', 'An unknown error has occured, look at the /tmp/anaconda-tb* file(s) for more details',
+    '================================================================================', 'Unknown Error', ' 1) Report Bug', ' 2) Debug',
+  ],
+  '8, packages that do not go together': [
+    'Some packages, groups or modules are broken, the installation will be aborted.', 'error',
+    'Problems in request:', 'broken packages: x', 'Some packages, groups or modules are broken, the installation will be aborted.',
+  ],
+  '8, a package that is not there': [
+    'Would you like to ignore this and continue with installation?', 'question',
+    'Problems in request:', 'missing packages: no-such-package', 'Would you like to ignore this and continue with installation?',
+  ],
+  '9, a script that fails': [
+    'The installation was stopped due to an error which occurred while running in non-interactive cmdline mode.', 'error',
+    'Running post-installation scripts', '.', 'The installation was stopped due to an error which occurred while running in non-interactive cmdline mode.',
+    'Non interactive installation failed: There was an error running the kickstart script at line 40.',
+  ],
+  '9, no kickstart at the address': [
+    '[ 12.1] dracut-initqueue[812]: Warning: anaconda: failed to fetch kickstart from http://10.0.2.2:8431/ks.cfg', 'error',
+    '[ 12.0] dracut-initqueue[812]: curl: (22) The requested URL returned error: 404',
+    '[ 12.1] dracut-initqueue[812]: Warning: anaconda: failed to fetch kickstart from http://10.0.2.2:8431/ks.cfg',
+  ],
+  '10, no room on the disk': [
+    'Non interactive installation failed: Not enough space in file systems for the current software selection. An additional 1.2 GiB is needed.', 'error',
+    'Starting automated install.', 'Non interactive installation failed: Not enough space in file systems for the current software selection. An additional 1.2 GiB is needed.',
+  ],
+  '10, the hub of text mode': [
+    "Please make a selection from the above ['b' to begin installation, 'q' to quit, 'r' to refresh]:", 'question',
+    '1) [x] Language settings                 2) [!] Installation Destination', "Please make a selection from the above ['b' to begin installation, 'q' to quit, 'r' to refresh]: ",
+  ],
+}
+
+for (const [what, [noticed, kind, ...lines]] of Object.entries(consoles)) {
+  t.test(`a console of Anaconda ${what}`, async t => {
+    t.same(lines.map(troubleIn).find(found => found !== undefined), { kind, line: noticed })
+  })
+}
+
+t.test('what packages and scripts print is no trouble of the installer, whatever it speaks of', async t => {
+  const harmless = [
+    'error: this script found an error and went on', 'ERROR: 0 errors', 'An error occurred while installing nokogiri (1.6), and Bundler cannot continue.',
+    'The following error occurred in the log: none', 'there were no errors in the kickstart of this node', 'Not enough space left for a second copy, using one',
+    'warning: /etc/sysctl.conf created as /etc/sysctl.conf.rpmnew', 'Unable to retrieve metadata of the optional plugin', 'worker exited abnormally, restarted',
+    'Job for kdump.service failed because the control process exited with error code.', 'curl: (22) The requested URL returned error: 404',
+    '/usr/sbin/semodule: failed, retrying', 'Failed to start nothing', 'fatal: not a git repository', 'Password: ********', 'Installing perl-Exception-Class (88/301)',
+    'PIPELINE install: Traceback of the build', 'Please make sure that the network is up', 'Would you like a newer version? See the manual.',
+  ]
+  for (const line of harmless) t.equal(troubleIn(line), undefined, line)
+})
+
 t.test('its errors and its questions are told apart', async t => {
   for (const [line, kind] of Object.entries(troubles)) t.equal(troubleIn(line)?.kind, kind, line)
 })
