@@ -36,10 +36,13 @@ export function addPlaces(command: Command): Command {
     .option('--store <folder>', 'where stage results and logs are kept (default: .pipeline/)')
 }
 
+/** Until one is named; the first name takes its place, later ones are added. */
+const noTarget: readonly string[] = [defaultTarget]
+
 /** Options that decide what is built. */
 export function addInputs(command: Command): Command {
   return addMirror(addAcceleration(addSet(command)))
-    .addOption(new Option('-t, --target <names>', 'targets, separated by commas; "all" for every one').default([defaultTarget], defaultTarget).argParser(splitTargets))
+    .addOption(new Option('-t, --target <names>', 'targets, separated by commas or one by one; "all" for every one').default(noTarget, defaultTarget).argParser(splitTargets))
     .addOption(new Option('--ova-manifest <digest>', 'digests in the manifest of an OVA; sha1 for vSphere before 6.5').choices(['sha256', 'sha1', 'none']).default(defaultExportOptions.ovaManifest))
     .option('--hyperv-vhd', 'for Hyper-V also a fixed VHD, as long as the disk')
     .addOption(new Option('--version <text>', 'version of the build (default: <spec version>+<date>.<8 digits of its key>)').argParser(checkVersion))
@@ -65,10 +68,10 @@ export function addJson(command: Command): Command {
   return command.option('--json', 'print one JSON document')
 }
 
-function splitTargets(value: string): readonly string[] {
+function splitTargets(value: string, previous: readonly string[]): readonly string[] {
   const names = value.split(',').map(name => name.trim())
   if (names.some(name => name === '')) throw new InvalidArgumentError('Give target names separated by commas.')
-  return [...new Set(names)]
+  return [...new Set([...(previous === noTarget ? [] : previous), ...names])]
 }
 
 /** apt writes it into one line of its sources, so it holds no blanks; a query would be cut off by what follows. */

@@ -121,7 +121,8 @@ interface Missing {
 
 async function loadPiece(job: PieceJob, signal: AbortSignal): Promise<Buffer> {
   const { file: { url, sizeBytes }, offsetBytes } = job
-  const buffer = Buffer.alloc(job.lengthBytes)
+  // Shared with the thread that hashes it, which would get a copy else.
+  const buffer = Buffer.from(new SharedArrayBuffer(job.lengthBytes))
   const missing: Missing[] = []
   for (const segment of job.segments) {
     signal.throwIfAborted()

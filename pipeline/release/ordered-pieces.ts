@@ -17,6 +17,9 @@ export interface OrderedOptions {
   readonly memoryBytes: number
 }
 
+/** So many lie ready, so that nobody waits while one is being taken; more would only be memory, and lost by a kill. */
+const ahead = 2
+
 /** The first failure ends the other loads and is passed on. */
 export async function inOrder(
   pieces: readonly Piece[],
@@ -35,8 +38,9 @@ export async function inOrder(
     loading -= 1
     start()
   }
+  const hasPlace = () => loading < options.parallel && waiting.length < options.parallel + ahead && !signal.aborted
   const start = () => {
-    for (let piece = pieces[next]; piece && loading < options.parallel && !signal.aborted; piece = pieces[next]) {
+    for (let piece = pieces[next]; piece && hasPlace(); piece = pieces[next]) {
       if (waiting.length > 0 && heldBytes + piece.lengthBytes > options.memoryBytes) return
       const bytes = piece.load(signal)
       // A failure is told by the await below; here it ends the others' beginning, and must not end the process.

@@ -24,6 +24,7 @@ t.test('reads lists, repetitions and switches', async t => {
     '--target vmware': { target: ['vmware'] },
     '-t vmware,ova': { target: ['vmware', 'ova'] },
     '--target kvm,ova,kvm': { target: ['kvm', 'ova'] },
+    '--target vmware -t ova --target vmware,kvm': { target: ['vmware', 'ova', 'kvm'] },
     '--set a=1 --set b=2': { set: ['a=1', 'b=2'] },
     '--ova-manifest none --hyperv-vhd': { ovaManifest: 'none', hypervVhd: true },
     '--mirror http://mirror.example/debian': { mirror: 'http://mirror.example/debian' },
