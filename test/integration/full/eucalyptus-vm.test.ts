@@ -7,49 +7,13 @@ import t from 'tap'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { sharedPlaces } from '../../fixtures/built-image.js'
+import { kills, orders } from '../../fixtures/eucalyptus-faults.js'
 import { EucalyptusVm, makeMachine } from '../../fixtures/eucalyptus-vm.js'
 import { freePort, getAnyCertificate } from '../../fixtures/foreign-vm.js'
 
 t.setTimeout(10_800_000)
 /** Emulated, on a machine that others use, too. */
 const startMs = 1_500_000
-
-/** Moment and call at which the step and the engine are killed, in the order of the steps; each step has its own. */
-const kills: Readonly<Record<string, readonly [first: string, ...more: string[]]>> = {
-  '05-grow': ['after growpart'],
-  '10-identity': ['before chpasswd', 'after chpasswd'],
-  '20-network': ['after systemctl restart network', 'before hostname evc'],
-  '25-clock': ['after systemctl start chronyd'],
-  '30-configuration': ['before network.yaml.new'],
-  '35-bridge': ['after systemctl start evc-bridge'],
-  '40-initialise': ['before clcadmin-initialize-cloud', 'middle clcadmin-initialize-cloud', 'after clcadmin-initialize-cloud'],
-  '45-start': ['after systemctl start eucalyptus-cloud'],
-  '50-services': ['after euserv-register-service -t user-api', 'after euserv-register-service -t walrus', 'after euserv-register-service -t cluster', 'before euserv-register-service -t storage'],
-  '55-backends': ['after euctl objectstorage', 'after euctl evc-1.storage'],
-  '60-keys': ['before chown eucalyptus:eucalyptus'],
-  '65-node': ['after systemctl start eucalyptus-node', 'after clusteradmin-register-nodes'],
-  '70-network-document': ['after euctl cloud.network', 'before systemctl start eucanetd'],
-  '75-credentials': ['after euare-useraddloginprofile --as-account eucalyptus'],
-  '80-console': ['after systemctl start eucaconsole'],
-  '85-demo-account': ['after euare-accountcreate', 'after euare-useraddloginprofile --as-account demo', 'after euca-create-keypair', 'after euca-authorize'],
-  '90-demo-image': ['after euca-install-image', 'after euca-modify-image-attribute'],
-  '95-demo-instance': ['after euca-run-instances', 'before ssh'],
-}
-
-/** By the step that is left out: where it shows, and what is said. */
-const orders: Readonly<Record<string, readonly [step: string, reason: RegExp]>> = {
-  '30-configuration': ['initialise', /^the cloud could not be initialised/],
-  '35-bridge': ['network-document', /^eucanetd did not start/],
-  '40-initialise': ['start', /^eucalyptus-cloud did not start/],
-  '45-start': ['services', /^the service api\.192\.168\.42\.2 could not be registered/],
-  '50-services': ['backends', /^the object storage service is not there/],
-  '55-backends': ['demo-image', /^the demo image could not be registered/],
-  '60-keys': ['node', /^eucalyptus-node did not start/],
-  '65-node': ['demo-instance', /^the node has no room for an instance/],
-  '70-network-document': ['demo-instance', /^the demo instance could not be started/],
-  '85-demo-account': ['demo-instance', /^the demo instance could not be started/],
-  '90-demo-image': ['demo-instance', /^the demo instance could not be started/],
-}
 
 const { work } = sharedPlaces(t)
 const folder = join(work, 'eucalyptus-vm')
