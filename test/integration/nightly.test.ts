@@ -1,8 +1,13 @@
-/** ci/nightly against a real S3 server. Its build is a stand-in that lays out a small release; every other step is the real one. */
+/**
+ * ci/nightly against a real S3 server. In one test nothing is played; in the others a stand-in for the build lays out a small
+ * release, and every other step is the real one.
+ */
 import t from 'tap'
-import { execFile, spawn } from 'node:child_process'
-import { chmodSync, existsSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { execFile, execFileSync, spawn } from 'node:child_process'
+import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { sha256File } from '../../pipeline/tools/checksum.js'
+import { artifactOf, builtImage, sharedPlaces } from '../fixtures/built-image.js'
 import { startFaultProxy } from '../fixtures/fault-proxy.js'
 import { makeSshKey } from '../fixtures/keys.js'
 import { repository, runMain } from '../fixtures/main-run.js'
@@ -40,8 +45,12 @@ function nightArguments(prefix: string): readonly string[] {
 }
 
 function night(prefix: string, pipeline: string): Promise<Night> {
+  return runNight(nightArguments(prefix), { PIPELINE: pipeline })
+}
+
+function runNight(args: readonly string[], env: Readonly<Record<string, string>>): Promise<Night> {
   return new Promise(resolve => {
-    execFile(script, nightArguments(prefix), { env: { ...process.env, PIPELINE: pipeline } }, (error, stdout, stderr) =>
+    execFile(script, args, { env: { ...process.env, ...env } }, (error, stdout, stderr) =>
       resolve({ code: error ? Number(error.code ?? NaN) : 0, stdout, stderr })
     )
   })
@@ -115,4 +124,24 @@ t.test('no secret is on a command line or in what a night says', async t => {
   const said = await night('secret', pipelineWith('secret', `echo '${release}'`))
   t.equal(said.code, 0, said.stderr)
   t.notMatch(said.stderr + said.stdout, /demosecret|PRIVATE KEY/)
+})
+
+t.test('a night of the real image: found in the store, signed, published, and it comes back whole', async t => {
+  const places = sharedPlaces(t)
+  const { release } = await builtImage(places)
+  const artifacts = join(places.work, 'night')
+  t.teardown(() => rmSync(artifacts, { recursive: true, force: true }))
+  // Signing adds files to the release, which others share.
+  execFileSync('cp', ['-al', places.artifacts, artifacts])
+  const { code, stdout, stderr } = await runNight([
+    '--to', 's3://night-images/real', '--target', 'kvm', '--sign-key', key, '--endpoint', server.url,
+    '--store', places.store, '--artifacts', artifacts,
+  ], {})
+  t.equal(code, 0, stderr)
+  t.match(stdout, /^http:\/\/127\.0\.0\.1:\d+\/night-images\/real\/ciab\/\S+\/\n$/)
+  t.match(stderr, /^nightly: build\nmedia: stored\n[\s\S]*verify: stored\nnightly: sign\n[\s\S]*nightly: publish\n[\s\S]*nightly: prune\n/)
+  const fetched = await reader('real')
+  t.equal(fetched.code, 0, fetched.stderr)
+  const disk = artifactOf(release, 'kvm', '.qcow2')
+  t.equal(await sha256File(join(directory, 'out', basename(release), 'kvm', basename(disk))), await sha256File(disk))
 })
