@@ -6,7 +6,7 @@ import { nameUnsafe, releaseNotAsSigned, releaseNotFinished, releaseNotVerified 
 import { manifestName, readManifest, sumsName } from '../stages/release-folder.js'
 import type { Manifest } from '../stages/release-folder.js'
 import { isVerified } from '../stages/verify-release.js'
-import { readReport, reportNames } from '../stages/verify-report.js'
+import { readReport, reportNames, targetsOf } from '../stages/verify-report.js'
 import type { VerificationReport } from '../stages/verify-report.js'
 import { chunkIndexFile, chunkSuffix } from '../tools/chunk-index.js'
 import { identityOf } from '../tools/file-identity.js'
@@ -70,7 +70,7 @@ async function whyUnverified(folder: string, manifest: Manifest, report: Verific
   const targets = Object.keys(manifest.targets)
   if (targets.length === 0) return ['it has no targets']
   const failed = report.checks.filter(check => check.status === 'failed').map(check => `${check.target}: ${check.name}: ${check.detail.split('\n')[0]}`)
-  const unseen = targets.filter(name => !report.checks.some(check => check.target.split(', ').includes(name))).map(name => `${name} was not verified`)
+  const unseen = targets.filter(name => !report.checks.some(check => targetsOf(check).includes(name))).map(name => `${name} was not verified`)
   const reasons = [...failed, ...unseen]
   if (reasons.length > 0) return reasons
   if (report.appliance !== manifest.appliance || report.version !== manifest.version) return ['the report is of another release']

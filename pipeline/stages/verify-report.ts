@@ -6,6 +6,7 @@ import { writeFileAtomic } from '../tools/atomic-file.js'
 import { verificationFailed } from '../errors/verify.js'
 
 export interface ReportedCheck {
+  /** Of a check that compares the copies of several: their names, separated by a comma and a blank. */
   readonly target: string
   /** The boot it belongs to (`bios`, `uefi`); absent: of the files, or of all boots. */
   readonly boot?: string
@@ -51,11 +52,16 @@ export async function removeFromReport(release: string, targets: readonly string
 
 /** What a report says of some targets, when it says that they passed; undefined when that is nothing. Pure. */
 export function selectTargets(report: VerificationReport, isWanted: (target: string) => boolean): VerificationReport | undefined {
-  const failed = report.checks.filter(({ status }) => status === 'failed').map(({ target }) => target)
+  const failed = report.checks.filter(({ status }) => status === 'failed').flatMap(targetsOf)
   const verified = Object.entries(report.verified ?? {}).filter(([name]) => isWanted(name) && !failed.includes(name))
   const names = verified.map(([name]) => name)
-  const checks = report.checks.filter(({ target }) => names.includes(target))
+  const checks = report.checks.filter(check => targetsOf(check).every(name => names.includes(name)))
   return names.length === 0 ? undefined : { ...report, passed: true, checks, verified: Object.fromEntries(verified) }
+}
+
+/** A check may be of several targets: their copies are compared with each other. */
+export function targetsOf({ target }: Pick<ReportedCheck, 'target'>): readonly string[] {
+  return target.split(', ')
 }
 
 /** The report that lies in the release; undefined when there is none that can be read. */

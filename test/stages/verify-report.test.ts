@@ -2,7 +2,7 @@
 import t from 'tap'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { formatReport, requirePassed, writeReport } from '../../pipeline/stages/verify-report.js'
+import { formatReport, requirePassed, selectTargets, writeReport } from '../../pipeline/stages/verify-report.js'
 import type { VerificationReport } from '../../pipeline/stages/verify-report.js'
 import { PipelineError } from '../../pipeline/errors/pipeline-error.js'
 
@@ -67,4 +67,14 @@ t.test('ends with every failed check', async t => {
       ],
     })
   }
+})
+
+t.test('copies of two targets that are alike speak against both, and copies that differ for both together', async t => {
+  const check = (target: string, status: 'passed' | 'failed' = 'passed') => ({ target, name: 'x', status, detail: '', durationMs: 1 })
+  const joint = (status: 'passed' | 'failed'): VerificationReport =>
+    ({ ...report, checks: [check('kvm'), check('ova'), check('raw'), check('kvm, ova', status)], verified: { kvm: '1', ova: '2', raw: '3' } })
+  t.same(selectTargets(joint('failed'), () => true)?.verified, { raw: '3' })
+  t.equal(selectTargets(joint('failed'), name => name !== 'raw'), undefined)
+  t.same(selectTargets(joint('passed'), () => true)?.checks.length, 4)
+  t.same(selectTargets(joint('passed'), name => name !== 'ova')?.checks.map(({ target }) => target), ['kvm', 'raw'])
 })
