@@ -72,7 +72,7 @@ t.test('ends with every failed check', async t => {
 t.test('copies of two targets that are alike speak against both, and copies that differ for both together', async t => {
   const check = (target: string, status: 'passed' | 'failed' = 'passed') => ({ target, name: 'x', status, detail: '', durationMs: 1 })
   const joint = (status: 'passed' | 'failed'): VerificationReport =>
-    ({ ...report, checks: [check('kvm'), check('ova'), check('raw'), check('kvm, ova', status)], verified: { kvm: '1', ova: '2', raw: '3' } })
+    ({ ...report, passed: status === 'passed', checks: [check('kvm'), check('ova'), check('raw'), check('kvm, ova', status)], verified: { kvm: '1', ova: '2', raw: '3' } })
   t.same(selectTargets(joint('failed'), () => true)?.verified, { raw: '3' })
   t.equal(selectTargets(joint('failed'), name => name !== 'raw'), undefined)
   t.same(selectTargets(joint('passed'), () => true)?.checks.length, 4)
