@@ -74,7 +74,7 @@ t.test('starts the guest of the job, says its versions, and powers off when the 
   t.same(calls.filter(line => /^(ip|xl) /.test(line)), [
     'xl info',
     'ip link add xenbr0 type bridge', 'ip link set eth0 master xenbr0 up', 'ip link set xenbr0 up',
-    `xl create -p ${root}/run/guest/pv.cfg`, 'xl domid ciab', 'xl list', 'xl unpause 7', 'xl list 7',
+    `xl create -p ${root}/run/guest/pv.cfg`, 'xl domid ciab', 'xl list', 'xl unpause 7', 'xl list 7', 'xl dmesg',
   ])
   t.equal(readFileSync(join(root, 'run/guest/pv.cfg'), 'utf8'), goodConfig, 'as it was exported')
 })
