@@ -10,4 +10,6 @@ export interface Acceleration {
   readonly qemuVersion: string
   /** Timeouts are multiplied by this: 1 with KVM. */
   readonly timeoutFactor: number
+  /** In emulation: one thread and one virtual processor, slower and without the races between several. @default false */
+  readonly oneThread?: boolean
 }

@@ -32,8 +32,8 @@ export function vmArguments(acceleration: Acceleration, size: VmSize): string[] 
 }
 
 /** False where a second virtual CPU would only take turns with the first. */
-export function runsThreaded(acceleration: Pick<Acceleration, 'kind' | 'qemuVersion'>): boolean {
-  return acceleration.kind === 'kvm' || majorVersion(acceleration.qemuVersion) >= multiThreadedSince
+export function runsThreaded({ kind, qemuVersion, oneThread }: Pick<Acceleration, 'kind' | 'qemuVersion' | 'oneThread'>): boolean {
+  return kind === 'kvm' || (oneThread !== true && majorVersion(qemuVersion) >= multiThreadedSince)
 }
 
 /** Debian's epoch (`1:10.0.2+ds-2`) is not part of QEMU's version. */

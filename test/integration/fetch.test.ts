@@ -2,7 +2,7 @@
 import t from 'tap'
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, rmdirSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -97,7 +97,14 @@ t.test('killed in the middle, the same command ends it', async t => {
   const output = join(directory, 'out/killed')
   const final = join(output, `ciab-${version}/kvm/ciab.qcow2`)
   const cli = startCli([...fetchArguments(output), '--connections', '1'])
-  const rule = proxy.fault({ path: /qcow2$/, skip: 1, times: 1 }, { kind: 'call', run: () => void cli.child.kill('SIGKILL') })
+  // The second range is asked for while the first is written; this process serves it, so nothing of it comes meanwhile.
+  const killAtFirstBytes = () => {
+    const folder = join(output, `ciab-${version}/kvm`)
+    const isBegun = () => readdirSync(folder).some(name => name.startsWith('.') && statSync(join(folder, name)).size > 0)
+    for (let tries = 0; tries < 500 && !isBegun(); tries += 1) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
+    cli.child.kill('SIGKILL')
+  }
+  const rule = proxy.fault({ path: /qcow2$/, skip: 1, times: 1 }, { kind: 'call', run: killAtFirstBytes })
   t.equal((await cli.ended).code, null)
   t.notOk(existsSync(final), 'no half file has its name')
   rule.remove()

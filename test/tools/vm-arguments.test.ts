@@ -30,6 +30,11 @@ t.test('reads a version with Debian\'s epoch', async t => {
   t.equal(runsThreaded({ kind: 'tcg', qemuVersion: '1:9.2.0+ds-1' }), false)
 })
 
+t.test('takes one thread where that is asked for, in emulation only', async t => {
+  t.equal(runsThreaded({ kind: 'tcg', qemuVersion: '10.0.2', oneThread: true }), false)
+  t.equal(runsThreaded({ kind: 'kvm', qemuVersion: '10.0.2', oneThread: true }), true)
+})
+
 t.test('splits arguments into the pairs Packer wants', async t => {
   t.strictSame(packerPairs(['-accel', 'kvm', '-no-reboot', '-m', '512']), [['-accel', 'kvm'], ['-no-reboot'], ['-m', '512']])
 })
