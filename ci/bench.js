@@ -2,6 +2,7 @@
 // Measures what a build costs on this host: JSON to stdout, progress to stderr. A benchmark: it judges nothing.
 //   ci/bench                 everything: cold build with verification, rebuilds, a changed first-boot file, mkosi
 //   ci/bench --quick         only what needs no VM: media from an empty store and again, plus check
+//   --mkosi                  only media and install from an empty store, against mkosi
 //   --export DISK            only the export of this golden disk, against others' programs (ci/bench-export.js)
 //   --mirror URL             passed on to every build and to mkosi
 // How it measures: every 100 ms /proc is read. The children of the pipeline, and theirs, are followed; time in which
@@ -176,7 +177,7 @@ async function whole(options) {
   const changed = await firstBootChange({ work, store, artifacts }, options)
   const verification = verificationOf(release)
   const image = imageOf(release)
-  const mkosi = mkosiBuild({ work, release, options, mediaAndInstallMs: cold.stageMs.media + cold.stageMs.install })
+  const mkosi = mkosiBuild({ work, packages: packagesIn(store), options, mediaAndInstallMs: mediaAndInstallMs(cold) })
   return {
     cold: { ...cost(cold), limitSeconds: 720, limitOwnPercent: 5, limitPeakMib: 300 },
     coldWithoutVerification: { seconds: seconds(coldBuildMs) },
@@ -194,6 +195,22 @@ async function whole(options) {
 function goldenDisk(store) {
   const name = readdirSync(join(store, 'store')).find(each => each.startsWith('provision-'))
   return join(store, 'store', name, 'disk.raw')
+}
+
+const mediaAndInstallMs = ({ stageMs }) => stageMs.media + stageMs.install
+
+/** Names of the packages that media took. */
+function packagesIn(store) {
+  const name = readdirSync(join(store, 'store')).find(each => each.startsWith('media-'))
+  return readFileSync(join(store, 'store', name, 'packages.txt'), 'utf8').trim().split('\n').map(line => line.split('=')[0])
+}
+
+/** Both sides of the ratio in one run, without the boots. */
+async function mkosiOnly(options) {
+  const { work, store, artifacts } = workFolder()
+  const cold = await pipeline(['build', '--until', 'install', '--store', store, '--artifacts', artifacts, ...options])
+  const mkosi = mkosiBuild({ work, packages: packagesIn(store), options, mediaAndInstallMs: mediaAndInstallMs(cold) })
+  return { mediaAndInstall: cost(cold), mkosi }
 }
 
 async function exportOnly(disk) {
@@ -251,17 +268,18 @@ function hostMirror() {
  * A bootable disk of the packages that the release holds, by mkosi from an empty cache. It is not the same work:
  * no VM, UEFI only. The ratio is our media and install over it.
  */
-function mkosiBuild({ work, release, options, mediaAndInstallMs }) {
+function mkosiBuild({ work, packages, options, mediaAndInstallMs }) {
   const version = mkosiVersion()
   if (!version) return 'not installed'
   if (Number.parseInt(version, 10) < mkosiMajor) return `${version} is too old, ${mkosiMajor} or newer is needed`
-  const { packages } = JSON.parse(readFileSync(join(release, 'manifest.json'), 'utf8'))
+  // It ends without it, after all packages are installed; Debian has it in a package of its own.
+  if (!versionOf('bootctl')) return 'bootctl is not installed, which mkosi makes a disk bootable with (Debian: systemd-boot)'
   const folder = join(work, 'mkosi')
   for (const name of ['src', 'out', 'cache', 'workspace']) mkdirSync(join(folder, name), { recursive: true })
   // As a local mirror: of others mkosi asks for the debug archive, too, which few mirrors have.
   const mirror = options[0] === '--mirror' ? options[1] : hostMirror()
   // A kernel of the security archive is no package of the local mirror; linux-image-amd64 takes the one that is there.
-  const names = [...packages.map(each => each.split('=')[0]).filter(name => !/^linux-image-\d/.test(name)), 'systemd-boot']
+  const names = [...packages.filter(name => !/^linux-image-\d/.test(name)), 'systemd-boot']
   const args = [
     '--directory', join(folder, 'src'), '--distribution', 'debian', '--release', 'trixie', '--format', 'disk', '--bootable', 'yes',
     '--output-dir', join(folder, 'out'), '--cache-dir', join(folder, 'cache'), '--workspace-dir', join(folder, 'workspace'),
@@ -279,15 +297,16 @@ function mkosiBuild({ work, release, options, mediaAndInstallMs }) {
 
 function readArguments() {
   try {
-    const { values } = parseArgs({ options: { quick: { type: 'boolean' }, export: { type: 'string' }, mirror: { type: 'string' } } })
-    return values
+    const flag = { type: 'boolean' }
+    const text = { type: 'string' }
+    return parseArgs({ options: { quick: flag, mkosi: flag, export: text, mirror: text } }).values
   } catch (error) {
-    process.stderr.write(`error: ${error.message} (ci/bench [--quick] [--export DISK] [--mirror URL])\n`)
+    process.stderr.write(`error: ${error.message} (ci/bench [--quick] [--mkosi] [--export DISK] [--mirror URL])\n`)
     return process.exit(2)
   }
 }
 
-const { quick: isQuick = false, export: exported, mirror } = readArguments()
+const { quick: isQuick = false, mkosi: isMkosi = false, export: exported, mirror } = readArguments()
 if (!existsSync(cli)) {
   process.stderr.write('error: The pipeline is not compiled. (Run ci/bench, which does it, instead of ci/bench.js.)\n')
   process.exit(3)
@@ -295,7 +314,7 @@ if (!existsSync(cli)) {
 try {
   const options = mirror === undefined ? [] : ['--mirror', mirror]
   const host = { cpus: cpus().length, memoryMib: Math.round(totalmem() / mib), node: process.versions.node, qemu: versionOf('qemu-system-x86_64', /\d+\.\d+\.\d+/) }
-  const results = await (exported ? exportOnly(exported) : isQuick ? quick(options) : whole(options))
+  const results = await (exported ? exportOnly(exported) : isMkosi ? mkosiOnly(options) : isQuick ? quick(options) : whole(options))
   const against = mirror === undefined ? "this host's own mirror, asked with conditional requests" : 'the mirror given by --mirror'
   process.stdout.write(`${JSON.stringify({ formatVersion: 1, quick: isQuick, host, mirror: against, ...results }, null, 2)}\n`)
 } catch (error) {

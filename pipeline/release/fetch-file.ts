@@ -182,8 +182,14 @@ async function write(request: FileRequest, file: FileHandle, hash: RunningHash, 
   }
 }
 
+/**
+ * Of a longer write Linux makes pages of up to 2 MiB for its cache, and those are the ones that a host takes back from
+ * an idle VM: to get each of them again took longer than the download (1 GiB: 6.5 s, so 3.4).
+ */
+const writeBytes = 256 * 1024
+
 async function append(file: FileHandle, bytes: Buffer): Promise<void> {
-  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten
+  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at, Math.min(writeBytes, bytes.length - at))).bytesWritten
 }
 
 const flushBytes = 64 * 1024 * 1024
