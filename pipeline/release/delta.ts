@@ -20,6 +20,7 @@ import type { FetchDeps, FileRequest, PieceSource } from './fetch-file.js'
 import { openOlderCopy } from './older-copy.js'
 import type { OlderCopy } from './older-copy.js'
 import type { Piece } from './ordered-pieces.js'
+import { pieceBuffers } from './piece-buffers.js'
 import { createReencoder } from './reencode.js'
 import type { Reencoder } from './reencode.js'
 
@@ -96,10 +97,14 @@ function piecesOf({ file, index }: DeltaRequest, sources: Sources, deps: FetchDe
     groups.at(-1)?.push(segment)
     bytes += segment.lengthBytes
   }
-  return groups.map(segments => {
+  const lengths = groups.map(segments => segments.reduce((sum, segment) => sum + segment.lengthBytes, 0))
+  const buffers = pieceBuffers(lengths.reduce((most, each) => Math.max(most, each), 0))
+  return groups.map((segments, place) => {
     const offsetBytes = segments[0]?.offsetBytes ?? 0
-    const lengthBytes = segments.reduce((sum, segment) => sum + segment.lengthBytes, 0)
-    return { offsetBytes, lengthBytes, load: (signal: AbortSignal) => loadPiece({ file, index, sources, deps, segments, offsetBytes, lengthBytes }, signal) }
+    const lengthBytes = lengths[place] ?? 0
+    const job = { file, index, sources, deps, segments, offsetBytes }
+    const load = (signal: AbortSignal) => loadPiece({ ...job, buffer: buffers.take(lengthBytes) }, signal)
+    return { offsetBytes, lengthBytes, load, done: buffers.giveBack }
   })
 }
 
@@ -110,7 +115,8 @@ interface PieceJob {
   readonly deps: FetchDeps
   readonly segments: readonly Segment[]
   readonly offsetBytes: number
-  readonly lengthBytes: number
+  /** Gets the piece's bytes, all of them. */
+  readonly buffer: Buffer
 }
 
 /** Of the file: from (inclusive) and to (exclusive). */
@@ -120,9 +126,7 @@ interface Missing {
 }
 
 async function loadPiece(job: PieceJob, signal: AbortSignal): Promise<Buffer> {
-  const { file: { url, sizeBytes }, offsetBytes } = job
-  // Shared with the thread that hashes it, which would get a copy else.
-  const buffer = Buffer.from(new SharedArrayBuffer(job.lengthBytes))
+  const { file: { url, sizeBytes }, offsetBytes, buffer } = job
   const missing: Missing[] = []
   for (const segment of job.segments) {
     signal.throwIfAborted()

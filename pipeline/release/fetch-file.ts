@@ -15,6 +15,7 @@ import { openHash } from '../tools/hash-thread.js'
 import type { RunningHash } from '../tools/hash-thread.js'
 import type { Http } from '../tools/http.js'
 import { inOrder } from './ordered-pieces.js'
+import { pieceBuffers } from './piece-buffers.js'
 import type { Piece } from './ordered-pieces.js'
 
 export interface FileRequest {
@@ -47,21 +48,15 @@ export type FileOutcome = 'kept' | 'written'
 const pieceBytes = 8 * 1024 * 1024
 const memoryBytes = 64 * 1024 * 1024
 
-/**
- * All by ranges of the file on the server. Their buffers are used again: new ones cost a third of the processor's time.
- * They are shared with the thread that hashes them.
- */
+/** All by ranges of the file on the server. */
 export function remotePieces({ url, sizeBytes }: FileRequest, http: Http): PieceSource {
   const count = Math.ceil(sizeBytes / pieceBytes)
-  const free: ArrayBufferLike[] = []
+  const buffers = pieceBuffers(Math.min(pieceBytes, sizeBytes))
   const pieces = Array.from({ length: count }, (_, index) => {
     const startBytes = index * pieceBytes
     const lengthBytes = Math.min(pieceBytes, sizeBytes - startBytes)
-    const load = (signal: AbortSignal) => {
-      const into = Buffer.from(free.pop() ?? new SharedArrayBuffer(Math.min(pieceBytes, sizeBytes)))
-      return http.range({ url, startBytes, lengthBytes, sizeBytes, into }, signal)
-    }
-    return { offsetBytes: startBytes, lengthBytes, load, done: ({ buffer }: Buffer) => void free.push(buffer) }
+    const load = (signal: AbortSignal) => http.range({ url, startBytes, lengthBytes, sizeBytes, into: buffers.take(lengthBytes) }, signal)
+    return { offsetBytes: startBytes, lengthBytes, load, done: buffers.giveBack }
   })
   return { pieces }
 }

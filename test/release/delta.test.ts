@@ -78,6 +78,28 @@ t.test('an equal copy costs nothing', async t => {
   t.equal((await fetchWith(directory, 'new', [old])).receivedBytes, 0)
 })
 
+t.test('pieces one after the other have one buffer: what is shared with a thread is collected late', async t => {
+  const directory = t.testdir(folders)
+  const path = join(directory, 'old')
+  writeFileSync(path, randomBytes(13 * 1024 * 1024))
+  const handle = await open(path)
+  const index = await buildChunkIndex(handle)
+  await handle.close()
+  const http = createHttp({ signal, patience: { stallMs: 2000, giveUpMs: 2000 } })
+  t.teardown(() => http.close())
+  const file = { url: 'http://127.0.0.1:1/new', path: join(directory, 'out/new'), sizeBytes: index.sizeBytes, sha256: '' }
+  const source = await deltaSource({ file, index, older: [path], run }, { http, signal, connections: 1, progress: () => {} })
+  t.teardown(() => source.close?.())
+  const buffers = new Set<ArrayBufferLike>()
+  for (const piece of source.pieces) {
+    const bytes = await piece.load(signal)
+    buffers.add(bytes.buffer)
+    piece.done?.(bytes)
+  }
+  t.ok(source.pieces.length > 2)
+  t.equal(buffers.size, 1)
+})
+
 t.test('content that has moved on the disk is found, and compressed again', async t => {
   const directory = t.testdir(folders)
   const old = disk(directory, 'old', oldBlocks, qcow2)
