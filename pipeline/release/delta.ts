@@ -103,7 +103,7 @@ function piecesOf({ file, index }: DeltaRequest, sources: Sources, deps: FetchDe
     const offsetBytes = segments[0]?.offsetBytes ?? 0
     const lengthBytes = lengths[place] ?? 0
     const job = { file, index, sources, deps, segments, offsetBytes }
-    const load = (signal: AbortSignal) => loadPiece({ ...job, buffer: buffers.take(lengthBytes) }, signal)
+    const load = async (signal: AbortSignal) => await loadPiece({ ...job, buffer: buffers.take(lengthBytes) }, signal)
     return { offsetBytes, lengthBytes, load, done: buffers.giveBack }
   })
 }

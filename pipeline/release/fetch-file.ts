@@ -55,7 +55,8 @@ export function remotePieces({ url, sizeBytes }: FileRequest, http: Http): Piece
   const pieces = Array.from({ length: count }, (_, index) => {
     const startBytes = index * pieceBytes
     const lengthBytes = Math.min(pieceBytes, sizeBytes - startBytes)
-    const load = (signal: AbortSignal) => http.range({ url, startBytes, lengthBytes, sizeBytes, into: buffers.take(lengthBytes) }, signal)
+    const load = async (signal: AbortSignal) =>
+      await http.range({ url, startBytes, lengthBytes, sizeBytes, into: buffers.take(lengthBytes) }, signal)
     return { offsetBytes: startBytes, lengthBytes, load, done: buffers.giveBack }
   })
   return { pieces }
