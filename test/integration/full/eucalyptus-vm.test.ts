@@ -96,7 +96,7 @@ t.test('the first boot, killed in every step as a process in one running machine
   }
   const { state } = await vm.firstBoot('')
   t.match(state, { state: 'ready' })
-  t.same(Object.keys(kills), (await vm.run('ls /usr/lib/evc/steps')).output.trim().split('\n'), 'no step was left out')
+  t.same(Object.keys(kills), (await vm.run('ls -1 /usr/lib/evc/steps')).output.trim().split('\n'), 'no step was left out')
 })
 
 for (const [left, [step, reason]] of Object.entries(orders)) {
