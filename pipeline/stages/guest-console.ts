@@ -1,5 +1,7 @@
 /** What a person does at the appliance's serial console: press Enter, read the credentials, log in, leave a key. */
+import { PipelineError } from '../errors/pipeline-error.js'
 import { promiseBroken } from '../errors/verify.js'
+import { createMasker } from '../tools/mask.js'
 import type { SerialConsole } from '../tools/serial.js'
 
 export interface Credentials {
@@ -50,8 +52,19 @@ export interface KeyVisit {
   readonly timeoutMs: number
 }
 
-/** Logs in with the password, lets the key in for SSH, logs out. Returns the guest's own SSH host key (base64). */
+/**
+ * Logs in with the password, lets the key in for SSH, logs out. Returns the guest's own SSH host key (base64).
+ * Errors: `vm-silent` with what the console showed instead, `vm-ended` (exit 4).
+ */
 export async function leaveKey(serial: SerialConsole, visit: KeyVisit): Promise<string> {
+  try {
+    return await logInAndOut(serial, visit)
+  } catch (error) {
+    throw withWhatCame(error, serial, visit.credentials)
+  }
+}
+
+async function logInAndOut(serial: SerialConsole, visit: KeyVisit): Promise<string> {
   const { credentials, publicKey, timeoutMs } = visit
   await serial.waitFor(/login: $/, { timeoutMs, what: 'a log-in prompt' })
   serial.type(`${credentials.user}\r`)
@@ -71,4 +84,15 @@ export async function leaveKey(serial: SerialConsole, visit: KeyVisit): Promise<
   await serial.waitFor(invitation, { timeoutMs, what: 'the invitation to press Enter after the log-out' })
   serial.resumeLog()
   return hostKey
+}
+
+const shownLines = 15
+
+/** The log is paused: without these lines nobody could tell what became of the log-in. */
+function withWhatCame(error: unknown, serial: SerialConsole, { password, apiToken }: Credentials): unknown {
+  if (!(error instanceof PipelineError) || error.code !== 'vm-silent') return error
+  const { code, message, exitCode } = error
+  const lines = serial.unmatchedLines().slice(-shownLines).map(createMasker([password, apiToken]))
+  const instead = lines.length === 0 ? ['after the last key it showed nothing more'] : ['after the last key it showed, without secrets:']
+  return new PipelineError({ code, message, exitCode, details: [...error.details, ...instead, ...lines.map(line => `| ${line}`)] })
 }

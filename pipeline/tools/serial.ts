@@ -26,6 +26,8 @@ export interface SerialConsole {
   resumeLog(): void
   /** The last lines that may be shown. */
   lastLines(): readonly string[]
+  /** What came since the last match, also while the log was paused: it may hold secrets. */
+  unmatchedLines(): readonly string[]
   /** Resolves when the VM has closed its end and the log is written. */
   readonly closed: Promise<void>
 }
@@ -117,6 +119,7 @@ export function attachSerial(socket: Socket, logFile: string): SerialConsole {
     },
     resumeLog: () => void (state.paused = false),
     lastLines: () => [...shown],
+    unmatchedLines: () => state.unread.split('\n').map(cleanLine).filter(line => line !== ''),
     closed,
   }
 }

@@ -65,5 +65,21 @@ t.test('says that the password was not taken', async t => {
   const { serial, end } = await guest(t.testdir(), ['ciab login: ', 'Password: ', 'Login incorrect\r\nciab login: '])
   const error = await failureOf(leaveKey(serial, { credentials, publicKey: 'x', timeoutMs: 300 }))
   t.match(error.message, /did not show a shell prompt after the log-in/)
+  t.strictSame(error.details.slice(-3), ['after the last key it showed, without secrets:', '| Login incorrect', '| ciab login:'])
+  end()
+})
+
+t.test('what the console showed instead has no secrets in it', async t => {
+  const { serial, end } = await guest(t.testdir(), ['ciab login: ', 'Password: ', '\r\nuser: evc\r\npassword: swordfish\r\napi-token: eyJabcd=\r\n'])
+  const shown = { ...credentials, password: 'swordfish', apiToken: 'eyJabcd=' }
+  const error = await failureOf(leaveKey(serial, { credentials: shown, publicKey: 'x', timeoutMs: 300 }))
+  t.strictSame(error.details.slice(-3), ['| user: evc', '| password: ***', '| api-token: ***'])
+  end()
+})
+
+t.test('says that nothing more was shown', async t => {
+  const { serial, end } = await guest(t.testdir(), ['ciab login: ', 'Password: '])
+  const error = await failureOf(leaveKey(serial, { credentials, publicKey: 'x', timeoutMs: 300 }))
+  t.equal(error.details.at(-1), 'after the last key it showed nothing more')
   end()
 })
