@@ -265,7 +265,7 @@ function hostMirror() {
 }
 
 /**
- * A bootable disk of the packages that the release holds, by mkosi from an empty cache. It is not the same work:
+ * A bootable disk of the packages that media took, by mkosi from an empty cache. It is not the same work:
  * no VM, UEFI only. The ratio is our media and install over it.
  */
 function mkosiBuild({ work, packages, options, mediaAndInstallMs }) {

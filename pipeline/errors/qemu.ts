@@ -46,6 +46,14 @@ export function vmSilent(awaited: string, seconds: number, lastLines: readonly s
   })
 }
 
+/** The same error, with what came on a console whose log was paused; the caller masks secrets. */
+export function withUnloggedLines(error: PipelineError, lines: readonly string[]): PipelineError {
+  const { code, message, hint, exitCode, cause } = error
+  const heading = lines.length === 0 ? 'after the last key it showed nothing more' : 'after the last key it showed, without secrets:'
+  const details = [...error.details, heading, ...lines.map(quoted)]
+  return new PipelineError({ code, message, exitCode, details, cause, ...(hint === undefined ? {} : { hint }) })
+}
+
 /** QEMU refused a command of its monitor. */
 export function monitorRefused(command: string, reason: string): PipelineError {
   return new PipelineError({
@@ -57,5 +65,9 @@ export function monitorRefused(command: string, reason: string): PipelineError {
 
 function consoleLines(lines: readonly string[]): string[] {
   if (lines.length === 0) return ['its serial console showed nothing']
-  return ['last lines of its serial console:', ...lines.map(line => `| ${line}`)]
+  return ['last lines of its serial console:', ...lines.map(quoted)]
+}
+
+function quoted(line: string): string {
+  return `| ${line}`
 }

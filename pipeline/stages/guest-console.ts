@@ -1,5 +1,6 @@
 /** What a person does at the appliance's serial console: press Enter, read the credentials, log in, leave a key. */
 import { PipelineError } from '../errors/pipeline-error.js'
+import { withUnloggedLines } from '../errors/qemu.js'
 import { promiseBroken } from '../errors/verify.js'
 import { createMasker } from '../tools/mask.js'
 import type { SerialConsole } from '../tools/serial.js'
@@ -91,8 +92,5 @@ const shownLines = 15
 /** The log is paused: without these lines nobody could tell what became of the log-in. */
 function withWhatCame(error: unknown, serial: SerialConsole, { password, apiToken }: Credentials): unknown {
   if (!(error instanceof PipelineError) || error.code !== 'vm-silent') return error
-  const { code, message, exitCode } = error
-  const lines = serial.unmatchedLines().slice(-shownLines).map(createMasker([password, apiToken]))
-  const instead = lines.length === 0 ? ['after the last key it showed nothing more'] : ['after the last key it showed, without secrets:']
-  return new PipelineError({ code, message, exitCode, details: [...error.details, ...instead, ...lines.map(line => `| ${line}`)] })
+  return withUnloggedLines(error, serial.unmatchedLines().slice(-shownLines).map(createMasker([password, apiToken])))
 }
