@@ -23,7 +23,7 @@ process.on('exit', () => {
   rmSync(work, { recursive: true, force: true })
 })
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130))
-const total = { passed: 0, failed: 0 }
+const total = { passed: 0, failed: [] }
 
 /** The integration tests share one; the first that needs it starts it and notes its folder (test/fixtures/s3-server.ts). */
 function stopS3Server() {
@@ -46,16 +46,26 @@ function tap(name, files, args) {
   })
   const { passed, failed } = count(existsSync(output) ? readFileSync(output, 'utf8') : '')
   total.passed += passed
-  total.failed += failed || (status === 0 ? 0 : 1)
+  total.failed.push(...failed)
+  if (failed.length === 0 && status !== 0) total.failed.push(`${name}: tap ended with ${status} and named no test`)
 }
 
-/** Tests are the TAP lines one level below the files. */
+/** Tests are the TAP lines one level below the files; the comment of a file stands before its tests. */
 function count(text) {
-  const lines = text.split('\n')
-  return {
-    passed: lines.filter(line => /^ {4}ok \d/.test(line) && !/# SKIP/i.test(line)).length,
-    failed: lines.filter(line => /^ {4}not ok \d/.test(line)).length,
+  const found = { passed: 0, failed: [] }
+  let file = ''
+  for (const line of text.split('\n')) {
+    file = /^# Subtest: (.*)/.exec(line)?.[1] ?? file
+    if (/^ {4}ok \d/.test(line) && !/# SKIP/i.test(line)) found.passed++
+    const failed = /^ {4}not ok \d+ - (.*?)( # time=.*)?$/.exec(line)?.[1]
+    if (failed !== undefined) found.failed.push(`${file}: ${failed}`)
+    // A file can fail where no test of it did: it was out of time, or threw before its first one.
+    const ended = /^not ok \d+ - (.*?)( # time=.*)?$/.exec(line)?.[1]
+    if (ended !== undefined && !found.failed.some(test => test.startsWith(`${ended}: `))) {
+      found.failed.push(`${ended}: outside of its tests`)
+    }
   }
+  return found
 }
 
 function testsBelow(directory) {
@@ -75,5 +85,7 @@ const jobs = availableParallelism() <= 4 ? [`--jobs=${availableParallelism()}`] 
 tap('unit', unit, ['--timeout=600', ...jobs])
 tap('main-job', [first], ['--timeout=0'])
 tap('integration', integration, ['--timeout=0', '--jobs=1'])
-console.log(`${total.passed} passed, ${total.failed} failed`)
-process.exit(total.failed === 0 ? 0 : 1)
+// Hours of output stand above: whoever reads only its end still sees what to look for.
+for (const test of total.failed) console.log(`FAILED ${test}`)
+console.log(`${total.passed} passed, ${total.failed.length} failed`)
+process.exit(total.failed.length === 0 ? 0 : 1)
