@@ -1,6 +1,7 @@
 /** Worker threads that compress blocks: one for each core, started when the first block comes. */
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { endThread } from '../tools/end-thread.js'
 import { factsPerGrain } from './deflate.js'
 import type { DeflateDone, DeflateJob } from './deflate.js'
 import type { DeflatedGrain } from './types.js'
@@ -8,7 +9,7 @@ import type { DeflatedGrain } from './types.js'
 export interface DeflatePool {
   /** In the order of `grains`. Rejects when the pool is closed or a worker dies. */
   deflate(job: DeflateJob): Promise<readonly DeflatedGrain[]>
-  /** Ends the threads; what is still being compressed rejects. */
+  /** What is still being compressed rejects; the threads end behind the blocks that they have. */
   close(): Promise<void>
 }
 
@@ -67,7 +68,7 @@ export function createDeflatePool(threads = availableParallelism()): DeflatePool
       }),
     close: async () => {
       fail(new Error('the deflate pool is closed'))
-      await Promise.all(members.map(member => member.worker.terminate()))
+      await Promise.all(members.map(member => endThread(member.worker)))
     },
   }
 }

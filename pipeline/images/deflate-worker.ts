@@ -1,11 +1,13 @@
 /** Runs on a worker thread: compresses the grains of one block after the other. */
 import { parentPort } from 'node:worker_threads'
+import { lastJob } from '../tools/end-thread.js'
 import { crc32 } from './crc32.js'
 import { adler32, deflateGrain, factsPerGrain } from './deflate.js'
 import type { DeflateDone, DeflateJob } from './deflate.js'
 import { grainBytes } from './types.js'
 
-parentPort?.on('message', (job: DeflateJob) => {
+parentPort?.on('message', (job: DeflateJob | typeof lastJob) => {
+  if (job === lastJob) return parentPort?.close()
   const done = deflateBlock(job)
   parentPort?.postMessage(done, [done.bodies.buffer as ArrayBuffer, done.facts.buffer as ArrayBuffer])
 })

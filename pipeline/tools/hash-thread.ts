@@ -1,6 +1,7 @@
 /** SHA-256 of bytes that come one after the other; of many of them in a thread of its own, for the main one has the network. */
 import { createHash } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
+import { endThread } from './end-thread.js'
 
 /** Absent: the digest is wanted. */
 export interface HashJob {
@@ -61,7 +62,7 @@ function hashInThread(): RunningHash {
     digest: async () => (await ask({})).digest ?? '',
     close: async () => {
       fail(new Error('the hash thread is closed'))
-      await worker.terminate()
+      await endThread(worker)
     },
   }
 }
