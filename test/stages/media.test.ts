@@ -31,6 +31,9 @@ const packages = {
 const hooks = fileURLToPath(new URL('../../templates/media/', import.meta.url))
 const input: MediaInput = { spec, packages, include: ['jq', 'openssh-server'], exclude: [], hooks: '/hooks' }
 
+/** Whether this user may mount: then the bootstrap runs behind mounts of its own. */
+const isolated = (await ownMounts()).length > 0
+
 t.test('bootstraps with exactly this command', async t => {
   t.same(bootstrapCommand(input, '/m'), [
     'mmdebstrap',
@@ -97,9 +100,6 @@ function setUp(t: { testdir(content: Record<string, Record<string, never>>): str
   const fill = (more: Partial<MediaInput> = {}) => media({ ...input, hooks, ...more }, context, directory)
   return { directory, context, fill, log: join(base, 'logs', 'media.log') }
 }
-
-/** Whether this user may mount: then the bootstrap runs behind mounts of its own. */
-const isolated = (await ownMounts()).length > 0
 
 t.test('gives kernel, initrd and root, and leaves nothing of its own work', async t => {
   const { directory, context, fill, log } = setUp(t, 'jq=1.7\napt=3.0\n')

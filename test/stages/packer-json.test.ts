@@ -86,6 +86,8 @@ interface KnownOptions {
 const known = JSON.parse(read('test/fixtures/packer-qemu-options.json')) as KnownOptions
 const missing = async (tool: string) =>
   (await findTool(tool, process.env['PATH'] ?? '')) ? false : `${tool} is not installed here`
+const noPacker = await missing('packer')
+const noQemu = await missing('qemu-system-x86_64')
 const run = createRun({ signal: new AbortController().signal, parentEnv: process.env })
 
 for (const acceleration of accelerations) {
@@ -108,7 +110,7 @@ for (const acceleration of accelerations) {
       }
     })
 
-    t.test(`${name} passes a real packer validate`, { skip: await missing('packer') }, async t => {
+    t.test(`${name} passes a real packer validate`, { skip: noPacker }, async t => {
       const directory = t.testdir({ 'base.raw': 'x', 'kickstart.img': 'x', 'payload.tar': 'x' })
       const { privateKey } = generateKeyPairSync('rsa', {
         modulusLength: 2048,
@@ -128,7 +130,7 @@ for (const acceleration of accelerations) {
   }
 }
 
-t.test('the list of QEMU options is right for the QEMU here', { skip: await missing('qemu-system-x86_64') }, async t => {
+t.test('the list of QEMU options is right for the QEMU here', { skip: noQemu }, async t => {
   const { stdout } = await run(['qemu-system-x86_64', '-help'])
   for (const key of known.qemuargs) t.match(stdout, new RegExp(`^${key}\\b`, 'm'), key)
 })

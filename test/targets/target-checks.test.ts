@@ -19,6 +19,10 @@ const answering = (...answers: readonly FakeAnswer[]): TargetDeps => ({ ...realD
 const planned = (...names: readonly string[]) => names.map(name => ({ name, mediaType: 'text/plain', estimatedBytes: 1 }))
 const right: Check = async () => ({ found: 'right' })
 
+const disk = makeLetteredDisk(t.testdir({}))
+const image = { path: await disk.convert('disk.qcow2', '-O', 'qcow2'), format: 'qcow2' }
+const checked = { file: 'disk.qcow2', image }
+
 t.test('tells what each check found, the presence of the files first', async t => {
   const directory = t.testdir({ a: '', folder: { b: '' } })
   const passed = await runChecks('kvm', { planned: planned('a', 'folder/b'), checks: { one: right, two: right } }, [inputOf(directory), realDeps])
@@ -44,10 +48,6 @@ t.test('looks at nothing else when a file is missing', async t => {
   const error = await failureOf(runChecks('kvm', { planned: planned('a', 'b'), checks: { never } }, [inputOf(t.testdir({ a: '' })), realDeps]))
   t.equal(formatError(error), 'error: kvm/b is missing. (Export it again: pipeline build --target kvm)')
 })
-
-const disk = makeLetteredDisk(t.testdir({}))
-const image = { path: await disk.convert('disk.qcow2', '-O', 'qcow2'), format: 'qcow2' }
-const checked = { file: 'disk.qcow2', image }
 
 t.test('a sound image has its clusters counted', async t => {
   t.match(await checkStructure('kvm', checked, realDeps), { found: /^qemu-img check finds no fault in [1-9][0-9]* clusters$/ })

@@ -17,6 +17,8 @@ import { fakeRun } from '../fixtures/fake-run.js'
 import { startIndexServer } from '../fixtures/index-server.js'
 import { inRelease, playApt } from '../fixtures/played-apt.js'
 
+const noApt = (await findTool('apt-config', process.env['PATH'] ?? '')) ? false : 'apt is not installed here'
+
 t.test('reads proxies for all hosts and for single ones, and nothing else', async t => {
   const stdout = [
     'Acquire\t', 'Acquire::http\t', 'Acquire::http::Proxy\thttp://user:secret@proxy.example:3128',
@@ -33,8 +35,6 @@ t.test('reads proxies for all hosts and for single ones, and nothing else', asyn
   })
   t.same(await askAptProxies(fakeRun([{ on: /^apt-config dump /, stdout: 'Acquire::http::Proxy\t\n' }]).run), { options: [], urls: [] })
 })
-
-const noApt = (await findTool('apt-config', process.env['PATH'] ?? '')) ? false : 'apt is not installed here'
 
 t.test('a real apt gives back what it was configured with', { skip: noApt }, async t => {
   const directory = t.testdir({ 'apt.conf': 'Acquire::http { Proxy "http://proxy.example:8080"; };\n' })

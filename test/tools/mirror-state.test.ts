@@ -18,6 +18,8 @@ const sources: readonly DebSource[] = ['trixie', 'trixie-updates'].map(suite => 
 const text = inRelease('Sat, 15 Nov 2025 09:50:13 UTC')
 const sha256 = (body: string) => createHash('sha256').update(body).digest('hex')
 
+const noApt = (await findTool('apt-get', process.env['PATH'] ?? '')) ? false : 'apt is not installed here'
+
 t.test('reads digest and date of each index, whichever form the mirror has', async t => {
   const lists = t.testdir({
     'm.example_debian_dists_trixie_InRelease': text,
@@ -39,8 +41,6 @@ t.test('an index that apt did not keep is named', async t => {
   t.equal(formatError(error), `error: apt does not take the index of the Debian mirror: ${problem}. ${hint}`)
   t.equal(error.exitCode, 4)
 })
-
-const noApt = (await findTool('apt-get', process.env['PATH'] ?? '')) ? false : 'apt is not installed here'
 
 interface Real {
   readonly answer: number | 'gone' | 'unsigned'
