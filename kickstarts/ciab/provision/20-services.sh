@@ -20,3 +20,7 @@ systemctl --no-reload disable systemd-networkd-wait-online.service
 # Work on packages, LVM snapshots and GRUB's boot counter: no use here, and each competes with the first boot.
 systemctl --no-reload disable apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
   e2scrub_reap.service grub-common.service
+
+# On a busy or emulated host the opening of a session alone can take longer than the minute that login allows.
+sed -i '/^LOGIN_TIMEOUT/d' /etc/login.defs
+echo 'LOGIN_TIMEOUT 300' >>/etc/login.defs

@@ -9,3 +9,7 @@ systemctl disable eucalyptus-cloud eucalyptus-node eucanetd libvirtd tgtd dnsmas
 sed -i -e 's/^#\?PasswordAuthentication.*/PasswordAuthentication no/' -e 's/^#\?ChallengeResponseAuthentication.*/ChallengeResponseAuthentication no/' \
   -e 's/^#\?PermitRootLogin.*/PermitRootLogin prohibit-password/' /etc/ssh/sshd_config
 sshd -t
+
+# On a busy or emulated host the opening of a session alone can take longer than the minute that login allows.
+sed -i '/^LOGIN_TIMEOUT/d' /etc/login.defs
+echo 'LOGIN_TIMEOUT 300' >>/etc/login.defs
