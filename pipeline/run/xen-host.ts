@@ -36,17 +36,17 @@ async function storedXenHost(places: XenHostPlaces, context: StageContext): Prom
   const { store, templates } = places
   const { run, signal } = context
   const hooks = join(templates, 'media')
-  const program = join(templates, 'xen-host/start-guest')
+  const programs = { program: join(templates, 'xen-host/start-guest'), emulator: join(templates, 'xen-host/emulator') }
   const packages = await packagesOf(places, context)
   const tools = await askVersions(run)
   const inputs = xenHostInputs({ packages, hooks: treeDigest(await readFolder(hooks)), tools })
   const stored = await store.lookup(stage, inputs)
-  if (stored) return { directory: stored.directory, program }
+  if (stored) return { directory: stored.directory, ...programs }
   const made = await store.build({ stage, appliance: xenHostSpec.name, inputs, signal }, async directory => {
     await buildXenHost({ packages, hooks }, context, directory)
     return {}
   })
-  return { directory: made.directory, program }
+  return { directory: made.directory, ...programs }
 }
 
 /** A release can be verified while the mirror is away, when the host was bootstrapped before. */

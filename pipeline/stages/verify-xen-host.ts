@@ -1,5 +1,5 @@
 /** The Xen host of verification: Debian with Xen, bootstrapped once; each start of it starts one guest. */
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
@@ -14,10 +14,13 @@ import type { StageContext } from './types.js'
 /** What is known of the host as of an appliance. Debian 12 is the last release whose Xen (4.17) was seen to work here. */
 export const xenHostSpec = { name: 'xen-host', release: 'bookworm', aptSources: [] } as const
 
-/** qemu-system-xen plays the hardware of HVM guests, and the disks that are no raw device. */
+/**
+ * qemu-system-xen plays the hardware of HVM guests, and the disks that are no raw device; qemu-system-x86 is taken out of
+ * the root again, to run the host in where it must be emulated.
+ */
 export const xenHostPackages = [
   'linux-image-amd64', 'initramfs-tools', 'zstd', 'kmod', 'udev', 'procps', 'iproute2', 'xen-system-amd64',
-  'qemu-system-xen', 'qemu-utils',
+  'qemu-system-xen', 'qemu-utils', 'qemu-system-x86', 'seabios', 'ipxe-qemu',
 ] as const
 
 export interface XenHost {
@@ -25,6 +28,8 @@ export interface XenHost {
   readonly directory: string
   /** What it runs, templates/xen-host/start-guest: it travels on the job disk, so that a change of it builds nothing anew. */
   readonly program: string
+  /** templates/xen-host/emulator: runs the QEMU of the host's own Debian. */
+  readonly emulator: string
 }
 
 export interface XenHostInput {
@@ -46,6 +51,21 @@ export function xenHostInputs(input: {
 export async function buildXenHost(input: XenHostInput, context: StageContext, directory: string): Promise<void> {
   await media({ ...input, spec: xenHostSpec, include: xenHostPackages, exclude: [] }, context, directory)
   await extractHypervisor(context, directory)
+  await extractEmulator(context, directory)
+}
+
+/** What templates/xen-host/emulator runs, with all that it loads. */
+const emulatorFiles = [
+  'usr/bin/qemu-system-x86_64', 'usr/lib/x86_64-linux-gnu/*', 'usr/share/qemu/*', 'usr/share/seabios/*', 'usr/lib/ipxe/qemu/*',
+]
+
+async function extractEmulator(context: StageContext, directory: string): Promise<void> {
+  const emulator = join(directory, xenHostFiles.emulator)
+  await mkdir(emulator)
+  await context.runPiped(
+    { command: ['sqfs2tar', join(directory, xenHostFiles.root)], options: { reason: "unpack the Xen host's QEMU" } },
+    { command: ['bsdtar', '-xf', '-', '--no-same-owner', '-C', emulator, ...emulatorFiles.flatMap(pattern => ['--include', pattern])] }
+  )
 }
 
 /** QEMU's multiboot loader reads no gzip. */

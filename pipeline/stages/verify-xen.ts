@@ -57,8 +57,8 @@ function slowed(context: VmContext): VmContext {
 
 async function start(start: XenStart, context: VmContext): Promise<Found<XenGuest>> {
   const value = await startXenGuest(start, context)
-  const { kind, qemuVersion } = context.acceleration
-  return { found: `${['start.sh', ...start.plan.arguments].join(' ')} on ${value.host}; QEMU ${qemuVersion}, CPU ${xenCpuModels[kind]}`, value }
+  const { kind } = context.acceleration
+  return { found: `${['start.sh', ...start.plan.arguments].join(' ')} on ${value.host}; QEMU ${value.qemuVersion}, CPU ${xenCpuModels[kind]}`, value }
 }
 
 function visitGuest({ spec, directory }: XenBootRequest, guest: XenGuest, means: Pick<Visit, 'recorder' | 'secrets' | 'context'>) {

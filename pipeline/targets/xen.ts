@@ -87,8 +87,8 @@ async function checkPygrub(input: VerifyInput, { run }: TargetDeps): Promise<Ver
 function xenBoots(input: PlanInput): readonly XenBootPlan[] {
   const folder = { disk: diskName(input), diskFormat: 'qcow2', files: ['start.sh', 'hvm.cfg', 'pv.cfg'] } as const
   return [
-    { name: 'pv', arguments: ['--pv'], reaches: 'ready', ...folder },
-    { name: 'hvm', arguments: [], reaches: 'booting', ...folder },
+    { name: 'pv', virtualisation: 'para', arguments: ['--pv'], reaches: 'ready', ...folder },
+    { name: 'hvm', virtualisation: 'full', arguments: [], reaches: 'booting', ...folder },
   ]
 }
 

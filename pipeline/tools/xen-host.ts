@@ -4,8 +4,10 @@ import type { Command } from './command.js'
 import { escapeOption, networkArguments, wireArguments } from './qemu.js'
 import type { VmWires } from './qemu.js'
 
-/** What a Xen host boots: names of files inside `directory`, the folder that QEMU is started in. */
-export const xenHostFiles = { hypervisor: 'xen', kernel: 'vmlinuz', initrd: 'initrd.img', root: 'root.squashfs' } as const
+/** What a Xen host boots, and the folder of its own QEMU: names inside `directory`, the folder that QEMU is started in. */
+export const xenHostFiles = {
+  hypervisor: 'xen', kernel: 'vmlinuz', initrd: 'initrd.img', root: 'root.squashfs', emulator: 'emulator',
+} as const
 
 export interface XenHostVm extends VmWires {
   readonly qemuBinary: string

@@ -19,6 +19,7 @@ const templates = fileURLToPath(new URL('../../templates/', import.meta.url))
 
 /** rdsquashfs is played by what dd would have written. */
 const pipes: readonly FakePipe[] = [
+  { on: /^sqfs2tar / },
   { on: /^(unshare --mount -- )?mmdebstrap /, effect: (_, to) => writeFileSync(to.command.at(-1) ?? '', 'squashfs') },
   {
     on: /^rdsquashfs -c /,
@@ -68,8 +69,9 @@ t.test('is bootstrapped once, whoever asks, and found in the store by the next c
   const first = context()
   const [host, same] = await Promise.all([xenHost(first), xenHost(context())])
   t.equal(host, same)
-  t.same(readdirSync(host.directory).sort(), ['initrd.img', 'packages.txt', 'root.squashfs', 'stage.json', 'vmlinuz', 'xen'])
+  t.same(readdirSync(host.directory).sort(), ['emulator', 'initrd.img', 'packages.txt', 'root.squashfs', 'stage.json', 'vmlinuz', 'xen'])
   t.equal(host.program, join(templates, 'xen-host/start-guest'))
+  t.equal(host.emulator, join(templates, 'xen-host/emulator'))
   t.equal(mirror.asked, 1)
   const later = context()
   t.same(await xenHostOf(places)(later), host)

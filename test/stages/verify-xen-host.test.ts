@@ -25,6 +25,7 @@ const packages = {
 
 /** rdsquashfs is played by what dd would have written. */
 const pipes: readonly FakePipe[] = [
+  { on: /^sqfs2tar \S+\/root\.squashfs \| bsdtar /, effect: (_, { command }) => writeFileSync(join(command[command.indexOf('-C') + 1] ?? '', 'unpacked'), '') },
   { on: /^(unshare --mount -- )?mmdebstrap /, effect: (_, to) => writeFileSync(to.command.at(-1) ?? '', 'squashfs') },
   {
     on: /^rdsquashfs -c /,
@@ -50,8 +51,10 @@ const boot = 'initrd.img-6.1.0-amd64\nvmlinuz-6.1.0-amd64\nxen-4.17-amd64.config
 t.test('holds all that QEMU boots, the hypervisor unpacked', async t => {
   const { directory, context, build } = setUp(t, boot)
   await build()
-  t.same(readdirSync(directory).sort(), ['initrd.img', 'packages.txt', 'root.squashfs', 'vmlinuz', 'xen'])
+  t.same(readdirSync(directory).sort(), ['emulator', 'initrd.img', 'packages.txt', 'root.squashfs', 'vmlinuz', 'xen'])
   t.equal(readFileSync(join(directory, 'xen'), 'utf8'), 'the hypervisor')
+  t.same(readdirSync(join(directory, 'emulator')), ['unpacked'], 'its own QEMU')
+  t.match(context.pipes.at(-1)?.line, / --include usr\/bin\/qemu-system-x86_64 --include 'usr\/lib\/x86_64-linux-gnu\/\*' /)
   const bootstrap = context.pipes[0]?.line ?? ''
   t.match(bootstrap, `--include=${xenHostPackages.join(',')} `)
   t.match(bootstrap, / bookworm - \S+\/out\/mirror\.list \| tar2sqfs /)

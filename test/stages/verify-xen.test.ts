@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { applyDefaults } from '../../pipeline/spec/defaults.js'
 import { bootOnXen } from '../../pipeline/stages/verify-xen.js'
 import type { XenBootPlan } from '../../pipeline/targets/types.js'
-import { playXenHost } from '../fixtures/played-xen-host.js'
+import { ownQemu, playXenHost } from '../fixtures/played-xen-host.js'
 import type { HostBehaviour } from '../fixtures/played-xen-host.js'
 import { fakeContext } from '../fixtures/stage-context.js'
 
@@ -15,7 +15,7 @@ const spec = applyDefaults(
   { name: 'test', knownTargets: ['xen'] }
 )
 const hvm: XenBootPlan = {
-  name: 'hvm', files: ['start.sh', 'hvm.cfg'], arguments: ['--wide', 'a b'], disk: 'd.raw', diskFormat: 'raw', reaches: 'booting',
+  name: 'hvm', virtualisation: 'full', files: ['start.sh', 'hvm.cfg'], arguments: ['--wide', 'a b'], disk: 'd.raw', diskFormat: 'raw', reaches: 'booting',
 }
 
 const up = 'XEN host: Xen 4.17.5, Linux 6.1.0-40-amd64, pv hvm\nXEN started: domain 1\n'
@@ -31,7 +31,7 @@ function setUp(t: Pick<Test, 'testdir'>, behaviour: HostBehaviour, plan: XenBoot
   const fake = fakeContext(played.run, join(base, 'logs'))
   const context = { ...fake, acceleration: { ...fake.acceleration, timeoutFactor: 0.4 } }
   const [directory, program] = [join(base, 'boot'), join(base, 'host/start-guest')]
-  const host = async () => ({ directory: join(base, 'host'), program })
+  const host = async () => ({ directory: join(base, 'host'), program, emulator: '/templates/emulator' })
   const boot = () => bootOnXen({ spec, target: 'xen', plan, host, release: join(base, 'release'), directory }, context)
   return { base, played, context, directory, boot }
 }
@@ -43,7 +43,7 @@ t.test('gives a stand-in for the host the start script and its configuration as 
   t.match(checks, [
     {
       target: 'xen', boot: 'hvm', name: 'start', status: 'passed',
-      detail: 'start.sh --wide a b on Xen 4.17.5, Linux 6.1.0-40-amd64, pv hvm; QEMU 10.0.2, CPU qemu64,+svm,+npt',
+      detail: `start.sh --wide a b on Xen 4.17.5, Linux 6.1.0-40-amd64, pv hvm; QEMU ${ownQemu}, CPU qemu64,+svm,+npt`,
     },
     { name: 'comes to booting', status: 'passed', detail: /^booting after \d s, ready after \d s; nested: kvm$/ },
   ])
@@ -51,11 +51,25 @@ t.test('gives a stand-in for the host the start script and its configuration as 
     'install.sh': '#!/bin/bash\n', arguments: '--wide\na b\n', 'guest/start.sh': 'exit 0\n', 'guest/hvm.cfg': 'name = "x"\n',
   })
   t.equal(played.options().cwd, join(base, 'host'))
-  t.match(played.options().env, { GUARD_LABEL: 'verify-xen-hvm' })
+  t.same(played.options().env, {
+    GUARD_LABEL: 'verify-xen-hvm', PIPELINE_QEMU: '/templates/emulator', PIPELINE_XEN_EMULATOR: `${base}/host/emulator`,
+  }, 'in the QEMU that lets such a guest read CR2')
   const create = played.lines.find(line => line.startsWith('qemu-img'))
   t.equal(create, `qemu-img create -q -f qcow2 -b ${base}/release/d.raw -F raw -- ${directory}/exported.qcow2 7`)
   t.notOk(existsSync(directory))
 })
+
+const qemus = { 'emulated and paravirtualised': ['para', 'tcg'], 'with KVM': ['full', 'kvm'] } as const
+
+for (const [what, [virtualisation, kind]] of Object.entries(qemus)) {
+  t.test(`a guest ${what} is started in this machine's own QEMU`, async t => {
+    const { played, context, boot } = setUp(t, { host: up, guest: 'EVC {"state":"ready"}\n' }, { ...hvm, virtualisation })
+    Object.assign(context.acceleration, { kind })
+    const { checks } = await boot()
+    t.match(checks[0]?.detail, / QEMU 10\.0\.2, CPU /)
+    t.same(played.options().env, { GUARD_LABEL: 'verify-xen-hvm' })
+  })
+}
 
 t.test('leaves room behind a disk that grows', async t => {
   const { base, played, directory, boot } = setUp(t, { host: 'XEN failed: x\n' }, { ...hvm, disk: 'd.qcow2', diskFormat: 'qcow2' })

@@ -91,7 +91,7 @@ t.test('says which target could not be booted here, and why', async t => {
 })
 
 t.test('starts what is for Xen on the Xen host, and only that', async t => {
-  const { boots: _, ...xen } = target('xen', { xenBoots: () => [{ name: 'pv', files: ['start.sh'], arguments: ['--pv'], disk: 'd.raw', diskFormat: 'raw', reaches: 'ready' }] })
+  const { boots: _, ...xen } = target('xen', { xenBoots: () => [{ name: 'pv', virtualisation: 'para', files: ['start.sh'], arguments: ['--pv'], disk: 'd.raw', diskFormat: 'raw', reaches: 'ready' }] })
   t.equal((await report(t.testdir(), [target('kvm')])).passed, true)
   await t.rejects(report(t.testdir(), [xen]), new Error('no Xen host is wanted here'))
 })

@@ -7,7 +7,7 @@ import { runMachine } from '../../fixtures/bare-machine.js'
 import { runMain } from '../../fixtures/main-run.js'
 import { realRun } from '../../fixtures/sealed-disk.js'
 
-t.setTimeout(3_600_000)
+t.setTimeout(7_200_000)
 const places = sharedPlaces(t)
 const folder = join(places.work, 'iso-install')
 mkdirSync(folder, { recursive: true })
