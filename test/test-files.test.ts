@@ -9,9 +9,12 @@ function lateAwaits(name: string, text: string): string[] {
   const source = ts.createSourceFile(name, text, ts.ScriptTarget.Latest, true)
   const found: string[] = []
   let begun = false
+  const isTest = (each: ts.Node) => ts.isCallExpression(each) && each.expression.getText(source) === 't.test'
+  const holdsTest = (node: ts.Node): boolean => isTest(node) || (!ts.isFunctionLike(node) && (ts.forEachChild(node, each => holdsTest(each) || undefined) ?? false))
   const visit = (node: ts.Node) => {
     if (ts.isFunctionLike(node)) return
-    const isTest = (each: ts.Node) => ts.isCallExpression(each) && each.expression.getText(source) === 't.test'
+    // What stands in a loop before its test is behind the test of the round before.
+    begun ||= ts.isIterationStatement(node, false) && holdsTest(node)
     if (ts.isAwaitExpression(node) && begun && !isTest(node.expression)) {
       found.push(`${name}:${source.getLineAndCharacterOfPosition(node.getStart()).line + 1}`)
     }
@@ -33,4 +36,5 @@ t.test('no file awaits anything between its tests', async t => {
 t.test('finds such places', async t => {
   const text = 'await a\nt.test("one", async () => await b)\nawait t.test("two")\nconst c = await d\nt.test("three", { skip: await e })\n'
   t.same(lateAwaits('x', text), ['x:4', 'x:5'])
+  t.same(lateAwaits('x', 'await a\nfor (const b of c) {\n  await d\n  t.test("one")\n}\n'), ['x:3'])
 })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { xenHostFailed } from '../errors/verify.js'
 import type { Spec } from '../spec/types.js'
 import type { XenBootPlan } from '../targets/types.js'
+import { askQemuVersion } from '../tools/probe.js'
 import { startVm } from '../tools/vm.js'
 import type { RunningVm } from '../tools/vm.js'
 import { xenHostCommand, xenHostFiles } from '../tools/xen-host.js'
@@ -19,6 +20,7 @@ export interface XenStart {
   readonly target: string
   readonly plan: XenBootPlan
   readonly host: XenHost
+  readonly emulator: Emulator
   /** The target's folder in the release. */
   readonly release: string
   /** Folder for what this boot writes. */
@@ -29,8 +31,6 @@ export interface XenGuest {
   readonly running: RunningVm
   /** Versions, as the host says them. */
   readonly host: string
-  /** Version of the QEMU that the host runs in. */
-  readonly qemuVersion: string
   readonly serialLog: string
 }
 
@@ -48,14 +48,13 @@ export async function startXenGuest(start: XenStart, context: VmContext): Promis
   const job = await makeJobDisk(start, context)
   const exported = await layOverlay(start, context)
   const { qemuBinary, acceleration } = context
-  const emulator = await chooseEmulator(start, context)
   const vm = { qemuBinary, acceleration, guestMemoryMib: start.spec.hardware.memoryMib, job, exported, hostLog }
   const running = await startVm({
     run: context.run,
     command: wires => xenHostCommand({ ...vm, ...wires }),
     cwd: start.host.directory,
     guestPorts: Object.values(mannersOf(start.spec).ports),
-    env: { ...context.guardEnvironment(label), ...emulator.env },
+    env: { ...context.guardEnvironment(label), ...start.emulator.env },
     serialLog,
     qemuLog,
   })
@@ -66,14 +65,16 @@ export async function startXenGuest(start: XenStart, context: VmContext): Promis
     throw host.fail('it ended')
   })
   try {
-    return { running, serialLog, qemuVersion: emulator.version, host: await Promise.race([host.started, gone]) }
+    return { running, serialLog, host: await Promise.race([host.started, gone]) }
   } catch (error) {
     await running.stop()
     throw error
   }
 }
 
-interface Emulator {
+/** The QEMU that the host runs in. */
+export interface Emulator {
+  /** For the guard that starts it. */
   readonly env: Readonly<Record<string, string>>
   readonly version: string
 }
@@ -81,12 +82,12 @@ interface Emulator {
 /**
  * A fully virtualised guest that is emulated runs in the QEMU of the host's own Debian, 7.2: in 10.0.2 its reading of CR2
  * ends at Xen as if CR0 had been read, which Xen traps, and gives 0; Linux halts at its first page fault.
+ * Errors: those of `askQemuVersion`.
  */
-async function chooseEmulator({ plan, host }: XenStart, { run, acceleration }: VmContext): Promise<Emulator> {
+export async function chooseEmulator(plan: XenBootPlan, host: XenHost, { run, acceleration }: VmContext): Promise<Emulator> {
   if (plan.virtualisation === 'para' || acceleration.kind === 'kvm') return { env: {}, version: acceleration.qemuVersion }
   const env = { PIPELINE_QEMU: host.emulator, PIPELINE_XEN_EMULATOR: join(host.directory, xenHostFiles.emulator) }
-  const { stdout } = await run([host.emulator, '--version'], { env, reason: "ask the Xen host's QEMU for its version" })
-  return { env, version: /version (\S+)/.exec(stdout)?.[1] ?? 'unknown' }
+  return { env, version: await askQemuVersion(run, host.emulator, env) }
 }
 
 async function makeJobDisk({ plan, host, release, directory }: XenStart, context: VmContext): Promise<string> {

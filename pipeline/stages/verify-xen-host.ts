@@ -23,8 +23,13 @@ export const xenHostPackages = [
   'qemu-system-xen', 'qemu-utils', 'qemu-system-x86', 'seabios', 'ipxe-qemu',
 ] as const
 
+/** What templates/xen-host/emulator runs, with all that it loads. */
+const emulatorFiles = [
+  'usr/bin/qemu-system-x86_64', 'usr/lib/x86_64-linux-gnu/*', 'usr/share/qemu/*', 'usr/share/seabios/*', 'usr/lib/ipxe/qemu/*',
+]
+
 export interface XenHost {
-  /** Holds the files named in `xenHostFiles`. */
+  /** Holds what is named in `xenHostFiles`. */
   readonly directory: string
   /** What it runs, templates/xen-host/start-guest: it travels on the job disk, so that a change of it builds nothing anew. */
   readonly program: string
@@ -44,7 +49,7 @@ export function xenHostInputs(input: {
   readonly hooks: Record<string, string>
   readonly tools: Pick<ToolVersions, 'mmdebstrap' | 'tar2sqfs'>
 }): Json {
-  return mediaInputs({ spec: xenHostSpec, include: xenHostPackages, ...input })
+  return { media: mediaInputs({ spec: xenHostSpec, include: xenHostPackages, ...input }), emulatorFiles }
 }
 
 /** Fills `directory`, or leaves it empty. Errors: those of the media stage, `hypervisor-missing` (exit 4). */
@@ -53,11 +58,6 @@ export async function buildXenHost(input: XenHostInput, context: StageContext, d
   await extractHypervisor(context, directory)
   await extractEmulator(context, directory)
 }
-
-/** What templates/xen-host/emulator runs, with all that it loads. */
-const emulatorFiles = [
-  'usr/bin/qemu-system-x86_64', 'usr/lib/x86_64-linux-gnu/*', 'usr/share/qemu/*', 'usr/share/seabios/*', 'usr/lib/ipxe/qemu/*',
-]
 
 async function extractEmulator(context: StageContext, directory: string): Promise<void> {
   const emulator = join(directory, xenHostFiles.emulator)

@@ -10,12 +10,12 @@ import { createRecorder } from './verify-record.js'
 import type { Found, Recorder } from './verify-record.js'
 import { visit } from './verify-visit.js'
 import type { Visit } from './verify-visit.js'
-import { startXenGuest } from './verify-xen-guest.js'
+import { chooseEmulator, startXenGuest } from './verify-xen-guest.js'
 import type { XenGuest, XenStart } from './verify-xen-guest.js'
 import type { XenHost } from './verify-xen-host.js'
 import type { VmContext } from './types.js'
 
-export interface XenBootRequest extends Omit<XenStart, 'host'> {
+export interface XenBootRequest extends Omit<XenStart, 'host' | 'emulator'> {
   readonly host: () => Promise<XenHost>
 }
 
@@ -33,9 +33,10 @@ export async function bootOnXen(request: XenBootRequest, context: VmContext): Pr
   const slow = slowed(context)
   // A host that cannot be had is no fault of the artifact: its error ends the verification.
   const host = await request.host()
+  const emulator = await chooseEmulator(plan, host, context)
   await mkdir(directory, { recursive: true })
   try {
-    const guest = await recorder.check('start', () => start({ ...request, host }, slow))
+    const guest = await recorder.check('start', () => start({ ...request, host, emulator }, slow))
     if (!guest) return { checks: recorder.checks }
     try {
       const identity = plan.reaches === 'ready'
@@ -58,7 +59,7 @@ function slowed(context: VmContext): VmContext {
 async function start(start: XenStart, context: VmContext): Promise<Found<XenGuest>> {
   const value = await startXenGuest(start, context)
   const { kind } = context.acceleration
-  return { found: `${['start.sh', ...start.plan.arguments].join(' ')} on ${value.host}; QEMU ${value.qemuVersion}, CPU ${xenCpuModels[kind]}`, value }
+  return { found: `${['start.sh', ...start.plan.arguments].join(' ')} on ${value.host}; QEMU ${start.emulator.version}, CPU ${xenCpuModels[kind]}`, value }
 }
 
 function visitGuest({ spec, directory }: XenBootRequest, guest: XenGuest, means: Pick<Visit, 'recorder' | 'secrets' | 'context'>) {

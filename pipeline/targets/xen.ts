@@ -107,7 +107,7 @@ const xen: Target = {
   name: 'xen',
   summary: 'Xen with xl: qcow2, configurations for HVM and PV',
   from: 'disk',
-  tools: [needOf('qemu-img', 'verify xen'), needOf(pygrub, 'verify xen')],
+  tools: ['qemu-img', pygrub, 'sqfs2tar', 'bsdtar'].map(name => needOf(name, 'verify xen')),
   guest: xenGuest,
   plan,
   export: exportXen,

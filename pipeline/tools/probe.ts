@@ -43,7 +43,7 @@ export interface Trouble {
  * `qemu-version-unknown` (3), `interrupted` (130).
  */
 export async function probeAcceleration(options: ProbeOptions): Promise<Acceleration> {
-  const qemuVersion = await askVersion(options)
+  const qemuVersion = await askQemuVersion(options.run)
   if (options.requested === 'tcg') return emulated('--accel tcg was given', qemuVersion)
   const trouble = (await lookAtDevice(options.device)) ?? (await bootKernel(options, qemuVersion))
   if (!trouble) {
@@ -54,9 +54,9 @@ export async function probeAcceleration(options: ProbeOptions): Promise<Accelera
   return emulated(trouble.reason, qemuVersion)
 }
 
-/** Plain QEMU, not the guard: a question for the version starts no VM. */
-async function askVersion({ run }: ProbeOptions): Promise<string> {
-  const { stdout } = await run(['qemu-system-x86_64', '--version'], { reason: 'start virtual machines' })
+/** Plain QEMU, not the guard: a question for the version starts no VM. Errors: `qemu-version-unknown`, those of Run. */
+export async function askQemuVersion(run: Run, qemu = 'qemu-system-x86_64', env: Readonly<Record<string, string>> = {}): Promise<string> {
+  const { stdout } = await run([qemu, '--version'], { env, reason: 'start virtual machines' })
   const version = /version (\d+\.\d+\.\d+)/.exec(stdout)?.[1]
   if (version === undefined) throw qemuVersionUnknown(stdout.split('\n')[0] ?? '')
   return version

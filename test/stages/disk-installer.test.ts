@@ -45,6 +45,7 @@ t.test('the menu installs by itself only when it was asked to', async t => {
   const menu = (unattended: boolean) => renderMenu({ spec, version: '1.0.0', unattended, diskRule: 'smallest', countdownSeconds: 30 }, text)
   t.match(menu(true), /^set default="install"$/m)
   t.match(menu(false), /^set default="local"$/m)
+  t.match(menu(true), /^if \[ "\$grub_platform" = "efi" \]; then\n {2}insmod all_video\n {2}set gfxpayload=keep\nfi$/m, 'a screen that was seen dark')
   t.match(menu(true), 'menuentry "Install Cloud in a box 1.0.0: erases the disk" --id install {')
   t.match(menu(true), /^ {2}linux \/evc\/vmlinuz evc\.medium=INSTALL_CIAB evc\.disk=smallest evc\.countdown=30 .*console=ttyS0,115200n8 console=tty0$/m)
 })

@@ -72,12 +72,17 @@ t.test('says that the packages brought no hypervisor', async t => {
 
 t.test('its key holds packages and tools, and not what it is told to do later', async t => {
   t.same(xenHostInputs({ packages, hooks: { 'start-install': '755 abc' }, tools: { mmdebstrap: '1', tar2sqfs: '2' } }), {
-    release: 'bookworm',
-    wishes: [...xenHostPackages],
-    packages: ['xen-system-amd64=4.17'],
-    sourceDateEpoch: 1763200000,
-    imageSources: ['deb http://own.example/debian bookworm main'],
-    hooks: { 'start-install': '755 abc' },
-    tools: { mmdebstrap: '1', tar2sqfs: '2' },
+    media: {
+      release: 'bookworm',
+      wishes: [...xenHostPackages],
+      packages: ['xen-system-amd64=4.17'],
+      sourceDateEpoch: 1763200000,
+      imageSources: ['deb http://own.example/debian bookworm main'],
+      hooks: { 'start-install': '755 abc' },
+      tools: { mmdebstrap: '1', tar2sqfs: '2' },
+    },
+    emulatorFiles: [
+      'usr/bin/qemu-system-x86_64', 'usr/lib/x86_64-linux-gnu/*', 'usr/share/qemu/*', 'usr/share/seabios/*', 'usr/lib/ipxe/qemu/*',
+    ],
   })
 })

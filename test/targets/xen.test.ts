@@ -12,6 +12,11 @@ await testTarget(xen, makeSealedGolden)
 
 const again = '(Export it again: pipeline build --target xen)'
 
+t.test('starts both kinds of guests, and knows which is which', async t => {
+  const boots = xen.xenBoots?.({ spec, version, options, usedBytes: 1e8 }) ?? []
+  t.same(boots.map(({ name, virtualisation }) => [name, virtualisation]), [['pv', 'para'], ['hvm', 'full']])
+})
+
 t.test('writes configurations and page word for word', async t => {
   const directory = t.testdir({})
   await exportTarget(xen, { goldenDisk: await makeSealedGolden(t.testdir({})), directory })
