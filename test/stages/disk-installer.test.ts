@@ -46,6 +46,7 @@ t.test('the menu installs by itself only when it was asked to', async t => {
   t.match(menu(true), /^set default="install"$/m)
   t.match(menu(false), /^set default="local"$/m)
   t.match(menu(true), /^if \[ "\$grub_platform" = "efi" \]; then\n {2}insmod all_video\n {2}set gfxpayload=keep\nfi$/m, 'a screen that was seen dark')
+  t.match(menu(false), /\n {10}set root="\$partition"\n {10}chainloader "\/EFI\/\$loader"\n/, 'a loader that is told its own disk, for by UEFI exit leads to the set-up')
   t.match(menu(true), 'menuentry "Install Cloud in a box 1.0.0: erases the disk" --id install {')
   t.match(menu(true), /^ {2}linux \/evc\/vmlinuz evc\.medium=INSTALL_CIAB evc\.disk=smallest evc\.countdown=30 .*console=ttyS0,115200n8 console=tty0$/m)
 })
