@@ -141,6 +141,7 @@ export interface TargetDeps {
 export interface XenBootPlan {
   /** Unique among all boots of the target: `pv`, `hvm`. */
   readonly name: string
+  /** What the configuration asks Xen for; a guest of the second kind has page tables and page faults of its own. */
   readonly virtualisation: 'para' | 'full'
   /** Artifacts that the start needs, `start.sh` among them; they are used as they are. */
   readonly files: readonly string[]
