@@ -17,6 +17,7 @@ import type { Extent } from '../tools/data-extents.js'
 import { openExt4 } from '../tools/ext4.js'
 import { readLayout, rootPartition } from '../tools/partitions.js'
 import { requireFit } from './installer-iso.js'
+import type { IsoTemplates } from './installer-iso.js'
 import type { StageContext } from './types.js'
 
 export interface DiskInstallerRequest {
@@ -32,8 +33,7 @@ export interface DiskInstallerRequest {
   readonly limitMib?: number
 }
 
-export interface DiskInstallerTemplates {
-  readonly grub: string
+export interface DiskInstallerTemplates extends Pick<IsoTemplates, 'grub' | 'startLocalDisk'> {
   /** Programs of the installer's initramfs. */
   readonly init: string
   readonly chooseDisk: string
@@ -58,7 +58,7 @@ export async function makeDiskInstaller(
     const golden = await openGolden(request.disk, run)
     await writeContent(golden, join(tree, 'evc')).finally(() => golden.close())
     await writeSystem({ request, templates, tree, scratch }, run)
-    await writeFile(join(tree, 'boot/grub/grub.cfg'), renderMenu(request, templates.grub))
+    await writeFile(join(tree, 'boot/grub/grub.cfg'), renderMenu(request, templates))
     progress('writing the ISO')
     await run(composeCommand(tree, { iso, volume: volumeOf(request.spec) }), { reason: 'write the ISO' })
     await run(['implantisomd5', '--force', iso], { reason: 'embed the checksum' })
@@ -80,15 +80,19 @@ export function composeCommand(tree: string, { iso, volume }: { readonly iso: st
   return ['grub-mkrescue', `--output=${iso}`, tree, '--', '-volid', volume]
 }
 
-export function renderMenu(request: Pick<DiskInstallerRequest, 'spec' | 'version' | 'unattended' | 'diskRule' | 'countdownSeconds'>, text: string): string {
+export function renderMenu(
+  request: Pick<DiskInstallerRequest, 'spec' | 'version' | 'unattended' | 'diskRule' | 'countdownSeconds'>,
+  { grub, startLocalDisk }: Pick<DiskInstallerTemplates, 'grub' | 'startLocalDisk'>
+): string {
   const { spec, unattended, diskRule, countdownSeconds } = request
   const data = {
+    startLocalDisk,
     first: unattended ? 'install' : 'local',
     timeoutSeconds: menuSeconds,
     label: `Install ${spec.title} ${request.version}: erases the disk`,
     arguments: `evc.medium=${volumeOf(spec)} evc.disk=${diskRule} evc.countdown=${countdownSeconds} panic=-1 quiet loglevel=3 console=ttyS0,115200n8 console=tty0`,
   }
-  return renderTemplate({ file: 'templates/iso/disk-grub.cfg.hbs', text, data })
+  return renderTemplate({ file: 'templates/iso/disk-grub.cfg.hbs', text: grub, data })
 }
 
 /** All data of the disk as one stream, and the list of parts that puts it in its places: zeros are told, not stored. */

@@ -31,6 +31,8 @@ export interface IsoRequest {
 export interface IsoTemplates {
   readonly isolinux: string
   readonly grub: string
+  /** Commands of GRUB that start the machine's own disk by UEFI. */
+  readonly startLocalDisk: string
 }
 
 /** The volume's name: boot arguments find the medium by it. */
@@ -70,7 +72,7 @@ async function layOut(request: IsoRequest, { templates, scratch }: Workshop, run
   await requireRelease(file('treeinfo'), { source: request.medium, release: request.spec.release })
   const data = menuData(request)
   await replace(file('isolinux.cfg'), renderTemplate({ file: 'templates/iso/isolinux.cfg.hbs', text: templates.isolinux, data }))
-  await writeFile(file('grub.cfg'), renderTemplate({ file: 'templates/iso/grub.cfg.hbs', text: templates.grub, data }))
+  await writeFile(file('grub.cfg'), renderTemplate({ file: 'templates/iso/grub.cfg.hbs', text: templates.grub, data: { ...data, startLocalDisk: templates.startLocalDisk } }))
   // UEFI starts from the FAT image, and its boot loader reads the menu that is in there.
   await chmod(file('efiboot.img'), 0o644)
   await run(['mcopy', '-o', '-i', file('efiboot.img'), file('grub.cfg'), '::/EFI/BOOT/grub.cfg'], { reason: 'write the UEFI menu' })
@@ -130,10 +132,12 @@ export async function requireFit(iso: string, limitMib: number | undefined): Pro
 /** The templates of both kinds of installers, from the project's folder of templates. */
 export async function readIsoTemplates(templates: string) {
   const read = (name: string) => readFile(join(templates, 'iso', name), 'utf8')
+  const startLocalDisk = (await read('local-disk.cfg')).trimEnd()
   return {
+    startLocalDisk,
     isolinux: await read('isolinux.cfg.hbs'),
     grub: await read('grub.cfg.hbs'),
     chooseDisk: await read('choose-disk.sh'),
-    disk: { grub: await read('disk-grub.cfg.hbs'), init: await read('disk-installer') },
+    disk: { grub: await read('disk-grub.cfg.hbs'), init: await read('disk-installer'), startLocalDisk },
   }
 }

@@ -40,13 +40,13 @@ t.test('an empty disk is zeros', async t => {
 })
 
 t.test('the menu installs by itself only when it was asked to', async t => {
-  const text = readFileSync(fileURLToPath(new URL('../../templates/iso/disk-grub.cfg.hbs', import.meta.url)), 'utf8')
+  const { disk } = await readIsoTemplates(fileURLToPath(new URL('../../templates', import.meta.url)))
   const spec = { name: 'ciab', title: 'Cloud in a box' }
-  const menu = (unattended: boolean) => renderMenu({ spec, version: '1.0.0', unattended, diskRule: 'smallest', countdownSeconds: 30 }, text)
+  const menu = (unattended: boolean) => renderMenu({ spec, version: '1.0.0', unattended, diskRule: 'smallest', countdownSeconds: 30 }, disk)
   t.match(menu(true), /^set default="install"$/m)
   t.match(menu(false), /^set default="local"$/m)
   t.match(menu(true), /^if \[ "\$grub_platform" = "efi" \]; then\n {2}insmod all_video\n {2}set gfxpayload=keep\nfi$/m, 'a screen that was seen dark')
-  t.match(menu(false), /\n {10}set root="\$partition"\n {10}chainloader "\/EFI\/\$loader"\n/, 'a loader that is told its own disk, for by UEFI exit leads to the set-up')
+  t.match(menu(false), /\n {14}set root="\$disk,\$partition"\n {14}chainloader "\/EFI\/\$loader"\n/, 'a loader that is told its own disk, for by UEFI exit leads to the set-up')
   t.match(menu(true), 'menuentry "Install Cloud in a box 1.0.0: erases the disk" --id install {')
   t.match(menu(true), /^ {2}linux \/evc\/vmlinuz evc\.medium=INSTALL_CIAB evc\.disk=smallest evc\.countdown=30 .*console=ttyS0,115200n8 console=tty0$/m)
 })

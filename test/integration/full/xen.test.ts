@@ -8,8 +8,9 @@ import { runCli } from '../../fixtures/cli-run.js'
 
 const places = sharedPlaces(t)
 const { release } = await builtImage(places)
-const { stderr } = await runCli(['build', ...places.options, '--target', 'xen'])
+const { code, stderr } = await runCli(['build', ...places.options, '--target', 'xen'])
 t.comment(stderr)
+t.equal(code, 0, 'the build of target xen, its verification too')
 const report = JSON.parse(readFileSync(join(release, 'verification.json'), 'utf8')) as VerificationReport
 
 function checksOf(boot: string) {
@@ -21,7 +22,7 @@ function checksOf(boot: string) {
 t.test('a PV guest started through pygrub gets ready, and keeps the promises of every boot', async t => {
   const checks = checksOf('pv')
   t.same(checks.filter(check => check.status !== 'passed'), [])
-  t.match(checks.find(check => check.name === 'start')?.detail, /^pv\.cfg on Xen 4\.\d+\.\S+, Linux /)
+  t.match(checks.find(check => check.name === 'start')?.detail, /^start\.sh --pv on Xen 4\.\d+\.\S+, Linux /)
   t.ok(checks.some(check => check.name === 'ready'))
 })
 
