@@ -89,7 +89,7 @@ async function elInstaller(loaded: LoadedAppliance, { options, diskRule }: Wish,
     const parts = await partsOf(loaded, { ...options, diskRule, templates: places.templates })
     const progress = (line: string) => void io.stderr.write(`${line}\n`)
     const medium = await obtainMedium({ spec, cache: join(places.state, 'installer'), signal: host.signal, progress })
-    const bundle = options.bundle ? await bundled(loaded, places.state, { ...host, progress, logDirectory: join(places.state, 'logs') }) : undefined
+    const bundle = options.bundle ? await bundled({ loaded, medium }, places.state, { ...host, progress, logDirectory: join(places.state, 'logs') }) : undefined
     const request = { ...parts, spec, medium, output, unattended: options.unattended ?? false, ...fitOf(options) }
     await makeIso({ ...request, ...(bundle === undefined ? {} : { bundle }) }, parts.templates, host.run)
     printLine(io, output)
@@ -104,13 +104,13 @@ function bundleFolder(state: string): string {
 }
 
 /** Repositories and keys are asked first: what is missing is told before hours of downloading. */
-async function bundled(loaded: LoadedAppliance, state: string, context: StageContext): Promise<string> {
+async function bundled({ loaded, medium }: { readonly loaded: LoadedAppliance; readonly medium: string }, state: string, context: StageContext): Promise<string> {
   const { spec } = loaded
   const packages = [...new Set((await renderRoles(loaded)).flatMap(({ kickstart }) => wantedPackages(kickstart)))].sort()
   await askRepositories({ spec, packages, stateDirectory: state, offline: false, signal: context.signal }, context.run)
   const directory = bundleFolder(state)
   await mkdir(directory, { recursive: true })
-  await makeBundle({ spec, packages }, context, directory)
+  await makeBundle({ spec, packages, medium }, context, directory)
   return directory
 }
 

@@ -90,13 +90,50 @@ export const bootChecks: Readonly<Record<string, AuditCheck>> = {
     return [...root, ...byName.map(line => `/etc/fstab: ${line.trim()}`)]
   },
   'GRUB finds the root by UUID': async disk => {
-    // RHEL calls GRUB's second generation by its number.
-    const menu = disk.at('/boot/grub2/grub.cfg') ? '/boot/grub2/grub.cfg' : '/boot/grub/grub.cfg'
-    const lines = (await disk.readText(menu)).match(/^\s*linux(?:16|efi)?\s.*$/gm) ?? []
-    if (lines.length === 0) return [`${menu} starts no kernel`]
-    return lines.filter(line => !/\sroot=(UUID|LABEL|PARTUUID)=/.test(line)).map(line => `${menu}: ${line.trim()}`)
+    const menus = await menusOf(disk)
+    const empty = menus.filter(menu => menu.firmware === 'BIOS' && menu.kernels.length === 0).map(({ name }) => `${name} starts no kernel`)
+    return [...empty, ...linesWhere(menus, line => !/\sroot=(UUID|LABEL|PARTUUID)=/.test(line)).map(({ name, line }) => `${name}: ${line}`)]
   },
+  'GRUB knows the commands of its menu': async disk =>
+    linesWhere(await menusOf(disk), (line, { firmware }) => new RegExp(`^${foreignCommand[firmware]}\\s`).test(line)).map(
+      ({ name, firmware }) => `${name}: GRUB for ${firmware} has no ${foreignCommand[firmware]}`
+    ),
   'first boot is enabled': firstBootProblems,
+}
+
+type Firmware = 'BIOS' | 'UEFI'
+
+/** RHEL's grub2-mkconfig writes these under the other firmware. */
+const foreignCommand: Readonly<Record<Firmware, string>> = { BIOS: 'linuxefi', UEFI: 'linux16' }
+
+interface Menu {
+  readonly name: string
+  readonly firmware: Firmware
+  /** Lines that load a kernel. */
+  readonly kernels: readonly string[]
+}
+
+function menu(name: string, firmware: Firmware, text: string): Menu {
+  return { name, firmware, kernels: [...text.matchAll(/^\s*(linux(?:16|efi)?\s.*)$/gm)].map(([, line = '']) => line.trim()) }
+}
+
+/** The menu of BIOS, and those that UEFI comes to from its partition: files there, and what they hand over to. */
+async function menusOf(disk: SealedDisk): Promise<readonly Menu[]> {
+  // RHEL calls GRUB's second generation by its number.
+  const common = disk.at('/boot/grub2/grub.cfg') ? '/boot/grub2/grub.cfg' : '/boot/grub/grub.cfg'
+  const paths = (await disk.espPaths()).filter(path => path.endsWith('/GRUB.CFG'))
+  const found = await Promise.all(paths.map(async path => ({ path, text: await disk.espText(path) })))
+  const led = [...new Set(found.flatMap(({ text }) => [...text.matchAll(/^\s*configfile\s+(\/\S+)/gm)].map(([, path = '']) => path)))]
+  const onRoot = led.filter(path => disk.at(path) !== undefined)
+  return [
+    menu(common, 'BIOS', await disk.readText(common)),
+    ...found.map(({ path, text }) => menu(`${path} of the EFI system partition`, 'UEFI', text)),
+    ...(await Promise.all(onRoot.map(async path => menu(path, 'UEFI', await disk.readText(path))))),
+  ]
+}
+
+function linesWhere(menus: readonly Menu[], wrong: (line: string, menu: Menu) => boolean) {
+  return menus.flatMap(each => each.kernels.filter(line => wrong(line, each)).map(line => ({ name: each.name, firmware: each.firmware, line })))
 }
 
 async function biosProblems(disk: SealedDisk): Promise<string[]> {

@@ -1,6 +1,6 @@
 /** All packages that an el installer fetches, their keys and the demo image, in a folder for its medium: then it needs no network. */
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { join, posix } from 'node:path'
 import { bundleForeign, bundleIncomplete } from '../errors/anaconda.js'
 import { installerChanged, installerUnreachable } from '../errors/iso.js'
 import { PipelineError } from '../errors/pipeline-error.js'
@@ -9,12 +9,16 @@ import type { ElSpec, Spec } from '../spec/types.js'
 import { sha256File } from '../tools/checksum.js'
 import type { Command } from '../tools/command.js'
 import { getFile } from '../tools/get-file.js'
+import { extractFromIso } from './installer-medium.js'
+import { compareKey } from './repositories.js'
 import type { StageContext } from './types.js'
 
 export interface BundleRequest {
   readonly spec: Pick<Spec, 'el' | 'release'>
   /** Names that the kickstarts of all roles install. */
   readonly packages: readonly string[]
+  /** The compared boot ISO: keys that come with the minimal system lie on it, too. */
+  readonly medium: string
 }
 
 /** Where the installed system sees the medium while %post runs, and the bundle on it. */
@@ -38,9 +42,9 @@ function fetched(address: string): boolean {
 }
 
 /**
- * Fills `directory` with packages/ (and its index), keys/ and demo-image. Keys must have been compared before
- * (`askRepositories`). Errors: `bundle-incomplete`, `bundle-foreign`, `installer-unreachable` (exit 4),
- * `installer-changed` (2), those of Run.
+ * Fills `directory` with packages/ (and its index), keys/ and demo-image. Keys with an address must have been compared
+ * before (`askRepositories`). Errors: `bundle-incomplete`, `bundle-foreign`, `installer-unreachable` (exit 4),
+ * `installer-changed`, `installer-foreign`, `key-wrong` (2), those of Run.
  */
 export async function makeBundle(request: BundleRequest, context: StageContext, directory: string): Promise<void> {
   const place = (name: string) => join(directory, name)
@@ -48,7 +52,7 @@ export async function makeBundle(request: BundleRequest, context: StageContext, 
   const scratch = place('scratch')
   await mkdir(scratch)
   try {
-    await fetchKeys(request.spec.el, context, place('keys'))
+    await fetchKeys(request, context, place('keys'))
     context.progress(`downloading ${request.packages.length} packages and what they need`)
     await download(request, context, { scratch, packages: place('packages') })
     await checkSignatures(context, { scratch, packages: place('packages'), keys: place('keys') })
@@ -59,10 +63,17 @@ export async function makeBundle(request: BundleRequest, context: StageContext, 
   }
 }
 
-async function fetchKeys({ keys, mirror }: ElSpec, { signal }: StageContext, folder: string): Promise<void> {
-  for (const [name, { url }] of Object.entries(keys)) {
-    const address = mirrored(url, mirror)
-    if (fetched(address)) await getFile(address, join(folder, name), { signal, failed: reason => installerUnreachable(address, reason) })
+async function fetchKeys({ spec, medium }: BundleRequest, { run, signal }: StageContext, folder: string): Promise<void> {
+  const { keys, mirror } = spec.el
+  for (const [name, { url, fingerprint: wanted }] of Object.entries(keys)) {
+    const [address, path] = [mirrored(url, mirror), join(folder, name)]
+    if (fetched(address)) {
+      await getFile(address, path, { signal, failed: reason => installerUnreachable(address, reason) })
+    } else {
+      const inside = `/${posix.basename(address)}`
+      await extractFromIso({ path: medium }, { [inside]: path }, run)
+      await compareKey({ name, address: `${medium}:${inside}`, key: await readFile(path), wanted }, run, folder)
+    }
   }
 }
 

@@ -103,10 +103,24 @@ async function checkKeys(request: RepositoryRequest, run: Run, directory: string
     const address = mirrored(url, el.mirror)
     if (!/^https?:/.test(address)) return
     const key = await getBytes(address, { signal: request.signal, failed: reason => keyUnreachable(name, address, reason) })
-    const found = await fingerprintOf(key, run, directory)
-    if (found !== wanted) throw keyWrong(name, address, { wanted, found: found ?? 'no key' })
+    await compareKey({ name, address, key, wanted }, run, directory)
   })
   await collect(checks)
+}
+
+export interface ComparedKey {
+  readonly name: string
+  /** Where it was found, for messages. */
+  readonly address: string
+  readonly key: Buffer
+  /** Fingerprint of the spec. */
+  readonly wanted: string
+}
+
+/** @param directory for gpg's own files. Errors: `key-wrong` (exit 2), those of Run. */
+export async function compareKey({ name, address, key, wanted }: ComparedKey, run: Run, directory: string): Promise<void> {
+  const found = await fingerprintOf(key, run, directory)
+  if (found !== wanted) throw keyWrong(name, address, { wanted, found: found ?? 'no key' })
 }
 
 /** Of the primary key; undefined for what is none. The home folder is a new one: gpg would make the user's own. */

@@ -25,6 +25,8 @@ export interface SealedDisk {
   readText(path: string): Promise<string>
   /** Paths on the EFI system partition in upper case (`/EFI/BOOT/BOOTX64.EFI`); empty without one. */
   espPaths(): Promise<readonly string[]>
+  /** Text of a file on the EFI system partition, in which case does not count; empty when it does not exist. */
+  espText(path: string): Promise<string>
 }
 
 /** Errors: `disk-unreadable` (exit 4) and those of Run. */
@@ -34,6 +36,7 @@ export async function openSealedDisk(path: string, directory: string, run: Run):
   const root = openExt4({ run, image: path, offsetBytes: rootStartBytes, directory })
   const entries = await root.tree()
   const byPath = new Map(entries.map(entry => [entry.path, entry]))
+  const onEsp = espReader(path, layout, run)
   return {
     run,
     path,
@@ -45,18 +48,25 @@ export async function openSealedDisk(path: string, directory: string, run: Run):
     at: wanted => byPath.get(wanted),
     below: folder => entries.filter(entry => entry.path.startsWith(`${folder}/`)),
     readText: async wanted => (await root.readFiles([wanted])).get(wanted)?.toString('utf8') ?? '',
-    espPaths: () => listEsp(path, layout, run),
+    espPaths: async () => {
+      const listed = await onEsp(['mdir', '-b', '-/'], '/')
+      return listed.split('\n').filter(line => line.startsWith('::/')).map(line => line.slice(2).toUpperCase())
+    },
+    espText: wanted => onEsp(['mtype'], wanted),
   }
 }
 
-async function listEsp(path: string, layout: DiskLayout, run: Run): Promise<readonly string[]> {
+/** Standard output of a program of mtools for a path on the EFI system partition; empty without either. */
+function espReader(disk: string, layout: DiskLayout, run: Run) {
   const esp = layout.partitions.find(partition => partition.kind === 'esp')
-  if (!esp) return []
-  const { stdout } = await run(['mdir', '-b', '-/', '-i', `${path}@@${esp.startBytes}`, '::/'], {
-    // mtools otherwise refuses file systems whose geometry does not fit a floppy's idea of one.
-    env: { MTOOLS_SKIP_CHECK: '1' },
-    okCodes: [0, 1],
-    reason: 'read the EFI system partition',
-  })
-  return stdout.split('\n').filter(line => line.startsWith('::/')).map(line => line.slice(2).toUpperCase())
+  return async ([program, ...options]: readonly [string, ...string[]], path: string): Promise<string> => {
+    if (!esp) return ''
+    const { stdout } = await run([program, ...options, '-i', `${disk}@@${esp.startBytes}`, `::${path}`], {
+      // mtools otherwise refuses file systems whose geometry does not fit a floppy's idea of one.
+      env: { MTOOLS_SKIP_CHECK: '1' },
+      okCodes: [0, 1],
+      reason: 'read the EFI system partition',
+    })
+    return stdout
+  }
 }

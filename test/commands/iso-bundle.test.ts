@@ -11,14 +11,16 @@ import { realRun } from '../fixtures/sealed-disk.js'
 t.setTimeout(240_000)
 const folder = t.testdir({ web: {}, root: { kickstarts: {} }, medium: {} })
 mkdirSync(join(folder, 'other'))
-const [key, other] = [await makeSigningKey(folder), await makeSigningKey(join(folder, 'other'))]
+mkdirSync(join(folder, 'nobody'))
+const [key, other, nobody] = [await makeSigningKey(folder), await makeSigningKey(join(folder, 'other')), await makeSigningKey(join(folder, 'nobody'))]
 await makeRpmRepository(join(folder, 'web/signed'), [{ name: 'alpha', requires: ['beta'] }, { name: 'beta' }, { name: 'unasked' }], key)
 await makeRpmRepository(join(folder, 'web/foreign'), [{ name: 'alpha' }], other)
+await makeRpmRepository(join(folder, 'web/nobody'), [{ name: 'alpha' }], nobody)
 await makeRpmRepository(join(folder, 'web/torn'), [{ name: 'alpha', requires: ['nowhere'] }], key)
 writeFileSync(join(folder, 'web/key.asc'), key.publicKey)
 const server = await startFileServer(join(folder, 'web'))
 t.teardown(server.close)
-const medium = await makeBootIso(join(folder, 'medium'))
+const medium = await makeBootIso(join(folder, 'medium'), { key: other.publicKey })
 
 /** The parts of the real appliance, with packages of this test in the place of its own. */
 const appliance = join(folder, 'root/kickstarts/bundled')
@@ -36,7 +38,10 @@ writeFileSync(
     el: {
       installerUrl: medium.path, installerSha256: medium.sha256,
       repositories: { own: { url: `${server.url}/signed/`, key: 'own' } },
-      keys: { own: { url: `${server.url}/key.asc`, fingerprint: key.fingerprint } },
+      keys: {
+        own: { url: `${server.url}/key.asc`, fingerprint: key.fingerprint },
+        centos: { url: 'file:///etc/pki/rpm-gpg/RPM-GPG-KEY-CentOS-7', fingerprint: other.fingerprint },
+      },
     },
   })
 )
@@ -60,8 +65,18 @@ t.test('holds the packages, what they need, an index, the keys, and a kickstart 
   t.same(readdirSync(join(folder, 'state')).filter(name => name.startsWith('bundle')), [], 'nothing of it stays behind')
 })
 
+t.test('a key that comes with the minimal system is taken from the boot ISO, and compared', async t => {
+  t.equal((await iso(`el.repositories.own.url=${server.url}/foreign/`)).code, 0, 'its packages are signed by that key')
+  const wrong = await iso(`el.keys.centos.fingerprint=${'A'.repeat(40)}`)
+  t.equal(wrong.code, 2)
+  t.match(wrong.stderr, `error: The key centos at ${medium.path}:/RPM-GPG-KEY-CentOS-7 is not the one that was meant: ${other.fingerprint}, not ${'A'.repeat(40)}.`)
+  const gone = await iso('el.keys.centos.url=file:///etc/pki/rpm-gpg/RPM-GPG-KEY-other')
+  t.equal(gone.code, 2)
+  t.match(gone.stderr, '/RPM-GPG-KEY-other')
+})
+
 t.test('a package with a signature by another key, and one whose needs nobody has, are refused', async t => {
-  const foreign = await iso(`el.repositories.own.url=${server.url}/foreign/`)
+  const foreign = await iso(`el.repositories.own.url=${server.url}/nobody/`)
   t.equal(foreign.code, 4)
   t.match(foreign.stderr, "error: 1 of the installer's packages bear no signature by a key of the spec.")
   t.match(foreign.stderr, 'alpha.rpm: ')

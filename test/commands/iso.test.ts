@@ -11,7 +11,7 @@ import type { MainResult } from '../fixtures/main-run.js'
 import { realRun } from '../fixtures/sealed-disk.js'
 
 const folder = t.testdir({ seven: {}, nine: {}, state: {} })
-const [seven, nine] = [await makeBootIso(join(folder, 'seven')), await makeBootIso(join(folder, 'nine'), '9.4')]
+const [seven, nine] = [await makeBootIso(join(folder, 'seven')), await makeBootIso(join(folder, 'nine'), { version: '9.4' })]
 
 function iso(medium: Pick<BootIso, 'path' | 'sha256'>, ...more: readonly string[]): Promise<MainResult> {
   const set = ['--set', `el.installerUrl=${medium.path}`, '--set', `el.installerSha256=${medium.sha256}`]

@@ -38,7 +38,7 @@ t.test('passes a clean disk, and says what was looked at', async t => {
     'no SSH host keys', 'no machine id', 'no SSH access', 'no passwords', 'no logs', 'no shell histories',
     'no network leases or names', 'no name servers of the build', 'no random seed', 'no package lists or archives',
     'no state of the cloud', 'no credentials file', 'no temporary files', 'file system closed cleanly',
-    'boots by BIOS', 'boots by UEFI', 'file systems are found by UUID or label', 'GRUB finds the root by UUID',
+    'boots by BIOS', 'boots by UEFI', 'file systems are found by UUID or label', 'GRUB finds the root by UUID', 'GRUB knows the commands of its menu',
     'first boot is enabled', 'drivers of every target',
     'devices of every target, by module alias', 'guest packages of every target', 'nothing secret, nothing of the build host',
   ])
@@ -109,7 +109,7 @@ const planted: Readonly<Record<string, { changes: DiskChanges; problems: readonl
     ],
   },
   'a disk that neither firmware boots': {
-    changes: { bootCode: 'nothing', loader: '::/EFI/BOOT/OTHER.EFI', files: { '/boot/grub/grub.cfg': '' } },
+    changes: { bootCode: 'nothing', loader: '/EFI/BOOT/OTHER.EFI', files: { '/boot/grub/grub.cfg': '' } },
     problems: [
       'boots by BIOS: the first sector holds no boot code of GRUB',
       'boots by UEFI: \\EFI\\BOOT\\BOOTX64.EFI is not on an EFI system partition',
@@ -188,15 +188,18 @@ t.test('ends in one error with every problem', async t => {
   t.strictSame(error.details, ['no SSH access: /root/.ssh', 'no temporary files: /tmp/a'])
 })
 
+const elMenu = (command: string) => `menuentry x {\n\t${command} /boot/vmlinuz root=UUID=1234-abcd ro\n}\n`
+
 /** As Anaconda and dracut lay it down. */
 const elDisk = (rpms: string): DiskChanges => ({
   initramfsName: `initramfs-${kernelRelease}.img`,
   files: {
     '/var/lib/dpkg/status': undefined,
     '/boot/grub/grub.cfg': undefined,
-    '/boot/grub2/grub.cfg': '\tlinux16 /boot/vmlinuz root=UUID=1234-abcd ro\n',
+    '/boot/grub2/grub.cfg': elMenu('linux16'),
     '/usr/share/evc/packages.txt': rpms,
   },
+  espFiles: { '/EFI/BOOT/grub.cfg': 'configfile /EFI/centos/grub.cfg\n', '/EFI/centos/grub.cfg': elMenu('linuxefi') },
 })
 const rpmKeys = ['6341AB2753D78A78A7C27BB124C6A8A7F4A80EB5']
 const signed = 'RSA/SHA256, Thu 02 Apr 2020 09:16:19 PM UTC, Key ID 24c6a8a7f4a80eb5'
@@ -204,6 +207,18 @@ const signed = 'RSA/SHA256, Thu 02 Apr 2020 09:16:19 PM UTC, Key ID 24c6a8a7f4a8
 t.test('passes a clean disk of the el family, whose packages are signed by keys of the spec', async t => {
   const rpms = `bash-4.2-1.el7.x86_64 ${signed}\nopen-vm-tools-11.0-3.el7.x86_64 ${signed}\n`
   t.same(await problemsOf(t.testdir(), elDisk(rpms), { rpmKeys }), [])
+})
+
+t.test('names a menu with commands that the GRUB of that firmware does not have', async t => {
+  const rpms = `open-vm-tools-11.0-3.el7.x86_64 ${signed}\n`
+  const onesMenu = { ...elDisk(rpms), espFiles: { '/EFI/BOOT/grub.cfg': 'search --label root --set=root\nconfigfile /boot/grub2/grub.cfg\n' } }
+  t.same(await problemsOf(t.testdir(), onesMenu, { rpmKeys }), ['GRUB knows the commands of its menu: /boot/grub2/grub.cfg: GRUB for UEFI has no linux16'])
+  const swapped = elDisk(rpms)
+  const files = { ...swapped.files, '/boot/grub2/grub.cfg': elMenu('linuxefi') }
+  t.same(await problemsOf(t.testdir(), { ...swapped, files, espFiles: { '/EFI/BOOT/grub.cfg': elMenu('linux16') } }, { rpmKeys }), [
+    'GRUB knows the commands of its menu: /boot/grub2/grub.cfg: GRUB for BIOS has no linuxefi',
+    'GRUB knows the commands of its menu: /EFI/BOOT/GRUB.CFG of the EFI system partition: GRUB for UEFI has no linux16',
+  ])
 })
 
 t.test('names what an el disk lacks, and packages that nobody of the spec signed', async t => {

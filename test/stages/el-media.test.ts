@@ -12,7 +12,7 @@ import { realRun } from '../fixtures/sealed-disk.js'
 import { fakeContext } from '../fixtures/stage-context.js'
 
 const folder = t.testdir({ seven: {}, nine: {}, good: {}, bad: {} })
-const [seven, nine] = [await makeBootIso(join(folder, 'seven')), await makeBootIso(join(folder, 'nine'), '9.4')]
+const [seven, nine] = [await makeBootIso(join(folder, 'seven')), await makeBootIso(join(folder, 'nine'), { version: '9.4' })]
 const sha256 = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex')
 
 function stage(iso: { readonly path: string; readonly sha256: string }, directory: string) {

@@ -27,6 +27,9 @@ usermod --lock root
 usermod --lock evc
 rm -f /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/.pwd.lock
 
+# The installer's place for the EFI system partition, where the disk was made under BIOS; busy while it still runs.
+rmdir /boot/esp 2>/dev/null || true
+
 # Anaconda's own notes, logs, histories, leases, caches, temporary files.
 rm -f /root/anaconda-ks.cfg /root/original-ks.cfg /root/evc-*.log /root/install.log* /root/.bash_history /home/evc/.bash_history
 find /var/log -type f -delete
