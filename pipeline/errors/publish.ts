@@ -21,7 +21,7 @@ export function releaseNotVerified(release: string, reasons: readonly string[]):
   return refused(
     'release-not-verified',
     `${release} was not published: its verification is not complete.`,
-    `pipeline verify ${release}; or --allow-unverified, which marks it and never moves stable`,
+    `pipeline verify ${release} on the host that built it; or --allow-unverified, which marks it and never moves stable`,
     reasons
   )
 }

@@ -6,7 +6,7 @@ import { nameUnsafe, releaseNotAsSigned, releaseNotFinished, releaseNotVerified 
 import { manifestName, readManifest, sumsName } from '../stages/release-folder.js'
 import type { Manifest } from '../stages/release-folder.js'
 import { isVerified } from '../stages/verify-release.js'
-import { readReport, reportNames, targetsOf } from '../stages/verify-report.js'
+import { pendingChecks, readReport, reportNames, targetsOf } from '../stages/verify-report.js'
 import type { VerificationReport } from '../stages/verify-report.js'
 import { chunkIndexFile, chunkSuffix } from '../tools/chunk-index.js'
 import { identityOf } from '../tools/file-identity.js'
@@ -64,14 +64,15 @@ function requireSafeNames(manifest: Manifest): void {
   for (const [kind = '', name = ''] of names) if (!isSafeName(name)) throw nameUnsafe(kind, name)
 }
 
-/** Empty: every target passed, and the report is of these very files. */
+/** Empty: every target passed, no check is left to another host, and the report is of these very files. */
 async function whyUnverified(folder: string, manifest: Manifest, report: VerificationReport | undefined): Promise<string[]> {
   if (!report) return [`${reportNames.json} is missing or cannot be read`]
   const targets = Object.keys(manifest.targets)
   if (targets.length === 0) return ['it has no targets']
   const failed = report.checks.filter(check => check.status === 'failed').map(check => `${check.target}: ${check.name}: ${check.detail.split('\n')[0]}`)
   const unseen = targets.filter(name => !report.checks.some(check => targetsOf(check).includes(name))).map(name => `${name} was not verified`)
-  const reasons = [...failed, ...unseen]
+  const pending = pendingChecks(report).map(check => `${check.target}: ${check.name}: ${check.detail}`)
+  const reasons = [...failed, ...unseen, ...pending]
   if (reasons.length > 0) return reasons
   if (report.appliance !== manifest.appliance || report.version !== manifest.version) return ['the report is of another release']
   if (!report.passed) return ['the report says that it did not pass']

@@ -99,7 +99,7 @@ function facts(release: ReleaseDocument, channels: readonly string[]): Html {
 <li>Channel <strong>${channels.join(', ')}</strong></li>
 <li>Date <strong>${dayText(release.date)}</strong></li>
 <li>For <strong>${release.architecture}</strong></li>
-<li>${release.verified ? html`<span class="good">${checks.passed} checks passed</span>${checks.skipped > 0 ? `, ${checks.skipped} skipped` : ''}${verifiedOn === undefined ? '' : `, ${verifiedOn}`}` : html`<span class="bad">not verified</span>`}</li>
+<li>${release.verified ? html`<span class="good">${checks.passed} checks passed</span>${checks.skipped > 0 ? `, ${checks.skipped} not possible (the report says why)` : ''}${verifiedOn === undefined ? '' : `, ${verifiedOn}`}` : html`<span class="bad">not verified</span>`}</li>
 </ul>
 <p class="facts">
 ${reports.filter(([path]) => has(path)).map(([path, words]) => html`<a href="${link(path)}">${words}</a>`)}
@@ -108,7 +108,7 @@ ${signatureLinks(release, link('SHA256SUMS'))}
 }
 
 function warnings({ verified, signatures }: ReleaseDocument): Html {
-  return html`${verified ? undefined : html`<p class="note"><strong>Not verified.</strong> Nobody has seen this release boot. Do not use it for anything that matters.</p>`}
+  return html`${verified ? undefined : html`<p class="note"><strong>Not verified.</strong> Its verification failed or is not complete. Do not use it for anything that matters.</p>`}
 ${signatures.length > 0 ? undefined : html`<p class="note"><strong>Not signed.</strong> The checksums tell a broken download, but not who made it.</p>`}`
 }
 

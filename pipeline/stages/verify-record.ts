@@ -15,6 +15,8 @@ export interface Recorder {
   /** Undefined when the check failed. Errors: `interrupted`, `tool-missing` and bugs pass through. */
   check<Value>(name: string, work: () => Promise<Found<Value>>): Promise<Value | undefined>
   skip(names: readonly string[], reason: string): void
+  /** Skips what another host could look at. */
+  leave(name: string, reason: string): void
   /** For checks that were made elsewhere. */
   add(check: Omit<ReportedCheck, 'target' | 'boot'>): void
 }
@@ -52,6 +54,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
         return undefined
       }
     },
+    leave: (name, reason) => add({ name, status: 'skipped', detail: reason, durationMs: 0, pending: true }),
     skip: (names, reason) => {
       for (const name of names) add({ name, status: 'skipped', detail: reason, durationMs: 0 })
     },

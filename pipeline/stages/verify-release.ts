@@ -7,7 +7,7 @@ import { readManifest, writeSums } from './release-folder.js'
 import type { Manifest } from './release-folder.js'
 import { verify } from './verify.js'
 import type { VerifyRequest } from './verify.js'
-import { readReport, selectTargets, writeReport } from './verify-report.js'
+import { pendingChecks, readReport, selectTargets, targetsOf, writeReport } from './verify-report.js'
 import type { VerificationReport } from './verify-report.js'
 import type { VmContext } from './types.js'
 
@@ -58,13 +58,14 @@ function mannerOf({ appliance, version, acceleration: { kind, qemuVersion } }: V
   return [appliance, version, kind, qemuVersion].join(' ')
 }
 
-/** True when the report says of each of these targets that it passed, and was made of the files that the manifest lists now. */
+/** True when the report says of each of these targets that it passed, leaves nothing to another host, and was made of the files that the manifest lists now. */
 export async function isVerified(release: string, targets: readonly string[]): Promise<boolean> {
   const [manifest, report] = await Promise.all([readManifest(release), readReport(release)])
   if (!manifest || !report) return false
   const wanted = digestsOf(manifest, targets)
   const passed = selectTargets(report, () => true)?.verified
-  return targets.every(name => wanted[name] !== undefined && passed?.[name] === wanted[name])
+  const pending = pendingChecks(report).flatMap(targetsOf)
+  return targets.every(name => wanted[name] !== undefined && passed?.[name] === wanted[name] && !pending.includes(name))
 }
 
 /** One digest for each target: over the paths, sizes and digests of its files. */

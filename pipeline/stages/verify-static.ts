@@ -28,7 +28,7 @@ export function staticCheck(
     if (guest.devices.length === 0) return []
     const recorder = createRecorder({ target, signal: context.signal, progress: context.progress, secrets: [] })
     // Every artifact was compared with the golden disk: what is on that is on them.
-    if (!goldenDisk) recorder.skip([name], 'the golden disk is not on this host')
+    if (!goldenDisk) recorder.leave(name, 'the golden disk is not on this host')
     else {
       await recorder.check(name, async () => {
         const found = await (kernels ??= kernelsOf(goldenDisk, context, directory))

@@ -46,7 +46,7 @@ export async function verify(
   for (const target of request.targets) {
     const files = await checkFiles(target, request, deps, context)
     checks.push(...files, ...(await checkStatically(target)))
-    const sound = files.every(check => check.status === 'passed')
+    const sound = files.every(check => check.status !== 'failed')
     const boots = await checkBoots(target, { request, context, directory, sound, thorough: copies.length === 0 })
     checks.push(...boots.checks)
     copies.push(...boots.copies)
@@ -69,15 +69,18 @@ async function checkFiles(target: Target, request: VerifyRequest, deps: TargetDe
   const recorder = createRecorder({ target: target.name, signal: context.signal, progress: context.progress, secrets: [] })
   const started = Date.now()
   const { spec, version, release, goldenDisk } = request
-  const passed = await recorder.check('files', async () => {
+  const made = await recorder.check('files', async () => {
     const options = optionsOf(target, request)
     const input = { spec, version, options, directory: join(release, target.name), signal: context.signal }
     const value = await target.verify({ ...input, ...(goldenDisk ? { goldenDisk } : {}) }, deps)
-    return { found: `${value.length} checks`, value }
+    return { found: `${value.filter(check => 'found' in check).length} checks`, value }
   })
-  const each = (passed ?? []).map(({ name, found }) => ({ target: target.name, name, status: 'passed', detail: found, durationMs: 0 }) as const)
-  if (passed) context.progress(`${target.name}: files checked in ${Math.round((Date.now() - started) / 1000)} s`)
-  return [...recorder.checks, ...each]
+  for (const check of made ?? []) {
+    if ('found' in check) recorder.add({ name: check.name, status: 'passed', detail: check.found, durationMs: 0 })
+    else recorder.leave(check.name, check.skipped)
+  }
+  if (made) context.progress(`${target.name}: files checked in ${Math.round((Date.now() - started) / 1000)} s`)
+  return recorder.checks
 }
 
 function optionsOf({ name }: Target, { options }: VerifyRequest): ExportOptions {

@@ -14,9 +14,9 @@ import type {
   ArtifactPlan,
   BootPlan,
   ExportInput,
-  PassedCheck,
   PlanInput,
   Target,
+  TargetCheck,
   TargetDeps,
   TargetExport,
   VerifyInput,
@@ -88,7 +88,7 @@ const checks: Readonly<Record<string, Check>> = {
   'host scripts': checkScripts,
 }
 
-async function verify(input: VerifyInput, deps: TargetDeps): Promise<readonly PassedCheck[]> {
+async function verify(input: VerifyInput, deps: TargetDeps): Promise<readonly TargetCheck[]> {
   return await runChecks('kvm', { planned: plan({ ...input, usedBytes: 0 }), checks }, [input, deps])
 }
 

@@ -7,7 +7,7 @@ import { zipFronted } from '../images/zip-fronted.js'
 import { needOf } from '../tools/need.js'
 import { findAll, parseXml } from '../tools/xml.js'
 import type { XmlElement } from '../tools/xml.js'
-import { checkByTool, checkContent, checkShellScript, checkStructure, checkText, lastLine, runChecks } from './target-checks.js'
+import { checkByTool, checkContent, checkShellScript, checkStructure, checkText, joinVerdicts, lastLine, runChecks } from './target-checks.js'
 import type { Check, Verdict } from './target-checks.js'
 import { applianceData, describeArtifacts, fullNameOf } from './target-files.js'
 import type { Release } from './target-files.js'
@@ -109,9 +109,7 @@ async function checkBundle(input: VerifyInput, deps: TargetDeps): Promise<Verdic
       await checkStructure('parallels', image, deps),
       await checkContent('parallels', image, [input, deps]),
     ]
-    const problems = verdicts.flatMap(verdict => ('problems' in verdict ? verdict.problems : []))
-    if (problems.length > 0) return { file, problems }
-    return { found: verdicts.flatMap(verdict => ('found' in verdict ? [verdict.found] : [])).join('; ') }
+    return joinVerdicts(file, verdicts)
   })
 }
 

@@ -7,14 +7,21 @@ import { artifactWrong } from '../errors/targets.js'
 import type { Command } from '../tools/command.js'
 import { checkCommand, compareCommand, parseCheck } from '../tools/qemu-img.js'
 import type { ImageFile } from '../tools/qemu-img.js'
-import type { ArtifactPlan, PassedCheck, TargetDeps, VerifyInput } from './types.js'
+import type { ArtifactPlan, TargetCheck, TargetDeps, VerifyInput } from './types.js'
 
-/** What one check found right, or each fault as the end of a sentence that begins with the file's name. */
-export type Verdict = { readonly found: string } | { readonly file: string; readonly problems: readonly string[] }
+/**
+ * What one check found right, each fault as the end of a sentence that begins with the file's name, or why nothing was
+ * looked at. With both `found` and `skipped` only the comparison with the golden disk could not be made.
+ */
+export type Verdict =
+  | { readonly found: string; readonly skipped?: string }
+  | { readonly skipped: string }
+  | { readonly file: string; readonly problems: readonly string[] }
 
 export type Check = (input: VerifyInput, deps: TargetDeps) => Promise<Verdict>
 
 const filesCheck = 'all files are there'
+const contentCheck = 'content equal to the golden disk'
 
 /**
  * Makes the checks in their order, after one that looks for the planned files: without them nothing else can be looked
@@ -24,17 +31,32 @@ export async function runChecks(
   target: string,
   { planned, checks }: { readonly planned: readonly ArtifactPlan[]; readonly checks: Readonly<Record<string, Check>> },
   [input, deps]: readonly [VerifyInput, TargetDeps]
-): Promise<readonly PassedCheck[]> {
-  const passed: PassedCheck[] = []
+): Promise<readonly TargetCheck[]> {
+  const made: TargetCheck[] = []
   const faults: PipelineError[] = []
   for (const [name, check] of Object.entries({ [filesCheck]: presence(planned), ...checks })) {
     const verdict = await check(input, deps)
-    if ('found' in verdict) passed.push({ name, found: verdict.found })
-    else faults.push(...verdict.problems.map(problem => artifactWrong(target, verdict.file, problem)))
+    if ('problems' in verdict) faults.push(...verdict.problems.map(problem => artifactWrong(target, verdict.file, problem)))
+    else made.push(...checksOf(name, verdict))
     if (faults.length > 0 && name === filesCheck) break
   }
   if (faults.length > 0) throw joinProblems(faults)
-  return passed
+  return made
+}
+
+function checksOf(name: string, verdict: Exclude<Verdict, { readonly problems: readonly string[] }>): readonly TargetCheck[] {
+  if (!('found' in verdict)) return [{ name, skipped: verdict.skipped }]
+  const { found, skipped } = verdict
+  return [{ name, found }, ...(skipped === undefined ? [] : [{ name: `${name}: ${contentCheck}`, skipped }])]
+}
+
+/** One verdict of several on parts of the same file. */
+export function joinVerdicts(file: string, verdicts: readonly Verdict[]): Verdict {
+  const problems = verdicts.flatMap(verdict => ('problems' in verdict ? verdict.problems : []))
+  if (problems.length > 0) return { file, problems }
+  const found = verdicts.flatMap(verdict => ('found' in verdict ? [verdict.found] : [])).join('; ')
+  const skipped = verdicts.flatMap(verdict => ('skipped' in verdict ? (verdict.skipped ?? []) : []))[0]
+  return { found, ...(skipped === undefined ? {} : { skipped }) }
 }
 
 function presence(planned: readonly ArtifactPlan[]): Check {
@@ -63,7 +85,7 @@ export async function checkStructure(target: string, { file, image }: CheckedIma
   return { file, problems: [`is damaged: ${corruptions} corruptions, ${leaks} leaks, ${checkErrors} unreadable parts`] }
 }
 
-export const notCompared: Verdict = { found: 'not compared: the golden disk is not on this host' }
+export const notCompared: Verdict = { skipped: 'not compared: the golden disk is not on this host' }
 
 /** The guest must see what is on the golden disk. */
 export async function checkContent(

@@ -1,6 +1,6 @@
 /** Checks that the OVAs of VMware and of VirtualBox share: their parts, looked at as files of their own. */
 import { join } from 'node:path'
-import { checkByTool, checkContent, checkStructure, lastLine } from './target-checks.js'
+import { checkByTool, checkContent, checkStructure, joinVerdicts, lastLine } from './target-checks.js'
 import type { Check, Verdict } from './target-checks.js'
 import { withScratch } from './target-scratch.js'
 import type { TargetDeps } from './types.js'
@@ -24,9 +24,7 @@ export async function checkOvaParts(target: string, { ova, ovf, disk }: OvaNames
       await checkByTool(target, { command: ['vmdkinfo', image.image.path], file: ova, found: 'vmdkinfo reads it' }, deps),
       await checkContent(target, image, [input, deps]),
     ]
-    const problems = verdicts.flatMap(verdict => ('problems' in verdict ? verdict.problems : []))
-    if (problems.length > 0) return { file: ova, problems }
-    return { found: verdicts.flatMap(verdict => ('found' in verdict ? [verdict.found] : [])).join('; ') }
+    return joinVerdicts(ova, verdicts)
   })
 }
 

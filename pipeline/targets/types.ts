@@ -99,12 +99,21 @@ export interface VerifyInput {
   readonly signal: AbortSignal
 }
 
-/** One thing that was looked at and found right, for the verification report. */
-export interface PassedCheck {
-  readonly name: string
-  /** What was found, one line. */
-  readonly found: string
-}
+/**
+ * One thing that was looked at and found right, for the verification report; or one that could not be looked at on this
+ * host, though another could.
+ */
+export type TargetCheck =
+  | {
+    readonly name: string
+    /** What was found, one line. */
+    readonly found: string
+  }
+  | {
+    readonly name: string
+    /** What is missing, one line. */
+    readonly skipped: string
+  }
 
 /** Virtual hardware on which verification boots the exported file. */
 export interface BootPlan {
@@ -183,7 +192,7 @@ export interface Target {
   /** Prepares the export; what needs no golden disk may be written at once. Errors: those of Run. */
   export(input: ExportInput, deps: TargetDeps): Promise<TargetExport>
   /** Opens what export wrote; throws one PipelineError (exit 5) that holds every fault found. */
-  verify(input: VerifyInput, deps: TargetDeps): Promise<readonly PassedCheck[]>
+  verify(input: VerifyInput, deps: TargetDeps): Promise<readonly TargetCheck[]>
   /** Boots that this host can run; absent: the target's hardware cannot be had here. */
   boots?(input: PlanInput): readonly BootPlan[]
   /** Starts under Xen; absent: the target is no Xen's. */

@@ -9,7 +9,7 @@ import { openExt4 } from '../tools/ext4.js'
 import type { Ext4Entry } from '../tools/ext4.js'
 import { needOf } from '../tools/need.js'
 import { readLayout, rootPartition } from '../tools/partitions.js'
-import { checkByTool, checkContent, checkShellScript, checkText, lastLine, notCompared, runChecks } from './target-checks.js'
+import { checkByTool, checkContent, checkShellScript, checkText, joinVerdicts, lastLine, notCompared, runChecks } from './target-checks.js'
 import type { Check, Verdict } from './target-checks.js'
 import { applianceData, describeArtifacts } from './target-files.js'
 import type { Release } from './target-files.js'
@@ -123,7 +123,8 @@ async function checkBoxes(input: VerifyInput, deps: TargetDeps): Promise<Verdict
       const verdict = await checkBox({ provider, scratch, input: { ...input, ...(marked ? { goldenDisk: marked } : {}) } }, deps)
       if ('problems' in verdict) return verdict
     }
-    return { found: `${providers.join(', ')}: ${marked ? 'identical to the golden disk and the marker' : 'not compared, the golden disk is not on this host'}` }
+    const added = providers.join(', ')
+    return marked ? { found: `${added}: identical to the golden disk and the marker` } : joinVerdicts(catalogName(input), [{ found: added }, notCompared])
   }
   if (goldenDisk) return await withMarkedDisk({ ...input, goldenDisk }, deps, (marked, scratch) => check(scratch, marked))
   return await withScratch(input.directory, 'vagrant', scratch => check(scratch))

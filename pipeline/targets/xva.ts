@@ -7,7 +7,7 @@ import { xvaFile } from '../images/xva.js'
 import { needOf } from '../tools/need.js'
 import { findAll, parseXml } from '../tools/xml.js'
 import type { XmlElement } from '../tools/xml.js'
-import { checkByTool, checkContent, checkShellScript, checkText, lastLine, runChecks } from './target-checks.js'
+import { checkByTool, checkContent, checkShellScript, checkText, joinVerdicts, lastLine, runChecks } from './target-checks.js'
 import type { Check, Verdict } from './target-checks.js'
 import { applianceData, describeArtifacts, fullNameOf } from './target-files.js'
 import type { Release } from './target-files.js'
@@ -159,7 +159,7 @@ async function checkDisk(input: VerifyInput, deps: TargetDeps): Promise<Verdict>
     const read = await checkByTool('xva', { command, file, found: 'xva-img reads it back' }, deps)
     if ('problems' in read) return read
     const compared = await checkContent('xva', { file, image: { path: raw, format: 'raw' } }, [input, deps])
-    return 'problems' in compared ? compared : { found: `${read.found}; ${compared.found}` }
+    return joinVerdicts(file, [read, compared])
   })
 }
 

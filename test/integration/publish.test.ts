@@ -73,11 +73,11 @@ t.test('what did not pass its verification, was changed, or is not finished is r
   const unsigned = await makeRelease(folder, { version: '4' })
   const none = await release({ version: '5', verified: 'none' })
   const table: [string, string][] = [
-    [failed, `error: ${failed} was not published: its verification is not complete. (pipeline verify ${failed}; or --allow-unverified, which marks it and never moves stable)\n  kvm: ready: it stands still\n  vmware: ready: it stands still\n`],
+    [failed, `error: ${failed} was not published: its verification is not complete. (pipeline verify ${failed} on the host that built it; or --allow-unverified, which marks it and never moves stable)\n  kvm: ready: it stands still\n  vmware: ready: it stands still\n`],
     [changed, `error: ${changed} was not published: its files are not those that its sums and manifest name. (if the change is wanted: pipeline verify ${changed}, then pipeline sign ${changed})\n  kvm/start.sh: changed\n`],
     [extra, `error: ${extra} was not published: its files are not those that its sums and manifest name. (if the change is wanted: pipeline verify ${extra}, then pipeline sign ${extra})\n  kvm/extra: not in SHA256SUMS\n`],
     [unsigned, `error: ${unsigned} was not published: it lacks sbom.cdx.json and provenance.json. (pipeline sign ${unsigned} writes them (without a key, too: the release is then unsigned and says so))\n`],
-    [none, `error: ${none} was not published: its verification is not complete. (pipeline verify ${none}; or --allow-unverified, which marks it and never moves stable)\n  verification.json is missing or cannot be read\n`],
+    [none, `error: ${none} was not published: its verification is not complete. (pipeline verify ${none} on the host that built it; or --allow-unverified, which marks it and never moves stable)\n  verification.json is missing or cannot be read\n`],
   ]
   for (const [made, message] of table) t.same(await publish(made), { code: 6, stdout: '', stderr: message })
   t.same(await bucket.list(prefix), [])

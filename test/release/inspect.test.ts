@@ -33,10 +33,13 @@ t.test('a whole release is described by its document', async t => {
   t.same(document.files.map(({ path }) => path), document.files.map(({ path }) => path).sort())
 })
 
-t.test('a failed, missing or foreign verification is told, or marked where that is wanted', async t => {
+t.test('a failed, incomplete, missing or foreign verification is told, or marked where that is wanted', async t => {
   const { inspect } = await signed(t, { verified: false })
   t.same((await failureOf(inspect())).details, ['kvm: ready: it stands still'])
   t.equal((await inspect(true)).document.verified, false)
+  const pending = await signed(t, { verified: 'pending' })
+  t.same((await failureOf(pending.inspect())).details, ['kvm: content: not compared'])
+  t.match((await pending.inspect(true)).document, { verified: false, checks: { passed: 2, failed: 0, skipped: 1 } })
   const none = await signed(t, { verified: 'none' })
   t.same((await failureOf(none.inspect())).details, ['verification.json is missing or cannot be read'])
 })

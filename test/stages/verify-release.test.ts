@@ -76,6 +76,17 @@ t.test('a later report keeps what an earlier one says of other targets, not of f
   t.equal(await isVerified(release, ['kvm', 'raw']), false)
 })
 
+t.test('a report that leaves a check to another host does not verify that target, and keeps what was found of it', async t => {
+  const { release, check } = await setUp(t.testdir({}))
+  await check({ ...target('kvm'), verify: async () => [{ name: 'content', skipped: 'not compared' }] })
+  const both = await check(target('raw'))
+  t.match(both.checks.find(({ name }) => name === 'content'), { target: 'kvm', status: 'skipped', pending: true })
+  t.equal(await isVerified(release, ['kvm']), false)
+  t.equal(await isVerified(release, ['raw']), true)
+  await check(target('kvm'))
+  t.equal(await isVerified(release, ['kvm', 'raw']), true, 'where it is made, the report is complete')
+})
+
 t.test('files that are made anew take along only what was said of them', async t => {
   const { release, check } = await setUp(t.testdir({}))
   await check(target('kvm'), target('raw'))

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { formatReport, requirePassed, selectTargets, writeReport } from '../../pipeline/stages/verify-report.js'
+import { formatReport, pendingChecks, requirePassed, selectTargets, writeReport } from '../../pipeline/stages/verify-report.js'
 import type { VerificationReport } from '../../pipeline/stages/verify-report.js'
 import { PipelineError } from '../../pipeline/errors/pipeline-error.js'
 
@@ -40,6 +40,24 @@ Started 2026-01-02T03:04:05.000Z on QEMU 10.0.2, emulated (no KVM).
 | ready | failed | first<br>second \\| third | 60.0 s |
 | SSH by key | skipped | "ready" did not pass | 0.0 s |
 `)
+})
+
+t.test('a report that leaves checks to another host says so at its top', t => {
+  const checks = [
+    { target: 'kvm', name: 'content', status: 'skipped', detail: 'not compared', durationMs: 0, pending: true },
+    { target: 'kvm', name: 'boot: SCSI', status: 'skipped', detail: 'not shown', durationMs: 0 },
+  ] as const
+  const left: VerificationReport = { ...report, passed: true, checks }
+  t.same(pendingChecks(left), [checks[0]])
+  const lines = formatReport(left).split('\n')
+  t.same(lines.slice(0, 5), [
+    '# Verification of ciab 1.0.0+1: passed, NOT COMPLETE', '',
+    '1 of the skipped checks can be made on the host that built the release: `pipeline publish` waits for them.', '',
+    '0 passed, 0 failed, 2 skipped, in 61.2 s.',
+  ])
+  t.ok(lines.includes('| content | skipped, pending | not compared | 0.0 s |'))
+  t.ok(lines.includes('| boot: SCSI | skipped | not shown | 0.0 s |'))
+  t.end()
 })
 
 t.test('keeps both forms in the release', async t => {

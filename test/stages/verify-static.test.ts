@@ -37,6 +37,6 @@ t.test('reads the disk once, and says that nothing was booted', async t => {
 t.test('without the golden disk it is skipped, and says why', async t => {
   const check = staticCheck(undefined, contextOf(realRun), t.testdir())
   t.strictSame(await check(target(disk)), [
-    { target: 'xen', name, status: 'skipped', detail: 'the golden disk is not on this host', durationMs: 0 },
+    { target: 'xen', name, status: 'skipped', detail: 'the golden disk is not on this host', durationMs: 0, pending: true },
   ])
 })

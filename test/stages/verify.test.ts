@@ -71,6 +71,14 @@ t.test('fails copies that are clones of each other', async t => {
   t.match(found.checks.at(-1)?.detail, /^Two copies share: machine id, .*password, api-token/)
 })
 
+t.test('what another host must look at is skipped, pending, and the files are booted all the same', async t => {
+  const away = target('kvm', { verify: async () => [{ name: 'structure', found: 'sound' }, { name: 'content', skipped: 'not compared' }] })
+  const found = await report(t.testdir(), [away])
+  t.equal(found.passed, true)
+  t.strictSame(short(found.checks).slice(0, 4), ['kvm files passed', 'kvm structure passed', 'kvm content skipped', 'kvm first start passed'])
+  t.match(found.checks.slice(0, 3), [{ detail: '1 checks' }, {}, { detail: 'not compared', pending: true }])
+})
+
 t.test('does not boot damaged files, and goes on with the next target', async t => {
   const damaged = target('alpha', { verify: async () => { throw artifactWrong('alpha', 'd.vmdk', 'is damaged') } })
   const found = await report(t.testdir(), [damaged, target('kvm')])

@@ -5,7 +5,7 @@ import t from 'tap'
 import hyperv from '../../pipeline/targets/hyperv.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
-import { exportTarget, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, foundBy, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 await testTarget(hyperv)
 
@@ -35,8 +35,8 @@ t.test('a fixed VHD comes where it was asked for, and is checked', async t => {
   t.match(readFileSync(join(directory, 'README.txt'), 'utf8'), `ciab-${version}.vhd\n`)
   const input = { spec, version, options: withVhd, directory, signal, goldenDisk }
   const passed = await hyperv.verify(input, realDeps)
-  t.match(passed.find(({ name }) => name === 'vhd by libvhdi')?.found, 'vhdiinfo: Fixed, 1 GiB')
-  t.match(passed.find(({ name }) => name === 'vhdx by libvhdi')?.found, 'vhdiinfo: Dynamic, 1 GiB')
+  t.match(foundBy(passed, 'vhd by libvhdi'), 'vhdiinfo: Fixed, 1 GiB')
+  t.match(foundBy(passed, 'vhdx by libvhdi'), 'vhdiinfo: Dynamic, 1 GiB')
 })
 
 t.test('names each fault of disk and script', async t => {

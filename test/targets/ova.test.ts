@@ -9,7 +9,7 @@ import ova from '../../pipeline/targets/ova.js'
 import { parseXml, findAll } from '../../pipeline/tools/xml.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
-import { exportTarget, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, foundBy, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 const name = `ciab-${version}`
 const file = `${name}.ova`
@@ -56,7 +56,7 @@ t.test('manifests of each kind', async t => {
     const lines = (await memberText(path, `${name}.mf`)).split('\n').map(line => line.replace(/= [0-9a-f]+$/, '= x'))
     t.same(lines, ovaManifest === 'none' ? [''] : [`${kind}(${name}.ovf)= x`, `${kind}(${name}-disk1.vmdk)= x`, ''])
     const passed = await ova.verify({ spec, version, options: { ovaManifest, hypervVhd: false }, directory, signal }, realDeps)
-    t.match(passed[1]?.found, new RegExp(`one end of stream; manifest by ${ovaManifest}$`))
+    t.match(foundBy(passed, 'OVA by the rules of its readers'), new RegExp(`one end of stream; manifest by ${ovaManifest}$`))
     const other = ovaManifest === 'sha1' ? 'sha256' : 'sha1'
     const error = await failureOf(ova.verify({ spec, version, options: { ovaManifest: other, hypervVhd: false }, directory, signal }, realDeps))
     t.equal(formatError(error), `error: ova/${file} has a manifest by ${ovaManifest}, wanted ${other}. ${again}`)

@@ -4,7 +4,7 @@ import { chmodSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatError } from '../../pipeline/errors/pipeline-error.js'
 import {
-  checkByTool, checkContent, checkShellScript, checkStructure, checkText, lastLine, notCompared, runChecks,
+  checkByTool, checkContent, checkShellScript, checkStructure, checkText, joinVerdicts, lastLine, notCompared, runChecks,
 } from '../../pipeline/targets/target-checks.js'
 import type { Check } from '../../pipeline/targets/target-checks.js'
 import type { TargetDeps, VerifyInput } from '../../pipeline/targets/types.js'
@@ -29,6 +29,17 @@ t.test('tells what each check found, the presence of the files first', async t =
   t.strictSame(passed, [
     { name: 'all files are there', found: 'a, folder/b' }, { name: 'one', found: 'right' }, { name: 'two', found: 'right' },
   ])
+})
+
+t.test('what could not be looked at is told as that, alone or beside what was found', async t => {
+  const skipped = 'not compared: the golden disk is not on this host'
+  const checks: Readonly<Record<string, Check>> = { one: async () => notCompared, two: async () => joinVerdicts('a', [{ found: 'sound' }, notCompared]) }
+  t.strictSame(await runChecks('kvm', { planned: [], checks }, [inputOf(t.testdir({})), realDeps]), [
+    { name: 'all files are there', found: '' }, { name: 'one', skipped },
+    { name: 'two', found: 'sound' }, { name: 'two: content equal to the golden disk', skipped },
+  ])
+  t.strictSame(joinVerdicts('a', [{ found: 'sound' }, notCompared, { file: 'b', problems: ['is wrong'] }]), { file: 'a', problems: ['is wrong'] })
+  t.strictSame(joinVerdicts('a', [{ found: 'sound' }, { found: 'equal' }]), { found: 'sound; equal' })
 })
 
 t.test('makes all checks whatever they find, and tells every fault at once', async t => {

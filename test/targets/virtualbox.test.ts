@@ -6,7 +6,7 @@ import type { Spec } from '../../pipeline/spec/types.js'
 import virtualbox from '../../pipeline/targets/virtualbox.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
-import { exportTarget, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, foundBy, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 await testTarget(virtualbox)
 
@@ -28,7 +28,7 @@ t.test('a title with special letters and no nesting still gives files that pass'
   const odd: Spec = { ...spec, title: `A "box", <it's> -- $(date) & é`, nestedVirt: 'off' }
   t.notMatch(await exported(directory, odd), /vbox:Machine/)
   const passed = await virtualbox.verify({ spec: odd, version, options, directory, signal }, realDeps)
-  t.match(passed.find(({ name }) => name === 'nested virtualisation')?.found, 'not asked for, as the spec wants it')
+  t.match(foundBy(passed, 'nested virtualisation'), 'not asked for, as the spec wants it')
   const error = await failureOf(virtualbox.verify({ spec, version, options, directory, signal }, realDeps))
   t.match(error.details[0], `virtualbox/${base}.ova does not ask for nested virtualisation.`)
 })

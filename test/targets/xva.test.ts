@@ -6,7 +6,7 @@ import type { Spec } from '../../pipeline/spec/types.js'
 import xva from '../../pipeline/targets/xva.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
-import { exportTarget, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, foundBy, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 await testTarget(xva)
 
@@ -24,7 +24,7 @@ t.test('a title with special letters and no nesting still gives a file that pass
   const odd: Spec = { ...spec, title: `A "box", <it's> & é`, nestedVirt: 'off' }
   await exportTarget(xva, { spec: odd, goldenDisk: writeGoldenDisk(t.testdir({})), directory })
   const passed = await xva.verify({ spec: odd, version, options, directory, signal }, realDeps)
-  t.match(passed.find(({ name }) => name === 'description of the machine')?.found, 'nested virtualisation not asked for')
+  t.match(foundBy(passed, 'description of the machine'), 'nested virtualisation not asked for')
 })
 
 t.test('names a field that xapi could not do without, and a block that was changed', async t => {
