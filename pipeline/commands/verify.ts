@@ -14,13 +14,15 @@ import { requireWritable } from '../stages/export.js'
 import { findChanges } from '../stages/release-digests.js'
 import { readManifest } from '../stages/release-folder.js'
 import { verifyRelease } from '../stages/verify-release.js'
-import { reportNames, requirePassed } from '../stages/verify-report.js'
+import { pendingChecks, reportNames, requirePassed } from '../stages/verify-report.js'
 import { loadTargets, selectTargets } from '../targets/index.js'
+import { childPath } from '../tools/child-env.js'
+import { checkTools } from '../tools/need.js'
 import { printJson, printLine } from './io.js'
 import type { CommandIo } from './io.js'
 import type { BuildOptions, PlaceOptions } from './options.js'
 import { placesOf } from './places.js'
-import { lockStore, probeOnce } from './session.js'
+import { lockStore, needsOf, probeOnce } from './session.js'
 
 export interface VerifyOptions extends PlaceOptions {
   readonly accel: BuildOptions['accel']
@@ -29,8 +31,8 @@ export interface VerifyOptions extends PlaceOptions {
 }
 
 /**
- * Prints the report's path, or the report, passed or not.
- * Errors: `not-a-release` (exit 2), `release-changed`, `verification-failed` (exit 5), those of the spec (2).
+ * Prints the report's path, or the report, passed or not; warns of checks that are left to the host with the golden disk.
+ * Errors: `tool-missing` (exit 3), for all at once; `not-a-release` (exit 2), `release-changed`, `verification-failed` (exit 5), those of the spec (2).
  */
 export async function runVerify(folder: string, options: VerifyOptions, io: CommandIo): Promise<void> {
   const release = resolve(folder)
@@ -39,6 +41,8 @@ export async function runVerify(folder: string, options: VerifyOptions, io: Comm
   const { root, state, templates } = placesOf(options)
   const allTargets = await loadTargets()
   const targets = selectTargets(allTargets, Object.keys(manifest.targets))
+  // A validator that is missing would end the verification without a report, after the boots before it.
+  await checkTools(needsOf(targets), childPath(io.env))
   const knownTargets = allTargets.map(target => target.name)
   const { spec } = await loadAppliance({ root, name: manifest.appliance, set: options.set, knownTargets })
   const host = openHost(io, state)
@@ -73,10 +77,16 @@ export async function runVerify(folder: string, options: VerifyOptions, io: Comm
       if (options.json) printJson(io, report)
       else printLine(io, join(release, reportNames.text))
       requirePassed(release, report, logDirectory)
+      const pending = pendingChecks(report).length
+      if (pending > 0) io.stderr.write(`warning: Nothing failed, but ${counted(pending)} not made: the golden disk is not on this host. Publish waits for them.\n`)
     } finally {
       unlock()
     }
   } finally {
     host.close()
   }
+}
+
+function counted(checks: number): string {
+  return checks === 1 ? '1 check was' : `${checks} checks were`
 }

@@ -1,7 +1,7 @@
 /** verify: digests first, then the checks, and a report in the release. */
 import t from 'tap'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { defaultExportOptions } from '../../pipeline/targets/index.js'
 import { describeFiles, writeManifest, writeSums } from '../../pipeline/stages/release-folder.js'
@@ -46,7 +46,7 @@ t.test('every changed or missing file is listed, and nothing is booted or writte
   const sums = readFileSync(join(folder, 'SHA256SUMS'), 'utf8')
   writeFileSync(join(folder, 'kvm/domain.xml'), 'domain.xmL\n')
   rmSync(join(folder, 'kvm/README.txt'))
-  const found = await runMain(['verify', folder, '--store', state], path)
+  const found = await runMain(['verify', folder, '--store', state], `${path}:/usr/bin:/bin`)
   t.same(found, {
     code: 5,
     stdout: '',
@@ -60,6 +60,23 @@ t.test('every changed or missing file is listed, and nothing is booted or writte
   t.same(calls(), [])
   t.notOk(existsSync(join(folder, 'verification.json')))
   t.equal(readFileSync(join(folder, 'SHA256SUMS'), 'utf8'), sums)
+})
+
+t.test('every missing validator is told before anything is looked at', async t => {
+  const directory = t.testdir({})
+  const { path, calls } = stubPrograms(join(directory, 'bin'), ['virt-xml-validate', 'xmllint'])
+  const folder = await release(directory)
+  // What is never played is the real one.
+  for (const name of ['setsid', 'mkfifo', 'dd']) symlinkSync(`/usr/bin/${name}`, join(path, name))
+  const found = await runMain(['verify', folder, '--store', join(directory, 'state')], path)
+  t.same([found.code, found.stdout, calls()], [3, '', []])
+  t.equal(found.stderr, [
+    'error: 2 problems:',
+    '  Could not find "virt-xml-validate", needed to check libvirt domain XML. (apt-get install libvirt-clients)',
+    '  Could not find "xmllint", needed to check XML by its schema. (apt-get install libxml2-utils)',
+    '',
+  ].join('\n'))
+  t.notOk(existsSync(join(folder, 'verification.json')))
 })
 
 t.test('a manifest that was changed after the sums were written is found', async t => {
