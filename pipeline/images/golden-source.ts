@@ -1,7 +1,7 @@
 /** The golden disk as the pass reads it: opened once, held to be the same file from the first byte to the last. */
 import { open, stat } from 'node:fs/promises'
 import type { BigIntStats } from 'node:fs'
-import { goldenDiskChanged } from '../errors/images.js'
+import { goldenDiskChanged, goldenDiskUnsound } from '../errors/images.js'
 import { dataExtents } from '../tools/data-extents.js'
 import type { Extent } from '../tools/data-extents.js'
 import type { Run } from '../tools/command.js'
@@ -17,12 +17,14 @@ export interface GoldenSource {
   close(): Promise<void>
 }
 
-/** Opens a raw disk. Errors: those of Run and of the file system. */
+/** Opens a raw disk. Errors: `golden-disk-unsound` (exit 4) for an empty file, those of Run and of the file system. */
 export async function openGolden(path: string, run: Run): Promise<GoldenSource> {
   const file = await open(path, 'r')
   try {
     const before = await file.stat({ bigint: true })
     const virtualBytes = Number(before.size)
+    // Formats have no word for it: their judges refuse what would be written.
+    if (virtualBytes === 0) throw goldenDiskUnsound(path, 'has 0 bytes')
     return {
       virtualBytes,
       extents: within(await dataExtents(path, run), virtualBytes),

@@ -8,9 +8,11 @@ import { syncFile, syncTree } from '../tools/atomic-file.js'
 import { createDeflatePool } from '../images/deflate-pool.js'
 import { requireSound } from '../images/golden-check.js'
 import { openGolden } from '../images/golden-source.js'
+import type { GoldenSource } from '../images/golden-source.js'
+import { measurePackedShare, touchedBytes } from '../images/packed-share.js'
 import { runPass } from '../images/pass.js'
 import { plannedBytes } from '../targets/index.js'
-import { allocatedBytes, freeBytes } from '../tools/free-space.js'
+import { freeBytes } from '../tools/free-space.js'
 import { readProcess } from '../tools/process.js'
 import type { Spec } from '../spec/types.js'
 import type { DiskFile, ExportOptions, Target, TargetDeps, TargetExport } from '../targets/types.js'
@@ -65,8 +67,7 @@ export async function exportTargets(
   const { goldenKey, specHash } = request.manifest
   const isSame = old?.goldenKey === goldenKey && old.specHash === specHash
   const kept = Object.fromEntries(Object.entries(old?.targets ?? {}).filter(([name]) => isSame || request.held?.includes(name)))
-  await requireRoom(request)
-  const made = await exportAll(request, deps, context)
+  const made = request.targets.length > 0 ? await exportFrom(request, deps, context) : {}
   const targets = { ...kept, ...made }
   const manifest: Manifest = { ...request.manifest, targets }
   try {
@@ -79,11 +80,22 @@ export async function exportTargets(
   return manifest
 }
 
-/** What the targets plan for the data that is on this very disk. Errors: `export-too-large` (exit 3). */
-async function requireRoom({ spec, version, options, goldenDisk, targets, release }: ExportRequest): Promise<void> {
-  // Told later, and better, by who opens it.
-  const usedBytes = await allocatedBytes(goldenDisk.path).catch(() => 0)
-  const input = { spec, version, options, usedBytes }
+/** The disk is looked at and opened before any target reads of it, and held to be the same until the last has. */
+async function exportFrom(request: ExportRequest, deps: TargetDeps, context: StageContext): Promise<Record<string, ReleaseTarget>> {
+  const { goldenDisk, spec } = request
+  await requireSound({ ...goldenDisk, wantedBytes: spec.hardware.diskGib * bytesPerGib })
+  const source = await openGolden(goldenDisk.path, context.run)
+  try {
+    await requireRoom(request, source)
+    return await exportAll({ ...request, source }, deps, context)
+  } finally {
+    await source.close()
+  }
+}
+
+/** What the targets plan for the data that is on this very disk, by a sample of it. Errors: `export-too-large` (exit 3). */
+async function requireRoom({ spec, version, options, targets, release }: ExportRequest, source: GoldenSource): Promise<void> {
+  const input = { spec, version, options, usedBytes: touchedBytes(source), packedShare: await measurePackedShare(source) }
   const needs = targets.map(({ target }) => ({ name: target.name, bytes: plannedBytes(target, input) }))
   const free = await freeBytes(release)
   if (needs.reduce((sum, { bytes }) => sum + bytes, 0) > free) throw exportTooLarge({ needs, freeBytes: free, place: release })
@@ -100,6 +112,8 @@ async function removeStale(release: string): Promise<void> {
   }
 }
 
+type OpenRequest = ExportRequest & { readonly source: GoldenSource }
+
 /** One target while it is written. */
 interface Job {
   readonly target: Target
@@ -109,7 +123,7 @@ interface Job {
   readonly files: TargetExport
 }
 
-async function exportAll(request: ExportRequest, deps: TargetDeps, context: StageContext): Promise<Record<string, ReleaseTarget>> {
+async function exportAll(request: OpenRequest, deps: TargetDeps, context: StageContext): Promise<Record<string, ReleaseTarget>> {
   const { release, targets } = request
   const temporaries = targets.map(({ target }) => join(release, `.${target.name}.tmp-${process.pid}`))
   try {
@@ -133,17 +147,15 @@ async function exportAll(request: ExportRequest, deps: TargetDeps, context: Stag
 
 const bytesPerGib = 1024 ** 3
 
-async function passOver(jobs: readonly Job[], { goldenDisk, spec }: ExportRequest, { run, signal, progress }: StageContext) {
+async function passOver(jobs: readonly Job[], { source }: OpenRequest, { signal, progress }: StageContext) {
   const writers = jobs.flatMap(({ files }) => files.writers)
   if (jobs.length > 0) progress(jobs.map(({ target }) => target.name).join(', '))
   if (writers.length === 0) return
-  await requireSound({ ...goldenDisk, wantedBytes: spec.hardware.diskGib * bytesPerGib })
-  const source = await openGolden(goldenDisk.path, run)
   const pool = createDeflatePool()
   try {
     await runPass({ source, writers, pool, signal })
   } finally {
-    await Promise.all([pool.close(), source.close()])
+    await pool.close()
   }
 }
 

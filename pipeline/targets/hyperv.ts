@@ -26,9 +26,9 @@ const diskName = (input: Release) => `${fullNameOf(input)}.vhdx`
 const fixedName = (input: Release) => `${fullNameOf(input)}.vhd`
 
 function plan(input: PlanInput): readonly ArtifactPlan[] {
-  const { spec, options, usedBytes } = input
+  const { options, usedBytes } = input
   const disk = { name: diskName(input), mediaType: 'application/x-vhdx', estimatedBytes: usedBytes }
-  const fixed = { name: fixedName(input), mediaType: 'application/x-vhd', estimatedBytes: usedBytes + spec.hardware.diskGib }
+  const fixed = { name: fixedName(input), mediaType: 'application/x-vhd', estimatedBytes: usedBytes }
   return [disk, ...(options.hypervVhd ? [fixed] : []), ...texts.map(plannedText)]
 }
 

@@ -9,7 +9,7 @@ import { portabilityProblems, readQcow2Header } from '../tools/qcow2-header.js'
 import { assembleScript } from './target-kit.js'
 import { checkContent, checkShellScript, checkStructure, runChecks } from './target-checks.js'
 import type { Check, CheckedImage, Verdict } from './target-checks.js'
-import { applianceData, describeArtifacts, qcow2MediaType } from './target-files.js'
+import { applianceData, describeArtifacts, packedShare, qcow2MediaType } from './target-files.js'
 import type {
   ArtifactPlan,
   BootPlan,
@@ -57,11 +57,11 @@ function diskName({ spec, version }: { spec: Spec; version: string }): string {
   return `${spec.name}-${version}.qcow2`
 }
 
-function plan({ spec, version, usedBytes }: PlanInput): readonly ArtifactPlan[] {
+function plan({ spec, version, usedBytes, ...measured }: PlanInput): readonly ArtifactPlan[] {
   const disk = {
     name: diskName({ spec, version }),
     mediaType: qcow2MediaType,
-    estimatedBytes: Math.round(usedBytes * compressedShare),
+    estimatedBytes: Math.round(usedBytes * packedShare(measured, compressedShare)),
   }
   return [disk, ...descriptors.map(({ name, mediaType, estimatedBytes }) => ({ name, mediaType, estimatedBytes }))]
 }

@@ -7,7 +7,7 @@ import { needOf } from '../tools/need.js'
 import { parseXml } from '../tools/xml.js'
 import { checkByTool, checkShellScript, checkText, runChecks } from './target-checks.js'
 import type { Check, Verdict } from './target-checks.js'
-import { applianceData, describeArtifacts, fullNameOf } from './target-files.js'
+import { applianceData, describeArtifacts, fullNameOf, packedShare } from './target-files.js'
 import type { Release } from './target-files.js'
 import { startScript } from './target-kit.js'
 import { checkOvaParts } from './target-ova.js'
@@ -31,7 +31,7 @@ function namesOf(release: Release) {
 
 function plan(input: PlanInput): readonly ArtifactPlan[] {
   return [
-    { name: namesOf(input).ova, mediaType: 'application/x-virtualbox-ova', estimatedBytes: Math.round(input.usedBytes * compressedShare) },
+    { name: namesOf(input).ova, mediaType: 'application/x-virtualbox-ova', estimatedBytes: Math.round(input.usedBytes * packedShare(input, compressedShare)) },
     ...texts.map(plannedText),
   ]
 }

@@ -9,7 +9,7 @@ import { findAll, parseXml } from '../tools/xml.js'
 import type { XmlElement } from '../tools/xml.js'
 import { checkByTool, checkContent, checkShellScript, checkStructure, checkText, joinVerdicts, lastLine, runChecks } from './target-checks.js'
 import type { Check, Verdict } from './target-checks.js'
-import { applianceData, describeArtifacts, fullNameOf } from './target-files.js'
+import { applianceData, describeArtifacts, fullNameOf, packedShare } from './target-files.js'
 import type { Release } from './target-files.js'
 import { startScript } from './target-kit.js'
 import { withScratch } from './target-scratch.js'
@@ -42,7 +42,7 @@ function namesOf(release: Release) {
 }
 
 function plan(input: PlanInput): readonly ArtifactPlan[] {
-  const estimatedBytes = Math.round(input.usedBytes * compressedShare)
+  const estimatedBytes = Math.round(input.usedBytes * packedShare(input, compressedShare))
   return [{ name: namesOf(input).archive, mediaType: 'application/zip', estimatedBytes }, ...texts.map(plannedText)]
 }
 

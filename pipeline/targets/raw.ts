@@ -5,7 +5,7 @@ import { writeFileAtomic } from '../tools/atomic-file.js'
 import { needOf } from '../tools/need.js'
 import { checkByTool, checkContent, checkText, lastLine, notCompared, runChecks } from './target-checks.js'
 import type { Verdict } from './target-checks.js'
-import { applianceData, describeArtifacts, fullNameOf } from './target-files.js'
+import { applianceData, describeArtifacts, fullNameOf, packedShare } from './target-files.js'
 import type { Release } from './target-files.js'
 import { withScratch } from './target-scratch.js'
 import type { ArtifactPlan, BootPlan, ExportInput, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
@@ -20,7 +20,7 @@ function diskName(release: Release): string {
 
 function plan(input: PlanInput): readonly ArtifactPlan[] {
   return [
-    { name: diskName(input), mediaType: 'application/zstd', estimatedBytes: Math.round(input.usedBytes * compressedShare) },
+    { name: diskName(input), mediaType: 'application/zstd', estimatedBytes: Math.round(input.usedBytes * packedShare(input, compressedShare)) },
     { name: readme, mediaType: 'text/plain', estimatedBytes: 2000 },
   ]
 }

@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Spec } from '../spec/types.js'
-import type { Artifact, ArtifactPlan } from './types.js'
+import type { Artifact, ArtifactPlan, PlanInput } from './types.js'
 
 /** The planned files as they lie in the folder. Errors: ENOENT for one that was not written. */
 export async function describeArtifacts(
@@ -16,6 +16,11 @@ export async function describeArtifacts(
       return { name, mediaType, bytes: size, executable, ...(packedIn === undefined ? {} : { packedIn }) }
     })
   )
+}
+
+/** The part of the used bytes that a compressed file is planned with; @param usual of a system disk. */
+export function packedShare({ packedShare: measured = 0 }: Pick<PlanInput, 'packedShare'>, usual: number): number {
+  return Math.max(usual, measured)
 }
 
 /** Of a qcow2; a plan that is to be pasted offers qemu-img for these files. */

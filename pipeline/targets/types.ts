@@ -38,6 +38,8 @@ export interface PlanInput {
   readonly version: string
   /** Bytes in use on the golden disk, known or estimated. */
   readonly usedBytes: number
+  /** Which part of them is left after compression, measured on the disk; absent: what is usual for a system disk. */
+  readonly packedShare?: number
 }
 
 /** A file that an export will write. */

@@ -11,7 +11,7 @@ import { needOf } from '../tools/need.js'
 import { readLayout, rootPartition } from '../tools/partitions.js'
 import { checkByTool, checkContent, checkShellScript, checkText, joinVerdicts, lastLine, notCompared, runChecks } from './target-checks.js'
 import type { Check, Verdict } from './target-checks.js'
-import { applianceData, describeArtifacts } from './target-files.js'
+import { applianceData, describeArtifacts, packedShare } from './target-files.js'
 import type { Release } from './target-files.js'
 import { startScript } from './target-kit.js'
 import { withScratch } from './target-scratch.js'
@@ -32,7 +32,7 @@ const texts: readonly TextPlan[] = [
 const catalogName = (release: Release) => `${release.spec.name}.json`
 
 function plan(input: PlanInput): readonly ArtifactPlan[] {
-  const estimatedBytes = Math.round(input.usedBytes * compressedShare)
+  const estimatedBytes = Math.round(input.usedBytes * packedShare(input, compressedShare))
   return [
     ...providers.map(provider => ({ name: boxName(input, provider), mediaType: 'application/vnd.vagrant.box', estimatedBytes })),
     { name: catalogName(input), mediaType: 'application/json', estimatedBytes: 2000 },
@@ -172,7 +172,7 @@ const vagrant: Target = {
   guest: { packages: { debian: ['openssh-server', 'sudo'], el: ['openssh-server', 'sudo'] }, drivers: ['virtio_blk'], modules: ['virtio_net'], devices: [], kernelArguments: [] },
   plan,
   // The qcow2 before it is packed.
-  scratchBytes: ({ usedBytes }) => Math.round(usedBytes * compressedShare),
+  scratchBytes: input => Math.round(input.usedBytes * packedShare(input, compressedShare)),
   export: exportVagrant,
   verify: (input, deps) => runChecks('vagrant', { planned: plan({ ...input, usedBytes: 0 }), checks }, [input, deps]),
   boots,

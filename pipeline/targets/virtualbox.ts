@@ -7,7 +7,7 @@ import { needOf } from '../tools/need.js'
 import { findAll, parseXml } from '../tools/xml.js'
 import { checkByTool, checkShellScript, checkText, runChecks } from './target-checks.js'
 import type { Check, Verdict } from './target-checks.js'
-import { describeArtifacts, fullNameOf } from './target-files.js'
+import { describeArtifacts, fullNameOf, packedShare } from './target-files.js'
 import type { Release } from './target-files.js'
 import { powerShellScript, startScript } from './target-kit.js'
 import { checkOvaParts } from './target-ova.js'
@@ -31,7 +31,7 @@ function namesOf(release: Release) {
 }
 
 function plan(input: PlanInput): readonly ArtifactPlan[] {
-  const estimatedBytes = Math.round(input.usedBytes * compressedShare)
+  const estimatedBytes = Math.round(input.usedBytes * packedShare(input, compressedShare))
   return [{ name: namesOf(input).ova, mediaType: 'application/x-virtualbox-ova', estimatedBytes }, ...texts.map(plannedText)]
 }
 

@@ -10,7 +10,7 @@ import { needOf } from '../tools/need.js'
 import { parseVmx } from '../tools/vmx.js'
 import { checkByTool, checkContent, checkShellScript, checkStructure, checkText, lastLine, runChecks } from './target-checks.js'
 import type { Check, CheckedImage, Verdict } from './target-checks.js'
-import { applianceData, describeArtifacts, fullNameOf } from './target-files.js'
+import { applianceData, describeArtifacts, fullNameOf, packedShare } from './target-files.js'
 import type { Release } from './target-files.js'
 import { powerShellScript, startScript } from './target-kit.js'
 import { withScratch } from './target-scratch.js'
@@ -43,7 +43,7 @@ function textsOf(release: Release): readonly TextPlan[] {
 function plan(input: PlanInput): readonly ArtifactPlan[] {
   const { zip, disk } = pathsOf(input)
   return [
-    { name: zip, mediaType: 'application/zip', estimatedBytes: Math.round(input.usedBytes * shares.zip) },
+    { name: zip, mediaType: 'application/zip', estimatedBytes: Math.round(input.usedBytes * packedShare(input, shares.zip)) },
     { name: disk, mediaType: 'application/x-vmdk', estimatedBytes: Math.round(input.usedBytes * shares.disk), packedIn: zip },
     ...textsOf(input).map(text => ({ ...plannedText(text), packedIn: zip })),
   ]

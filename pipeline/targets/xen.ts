@@ -5,7 +5,7 @@ import { qcow2 } from '../images/qcow2.js'
 import { needOf } from '../tools/need.js'
 import { checkContent, checkShellScript, checkStructure, checkText, notCompared, runChecks } from './target-checks.js'
 import type { Check, CheckedImage, Verdict } from './target-checks.js'
-import { applianceData, describeArtifacts, fullNameOf, qcow2MediaType } from './target-files.js'
+import { applianceData, describeArtifacts, fullNameOf, qcow2MediaType, packedShare } from './target-files.js'
 import type { Release } from './target-files.js'
 import { startScript } from './target-kit.js'
 import { plannedText, readme, writeTexts } from './target-texts.js'
@@ -28,7 +28,7 @@ const texts: readonly TextPlan[] = [
 const diskName = (release: Release) => `${fullNameOf(release)}.qcow2`
 
 function plan(input: PlanInput): readonly ArtifactPlan[] {
-  const estimatedBytes = Math.round(input.usedBytes * compressedShare)
+  const estimatedBytes = Math.round(input.usedBytes * packedShare(input, compressedShare))
   return [{ name: diskName(input), mediaType: qcow2MediaType, estimatedBytes }, ...texts.map(plannedText)]
 }
 

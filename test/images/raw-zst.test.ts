@@ -1,6 +1,6 @@
 /** raw.zst of disks of every shape: what zstd unpacks is the disk, and holes take next to no room. */
 import t from 'tap'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { rawZst, zeroFrame } from '../../pipeline/images/raw-zst.js'
 import { failureOnFullDisk, skipMount } from '../fixtures/images.js'
@@ -16,7 +16,6 @@ for (const [shape, disk] of [...unpackable, ['with holes between data', { sizeBy
     const [image, again, unpacked] = ['one.zst', 'two.zst', 'unpacked'].map(name => join(directory, name)) as [string, string, string]
     await passOver(raw, writer(image), writer(again))
     t.ok(readFileSync(image).equals(readFileSync(again)), 'twice alike')
-    if (statSync(image).size === 0) return t.equal(disk.sizeBytes, 0)
     await realRun(['zstd', '-q', '-d', '--sparse', '-o', unpacked, '--', image])
     await realRun(['cmp', raw, unpacked])
   })

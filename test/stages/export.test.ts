@@ -2,7 +2,7 @@
 import t from 'tap'
 import { spawnSync } from 'node:child_process'
 import * as fsPromises from 'node:fs/promises'
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { relative, join } from 'node:path'
 import { formatError } from '../../pipeline/errors/pipeline-error.js'
 import { toolFailed } from '../../pipeline/errors/tools.js'
@@ -16,7 +16,8 @@ import { fakeRun } from '../fixtures/fake-run.js'
 import { fakeContext } from '../fixtures/stage-context.js'
 import { options, spec, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
-const deps = { run: fakeRun().run, render: async () => '', templates: '/templates' }
+const played = writeGoldenDisk(t.testdir({}), 'played')
+const deps = { run: fakeRun([{ on: /^qemu-img map /, stdout: '[]' }]).run, render: async () => '', templates: '/templates' }
 const run = createRun({ signal: new AbortController().signal, parentEnv: process.env })
 
 /** A target that writes one file of this content, or does something else. */
@@ -45,7 +46,7 @@ function requestFor(release: string, targets: readonly Target[], golden = 'golde
     version,
     options,
     release,
-    goldenDisk: { path: '/golden/disk.raw', format: 'raw' },
+    goldenDisk: played,
     targets: targets.map(target => ({ target, key })),
     manifest: {
       formatVersion: 1,
@@ -257,6 +258,29 @@ t.test('one pass feeds the writers of all targets; a golden disk of another size
   const error = await failureOf(exportTo(request, fakeContext(run, '/nowhere')))
   t.equal(error.message, `The golden disk ${golden.path} has 536870912 bytes, wanted 1073741824.`)
   t.same(readdirSync(join(directory, 'release')).sort(), ['SHA256SUMS', 'manifest.json', 'one', 'two'], 'what was there stays')
+})
+
+t.test('the golden disk is looked at before any target reads of it', async t => {
+  const release = join(t.testdir({}), 'release')
+  const path = join(t.testdirName, 'empty.raw')
+  writeFileSync(path, '')
+  const reading: Target = { ...target('one'), export: async () => t.fail('must not be asked') as never }
+  const error = await failureOf(exportTo({ ...requestFor(release, [reading]), goldenDisk: { path, format: 'raw' } }))
+  t.equal(error.message, `The golden disk ${path} has 0 bytes, wanted 1073741824.`)
+})
+
+t.test('a golden disk that is replaced while targets prepare is noticed', async t => {
+  const directory = t.testdir({})
+  const golden = writeGoldenDisk(directory)
+  const replacing: Target = {
+    ...target('one'),
+    export: async () => {
+      renameSync(writeGoldenDisk(directory, 'other').path, golden.path)
+      return { writers: [counting()], finish: async () => [] }
+    },
+  }
+  const error = await failureOf(exportTo({ ...requestFor(join(directory, 'release'), [replacing]), goldenDisk: golden }, fakeContext(run, '/nowhere')))
+  t.equal(error.message, `The golden disk ${golden.path} was replaced while it was exported.`)
 })
 
 t.test('files that an archive holds, too, are marked in the manifest', async t => {
