@@ -4,7 +4,7 @@ import type { GoldenSource } from './golden-source.js'
 import { blockStarts } from './pass.js'
 import { blockBytes, grainBytes } from './types.js'
 
-/** One grain of each: a few milliseconds for each, and an error below a tenth on a disk of files. */
+/** About so many (less than twice), and one grain of each. */
 const sampledBlocks = 64
 /** Of what does not compress: sector padding and checksums of a VMDK's grain, and what a sample misses. */
 const margin = 1.05
