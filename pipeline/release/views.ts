@@ -1,6 +1,7 @@
 /** Views of a published tree for readers that know nothing of it: the download page and Vagrant's catalog. */
 import { exitCodes } from '../errors/exit-codes.js'
 import { PipelineError } from '../errors/pipeline-error.js'
+import { catalogBoxName, providerOfBox } from '../targets/target-boxes.js'
 import { textBody } from '../tools/body.js'
 import type { ReleaseDocument } from './documents.js'
 import { changingHeaders } from './object-headers.js'
@@ -75,25 +76,17 @@ async function readShown(tree: Readable, appliance: string): Promise<PageApplian
 
 /**
  * https://developer.hashicorp.com/vagrant/docs/boxes/format#box-metadata: one version, what the channel means now; the
- * catalog names only what a reader of the channel may have. Undefined without boxes.
+ * catalog names only what a reader of the channel may have, and only boxes whose name tells a provider: Vagrant finds no
+ * other. Undefined without boxes.
  */
 export function vagrantCatalog(release: ReleaseDocument, publicUrl: string): object | undefined {
-  const boxes = release.files.filter(({ path }) => path.endsWith('.box'))
-  if (boxes.length === 0) return undefined
   const folder = treeKeys.release(release.appliance, release.version)
-  const providers = boxes.map(({ path, target = '', sha256 }) => ({
-    name: providerOf(target, path),
-    url: `${publicUrl}${urlPath(`${folder}${path}`)}`,
-    checksum_type: 'sha256',
-    checksum: sha256,
-  }))
-  return { name: release.appliance, description: release.title, versions: [{ version: gemVersion(release), status: 'active', providers }] }
-}
-
-const providers = ['libvirt', 'virtualbox', 'vmware_desktop', 'hyperv', 'parallels', 'qemu'] as const
-
-function providerOf(target: string, path: string): string {
-  return providers.find(name => target.includes(name)) ?? providers.find(name => path.includes(name)) ?? target
+  const providers = release.files.flatMap(({ path, sha256 }) => {
+    const name = providerOfBox(path)
+    return name === undefined ? [] : [{ name, url: `${publicUrl}${urlPath(`${folder}${path}`)}`, checksum_type: 'sha256', checksum: sha256 }]
+  })
+  if (providers.length === 0) return undefined
+  return { name: catalogBoxName(release.appliance), description: release.title, versions: [{ version: gemVersion(release), status: 'active', providers }] }
 }
 
 /** Vagrant takes numbers and dots: the spec's version and the build's date, which our `+` and hash are not. */

@@ -31,8 +31,14 @@ export interface Release {
   readonly version: string
 }
 
+/** What names need of a release. */
+export interface NamedRelease {
+  readonly spec: Pick<Spec, 'name'>
+  readonly version: string
+}
+
 /** Base of all file names: `ciab-0.1.0+20260101.0123abcd`. */
-export function fullNameOf({ spec, version }: Release): string {
+export function fullNameOf({ spec, version }: NamedRelease): string {
   return `${spec.name}-${version}`
 }
 

@@ -13,6 +13,8 @@ import { zipVmdk } from '../images/zip-vmdk.js'
 import { overlayCommand } from '../tools/qemu-img.js'
 import { parseVmx } from '../tools/vmx.js'
 import { parseXml } from '../tools/xml.js'
+import { boxName } from './target-boxes.js'
+import type { Provider } from './target-boxes.js'
 import { applianceData, fullNameOf } from './target-files.js'
 import type { Release } from './target-files.js'
 import { ovfSizes, virtualBoxData, vmdkHardwareVersion } from './target-virtualbox.js'
@@ -22,24 +24,12 @@ import type { DiskFile, ExportInput, TargetDeps } from './types.js'
 /** The marker that makes the first boot add the user vagrant; see kickstarts/ciab/first-boot. */
 export const markerFile = '/etc/evc/vagrant'
 
-export const providers = ['libvirt', 'virtualbox', 'vmware_desktop', 'hyperv'] as const
-export type Provider = (typeof providers)[number]
-
 /** Where the disk lies in each box, and qemu-img's name of its format. */
 export const boxDisks: Readonly<Record<Provider, { readonly member: string; readonly format: string }>> = {
   libvirt: { member: 'box.img', format: 'qcow2' },
   virtualbox: { member: 'box.vmdk', format: 'vmdk' },
   vmware_desktop: { member: 'box.vmdk', format: 'vmdk' },
   hyperv: { member: 'Virtual Hard Disks/box.vhdx', format: 'vhdx' },
-}
-
-export function boxName(release: Release, provider: Provider): string {
-  return `${fullNameOf(release)}-${provider.replace('_', '-')}.box`
-}
-
-/** Vagrant wants numbers and dots: a build's own part cannot stand in it. */
-export function boxVersion({ version }: Release): string {
-  return version.replace(/[+-].*$/, '')
 }
 
 /** Vagrantfile and metadata.json. Errors: those of templates. */

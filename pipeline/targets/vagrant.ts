@@ -9,6 +9,8 @@ import { openExt4 } from '../tools/ext4.js'
 import type { Ext4Entry } from '../tools/ext4.js'
 import { needOf } from '../tools/need.js'
 import { readLayout, rootPartition } from '../tools/partitions.js'
+import { boxName, boxVersion, catalogBoxName, providers } from './target-boxes.js'
+import type { Provider } from './target-boxes.js'
 import { checkByTool, checkContent, checkShellScript, checkText, joinVerdicts, lastLine, notCompared, runChecks } from './target-checks.js'
 import type { Check, Verdict } from './target-checks.js'
 import { applianceData, describeArtifacts, packedShare } from './target-files.js'
@@ -17,8 +19,7 @@ import { startScript } from './target-kit.js'
 import { withScratch } from './target-scratch.js'
 import { plannedText, readme, writeTexts } from './target-texts.js'
 import type { TextPlan } from './target-texts.js'
-import { boxDisks, boxName, boxVersion, boxWriters, libvirtDisk, makeMarkedOverlay, markerFile, packLibvirtBox, providers } from './target-vagrant.js'
-import type { Provider } from './target-vagrant.js'
+import { boxDisks, boxWriters, libvirtDisk, makeMarkedOverlay, markerFile, packLibvirtBox } from './target-vagrant.js'
 import type { ArtifactPlan, BootPlan, DiskFile, ExportInput, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
 
 /** All boxes are compressed. */
@@ -57,7 +58,7 @@ async function exportVagrant(input: ExportInput, deps: TargetDeps): Promise<Targ
 }
 
 function vagrantData(release: Release) {
-  return { ...applianceData(release), catalog: catalogName(release), boxName: `evc/${release.spec.name}`, boxVersion: boxVersion(release) }
+  return { ...applianceData(release), catalog: catalogName(release), boxName: catalogBoxName(release.spec.name), boxVersion: boxVersion(release) }
 }
 
 function boxesOf(release: Release) {

@@ -1,22 +1,30 @@
 import t from 'tap'
 import { listAppliances, vagrantCatalog, viewsOf } from '../../pipeline/release/views.js'
+import { boxName, providers } from '../../pipeline/targets/target-boxes.js'
+import type { Provider } from '../../pipeline/targets/target-boxes.js'
 import { textBody } from '../../pipeline/tools/body.js'
 import { memoryBucket } from '../fixtures/memory-bucket.js'
 import { channelDocument, indexDocument, listedRelease, publishedFile, releaseDocument } from '../fixtures/published-documents.js'
 
 const url = 'https://downloads.example.org/images/'
-const boxes = [publishedFile('vagrant-libvirt/ciab.box', { sha256: 'a'.repeat(64) }), publishedFile('vagrant-virtualbox/ciab.box', { sha256: 'b'.repeat(64) })]
-const release = releaseDocument('1.2.0+20261124.aaaaaaaa', { files: [...boxes, publishedFile('SHA256SUMS')] })
+const version = '1.2.0+20261124.aaaaaaaa'
+const boxOf = (provider: Provider) => `vagrant/${boxName({ spec: { name: 'ciab' }, version }, provider)}`
+const boxes = providers.map((provider, at) => publishedFile(boxOf(provider), { sha256: String(at).repeat(64) }))
+const release = releaseDocument(version, { files: [...boxes, publishedFile('vagrant/foreign.box'), publishedFile('SHA256SUMS')] })
 
 t.test("Vagrant's catalog names one version with a box for each provider", t => {
   t.same(vagrantCatalog(release, url), {
-    name: 'ciab', description: 'Cloud in a box',
+    name: 'evc/ciab', description: 'Cloud in a box',
     versions: [{
       version: '1.2.0.20261124020000', status: 'active',
       providers: [
-        { name: 'libvirt', url: `${url}ciab/1.2.0%2B20261124.aaaaaaaa/vagrant-libvirt/ciab.box`, checksum_type: 'sha256', checksum: 'a'.repeat(64) },
-        { name: 'virtualbox', url: `${url}ciab/1.2.0%2B20261124.aaaaaaaa/vagrant-virtualbox/ciab.box`, checksum_type: 'sha256', checksum: 'b'.repeat(64) },
-      ],
+        { name: 'libvirt', file: 'ciab-1.2.0%2B20261124.aaaaaaaa-libvirt.box' },
+        { name: 'virtualbox', file: 'ciab-1.2.0%2B20261124.aaaaaaaa-virtualbox.box' },
+        { name: 'vmware_desktop', file: 'ciab-1.2.0%2B20261124.aaaaaaaa-vmware-desktop.box' },
+        { name: 'hyperv', file: 'ciab-1.2.0%2B20261124.aaaaaaaa-hyperv.box' },
+      ].map(({ name, file }, at) => ({
+        name, url: `${url}ciab/1.2.0%2B20261124.aaaaaaaa/vagrant/${file}`, checksum_type: 'sha256', checksum: String(at).repeat(64),
+      })),
     }],
   })
   t.equal(vagrantCatalog(releaseDocument('1.2.0'), url), undefined, 'without boxes there is none')
