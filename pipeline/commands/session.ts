@@ -113,7 +113,7 @@ export function requireWayThrough({ family, release }: Pick<Spec, 'family' | 're
 }
 
 /** Every program that a build or a verification of these targets runs. */
-export function needsOf(targets: readonly Target[]): readonly ToolNeed[] {
+function needsOf(targets: readonly Target[]): readonly ToolNeed[] {
   // Root needs no user namespace to bootstrap in.
   const own = buildNeeds().filter(({ file }) => file !== 'newuidmap' || process.getuid?.() !== 0)
   const files = new Set(own.map(({ file }) => file))

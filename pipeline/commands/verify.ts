@@ -22,7 +22,7 @@ import { printJson, printLine } from './io.js'
 import type { CommandIo } from './io.js'
 import type { BuildOptions, PlaceOptions } from './options.js'
 import { placesOf } from './places.js'
-import { lockStore, needsOf, probeOnce } from './session.js'
+import { lockStore, probeOnce } from './session.js'
 
 export interface VerifyOptions extends PlaceOptions {
   readonly accel: BuildOptions['accel']
@@ -42,7 +42,7 @@ export async function runVerify(folder: string, options: VerifyOptions, io: Comm
   const allTargets = await loadTargets()
   const targets = selectTargets(allTargets, Object.keys(manifest.targets))
   // A validator that is missing would end the verification without a report, after the boots before it.
-  await checkTools(needsOf(targets), childPath(io.env))
+  await checkTools(targets.flatMap(target => target.tools), childPath(io.env))
   const knownTargets = allTargets.map(target => target.name)
   const { spec } = await loadAppliance({ root, name: manifest.appliance, set: options.set, knownTargets })
   const host = openHost(io, state)
