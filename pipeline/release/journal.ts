@@ -9,14 +9,20 @@ export interface JournaledUpload {
   readonly partBytes: number
   /** The file as it was when the upload began: a changed one begins anew. */
   readonly identity: FileIdentity
-  /** Part number -> ETag, noted after the part's checksum had agreed. */
-  readonly parts: ReadonlyMap<number, string>
+  /** By part number, noted after the part's checksum had agreed. */
+  readonly parts: ReadonlyMap<number, JournaledPart>
+}
+
+export interface JournaledPart {
+  readonly etag: string
+  /** Lower-case hex; absent where the server did not confirm it, and in journals of older versions. */
+  readonly sha256?: string
 }
 
 export interface Journal {
   upload(key: string): JournaledUpload | undefined
   began(key: string, upload: Omit<JournaledUpload, 'parts'>): void
-  stored(key: string, part: number, etag: string): void
+  stored(key: string, part: number, of: JournaledPart): void
   /** The upload is finished, or was given up. */
   ended(key: string): void
   /** Everything is published: nothing is left to remember. */
@@ -25,7 +31,7 @@ export interface Journal {
 
 type Line =
   | ({ readonly began: string } & Omit<JournaledUpload, 'parts'>)
-  | { readonly stored: string; readonly part: number; readonly etag: string }
+  | ({ readonly stored: string; readonly part: number } & JournaledPart)
   | { readonly ended: string }
 
 /**
@@ -33,10 +39,10 @@ type Line =
  * Errors of all writing members: the file system's own.
  */
 export function openJournal(file: string): Journal {
-  const uploads = new Map<string, { id: string; partBytes: number; identity: string; parts: Map<number, string> }>()
+  const uploads = new Map<string, { id: string; partBytes: number; identity: string; parts: Map<number, JournaledPart> }>()
   const apply = (line: Line) => {
     if ('began' in line) uploads.set(line.began, { id: line.id, partBytes: line.partBytes, identity: line.identity, parts: new Map() })
-    else if ('stored' in line) uploads.get(line.stored)?.parts.set(line.part, line.etag)
+    else if ('stored' in line) uploads.get(line.stored)?.parts.set(line.part, partOf(line))
     else uploads.delete(line.ended)
   }
   const lines = readLines(file)
@@ -49,10 +55,14 @@ export function openJournal(file: string): Journal {
   return {
     upload: key => uploads.get(key),
     began: (key, upload) => note({ began: key, ...upload }),
-    stored: (key, part, etag) => note({ stored: key, part, etag }),
+    stored: (key, part, of) => note({ stored: key, part, ...partOf(of) }),
     ended: key => note({ ended: key }),
     remove: () => rm(file, { force: true }),
   }
+}
+
+function partOf({ etag, sha256 }: JournaledPart): JournaledPart {
+  return { etag, ...(sha256 === undefined ? {} : { sha256 }) }
 }
 
 function readLines(file: string): Line[] {

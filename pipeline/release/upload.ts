@@ -7,7 +7,7 @@ import { settleAll } from '../tools/gate.js'
 import type { Gate } from '../tools/gate.js'
 import { partBytesFor, partLimits, partsOf, singlePutBytes } from '../tools/part-sizes.js'
 import type { Part } from '../tools/part-sizes.js'
-import type { Body, Bucket, ObjectHeaders, Receipt, UploadedPart } from '../tools/s3.js'
+import type { Body, Bucket, FinishedPart, ObjectHeaders, Receipt, UploadedPart } from '../tools/s3.js'
 import type { Journal } from './journal.js'
 
 export interface FileUpload {
@@ -131,12 +131,7 @@ async function beginOrResume(file: FileUpload, { bucket, journal }: UploadContex
   return { id, partBytes, held: new Map() }
 }
 
-interface SentPart {
-  readonly number: number
-  readonly etag: string
-}
-
-async function sendParts(file: FileUpload, parts: readonly Part[], upload: Begun, context: UploadContext): Promise<readonly SentPart[]> {
+async function sendParts(file: FileUpload, parts: readonly Part[], upload: Begun, context: UploadContext): Promise<readonly FinishedPart[]> {
   const stop = new AbortController()
   const job = async (part: Part) => {
     // One part failed for good: those that wait for their turn must not begin. The next has it before settleAll knows.
@@ -151,34 +146,39 @@ async function sendParts(file: FileUpload, parts: readonly Part[], upload: Begun
   return await settleAll(parts.map(part => context.ahead(() => job(part))), () => {})
 }
 
-/** A part that the server holds is believed when its ETag is the one noted, or the MD5 of the file's bytes now. */
-async function sendPart(file: FileUpload, part: Part, upload: Begun & { readonly stop: AbortSignal }, context: UploadContext): Promise<SentPart> {
+/** A part that the server holds is believed when its checksum is the one noted, or that of the file's bytes now. */
+async function sendPart(file: FileUpload, part: Part, upload: Begun & { readonly stop: AbortSignal }, context: UploadContext): Promise<FinishedPart> {
   const { bucket, journal, signal, gate } = context
   signal.throwIfAborted()
   const held = upload.held.get(part.number)
   const noted = journal.upload(file.key)?.parts.get(part.number)
-  if (held?.sizeBytes === part.lengthBytes && held.etag === noted) return { number: part.number, etag: held.etag }
+  const inPlace = held?.sizeBytes === part.lengthBytes ? held : undefined
+  if (inPlace && inPlace.etag === noted?.etag) return { ...noted, ...named(inPlace) }
   const body = await sliceBody({ path: file.path, startBytes: part.startBytes, lengthBytes: part.lengthBytes }, signal)
-  if (held?.sizeBytes === part.lengthBytes && held.etag === body.md5) {
-    journal.stored(file.key, part.number, held.etag)
-    return { number: part.number, etag: held.etag }
+  if (inPlace && (inPlace.sha256 === body.sha256 || inPlace.etag === body.md5)) {
+    journal.stored(file.key, part.number, inPlace)
+    return named(inPlace)
   }
   const receipt = await gate(() => {
     upload.stop.throwIfAborted()
     return sendChecked(file.key, body, bucket, () => bucket.putPart({ key: file.key, id: upload.id }, part.number, body))
   })
-  journal.stored(file.key, part.number, receipt.etag)
+  const stored = { etag: receipt.etag, ...(receipt.sha256Confirmed ? { sha256: body.sha256 } : {}) }
+  journal.stored(file.key, part.number, stored)
   context.onSent(part.lengthBytes)
-  return { number: part.number, etag: receipt.etag }
+  return { number: part.number, ...stored }
+}
+
+function named({ number, etag, sha256 }: UploadedPart): FinishedPart {
+  return { number, etag, ...(sha256 === undefined ? {} : { sha256 }) }
 }
 
 /**
  * Whether it is finished shows in the object, not in the answer, which may be lost, or "no such upload" when another
  * publisher of the same release was faster.
  */
-async function finish(file: FileUpload, id: string, parts: readonly SentPart[], bucket: Bucket): Promise<boolean> {
-  const named = parts.map(({ number, etag }) => ({ PartNumber: number, ETag: `"${etag}"` }))
-  await bucket.finishUpload({ key: file.key, id }, named)
+async function finish(file: FileUpload, id: string, parts: readonly FinishedPart[], bucket: Bucket): Promise<boolean> {
+  await bucket.finishUpload({ key: file.key, id }, parts)
   return isPresent(await bucket.head(file.key), file)
 }
 

@@ -1,6 +1,6 @@
 /** One bucket of an S3 server: the only place that imports the AWS SDK. Every request is tried again while that makes sense. */
 import type { Readable } from 'node:stream'
-import type { CompletedPart, PutObjectCommandInput } from '@aws-sdk/client-s3'
+import type { CompletedPart, Part, PutObjectCommandInput } from '@aws-sdk/client-s3'
 import { interrupted } from '../errors/tools.js'
 import { PipelineError } from '../errors/pipeline-error.js'
 import { delayMs, pause } from './retry.js'
@@ -65,7 +65,11 @@ export interface UploadedPart {
   readonly number: number
   readonly sizeBytes: number
   readonly etag: string
+  /** Lower-case hex; absent from servers that compute none. */
+  readonly sha256?: string
 }
+
+export type FinishedPart = Omit<UploadedPart, 'sizeBytes'>
 
 /** What the server said of stored bytes. */
 export interface Receipt {
@@ -98,8 +102,11 @@ export interface Bucket {
   putPart(upload: { readonly key: string; readonly id: string }, number: number, body: Body): Promise<Receipt | undefined>
   /** Undefined when the server knows no such upload. */
   listParts(upload: { readonly key: string; readonly id: string }): Promise<readonly UploadedPart[] | undefined>
-  /** False: the server misses a part, or knows no such upload. */
-  finishUpload(upload: { readonly key: string; readonly id: string }, parts: readonly CompletedPart[]): Promise<boolean>
+  /**
+   * False: the server misses a part, or knows no such upload. A part whose SHA-256 the server has confirmed must be
+   * named with it: AWS refuses the whole otherwise.
+   */
+  finishUpload(upload: { readonly key: string; readonly id: string }, parts: readonly FinishedPart[]): Promise<boolean>
   abortUpload(upload: { readonly key: string; readonly id: string }): Promise<void>
   /** Unfinished ones below a prefix. */
   listUploads(prefix: string): Promise<readonly Upload[]>
@@ -212,12 +219,12 @@ function bucketOf(connection: Connection): Bucket {
     })),
     listParts: upload => ask(`listing the parts of ${upload.key}`, () => absent(() => collect(async marker => {
       const page = await client.send(new sdk.ListPartsCommand({ ...place(upload), PartNumberMarker: marker }), abort)
-      const items = (page.Parts ?? []).map(part => ({ number: part.PartNumber ?? 0, sizeBytes: part.Size ?? 0, etag: bare(part.ETag) }))
+      const items = (page.Parts ?? []).map(partOf)
       return { items, next: page.IsTruncated ? page.NextPartNumberMarker : undefined }
     }))),
     finishUpload: (upload, parts) => ask(`finishing the upload of ${upload.key}`, async () => {
       try {
-        await client.send(new sdk.CompleteMultipartUploadCommand({ ...place(upload), MultipartUpload: { Parts: [...parts] } }), abort)
+        await client.send(new sdk.CompleteMultipartUploadCommand({ ...place(upload), MultipartUpload: { Parts: parts.map(completedPart) } }), abort)
         return true
       } catch (error) {
         if (/^(InvalidPart|InvalidPartOrder|NoSuchUpload|EntityTooSmall)$/.test((error as Error).name)) return false
@@ -331,6 +338,15 @@ function receiptOf(answer: { readonly ETag?: string | undefined; readonly Checks
     sha256Confirmed: answer.ChecksumSHA256 === base64(body.sha256),
     encrypted: /kms/.test(answer.ServerSideEncryption ?? ''),
   }
+}
+
+function partOf(part: Part): UploadedPart {
+  const { PartNumber: number = 0, Size: sizeBytes = 0, ETag, ChecksumSHA256: sum } = part
+  return { number, sizeBytes, etag: bare(ETag), ...(sum ? { sha256: Buffer.from(sum, 'base64').toString('hex') } : {}) }
+}
+
+function completedPart({ number, etag, sha256 }: FinishedPart): CompletedPart {
+  return { PartNumber: number, ETag: `"${etag}"`, ...(sha256 === undefined ? {} : { ChecksumSHA256: base64(sha256) }) }
 }
 
 function objectOf(found: { readonly Key?: string | undefined; readonly Size?: number | undefined; readonly ETag?: string | undefined; readonly LastModified?: Date | undefined }): StoredObject {

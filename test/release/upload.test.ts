@@ -64,6 +64,21 @@ t.test('a killed upload goes on with the parts that are missing', async t => {
   t.equal(bucket.uploads.size, 0)
 })
 
+t.test('a server that computes SHA-256 itself is told it again for each part, those of before a kill, too', async t => {
+  for (const listed of [true, false]) {
+    const [folder, bucket] = [t.testdir({}), memoryBucket()]
+    const file = await fileOf(folder, large)
+    bucket.sumsParts = true
+    const list = bucket.listParts
+    if (!listed) bucket.listParts = async upload => (await list(upload))?.map(({ sha256: _sum, ...part }) => part)
+    killedAt(bucket, 3)
+    await t.rejects(upload(file, bucket, folder), { message: 'killed' })
+    bucket.before = () => {}
+    t.equal(await upload(file, bucket, folder), 4 * mib)
+    t.ok(stored(bucket)?.equals(large))
+  }
+})
+
 t.test('a part on the server is believed only when its checksum is the one of the file', async t => {
   const [folder, bucket] = [t.testdir({}), memoryBucket()]
   const file = await fileOf(folder, large)

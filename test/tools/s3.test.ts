@@ -1,0 +1,41 @@
+/** What goes over the wire to an S3 server, where a stand-in in memory would not show it. */
+import t from 'tap'
+import type { Test } from 'tap'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { textBody } from '../../pipeline/tools/body.js'
+import { testBucket } from '../fixtures/s3-server.js'
+
+const hello = textBody('hello')
+const sum = Buffer.from(hello.sha256, 'hex').toString('base64')
+
+/** Answers as AWS does to the requests of one upload in parts. */
+async function partServer(t: Test) {
+  const seen: string[] = []
+  const server = createServer(async (request, response) => {
+    let text = ''
+    for await (const piece of request) text += String(piece)
+    const part = request.method === 'PUT'
+    seen.push(`${request.method} ${request.headers['x-amz-checksum-algorithm'] ?? ''} ${part ? '' : text}`.trim())
+    if (part) return response.writeHead(200, { ETag: '"e"', 'x-amz-checksum-sha256': request.headers['x-amz-checksum-sha256'] }).end()
+    const held = `<Part><PartNumber>1</PartNumber><Size>5</Size><ETag>"e"</ETag><ChecksumSHA256>${sum}</ChecksumSHA256></Part>`
+    const body = request.method === 'GET' ? `<ListPartsResult>${held}</ListPartsResult>` : '<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>'
+    response.writeHead(200, { 'Content-Type': 'application/xml' }).end(`<?xml version="1.0"?>${body}`)
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen }
+}
+
+t.test('an upload that was begun with SHA-256 checksums is completed with that of each part', async t => {
+  const { url, seen } = await partServer(t)
+  const bucket = await testBucket(url, 'images')
+  t.teardown(() => bucket.close())
+  const upload = { key: 'k', id: await bucket.startUpload('k', { contentType: 'x', cacheControl: 'y', sha256: hello.sha256 }) }
+  t.match(seen[0], /^POST SHA256/)
+  t.match(await bucket.putPart(upload, 1, hello), { sha256Confirmed: true })
+  const listed = await bucket.listParts(upload)
+  t.same(listed, [{ number: 1, sizeBytes: 5, etag: 'e', sha256: hello.sha256 }])
+  t.ok(await bucket.finishUpload(upload, listed ?? []))
+  t.match(seen.at(-1), `<ChecksumSHA256>${sum}</ChecksumSHA256>`)
+})
