@@ -1,4 +1,6 @@
 /** The part of the download page that says how a download is checked with nothing but stock programs. */
+import { quote } from '../run/shell-lines.js'
+import { sumsName } from '../stages/release-folder.js'
 import { sshIdentity, sshNamespace } from '../tools/signature.js'
 import type { ReleaseDocument } from './documents.js'
 import { html } from './html.js'
@@ -12,29 +14,39 @@ const address = 'ADDRESS/'
 /** The lines for a shell; README.md shows the same, and a test runs them. */
 export function checkLines(release: ReleaseDocument, target: { readonly name: string; readonly mainFile: string }): readonly string[] {
   const folder = address + urlPath(treeKeys.release(release.appliance, release.version))
-  const main = folder + urlPath(target.mainFile)
-  const sums = `${folder}${urlPath(target.name)}/SHA256SUMS`
+  const name = nameInSums(target)
+  const sums = (suffix = '') => `${sumsName}${suffix} ${quoteUrl(`${folder}${urlPath(target.name)}/${sumsName}${suffix}`)}`
   const ssh = release.signatures.includes('ssh')
   const openpgp = release.signatures.includes('openpgp')
   return [
-    `curl -fL -C - -O ${main}`,
-    `curl -fL -O ${sums}${ssh ? ` -O ${sums}${signatureSuffixes.ssh}` : ''}${openpgp ? ` -O ${sums}${signatureSuffixes.openpgp}` : ''}`,
+    // Not -O: it keeps the %2B of an address, and the sums name a file with a +.
+    `curl -fL -C - ${name.includes('/') ? '--create-dirs ' : ''}-o ${quote(name)} ${quoteUrl(folder + urlPath(target.mainFile))}`,
+    `curl -fL -o ${sums()}${ssh ? ` -o ${sums(signatureSuffixes.ssh)}` : ''}${openpgp ? ` -o ${sums(signatureSuffixes.openpgp)}` : ''}`,
     ...(ssh ? [`ssh-keygen -Y verify -f allowed_signers -I ${sshIdentity} -n ${sshNamespace} -s SHA256SUMS.sig < SHA256SUMS`] : []),
     ...(openpgp ? ['gpg --verify SHA256SUMS.asc SHA256SUMS'] : []),
     'sha256sum -c --ignore-missing SHA256SUMS',
   ]
 }
 
+/** As the target's SHA256SUMS names it. */
+function nameInSums({ name, mainFile }: { readonly name: string; readonly mainFile: string }): string {
+  return mainFile.startsWith(`${name}/`) ? mainFile.slice(name.length + 1) : mainFile
+}
+
+/** Always in quotes: what the page's own address holds is not known here. */
+function quoteUrl(url: string): string {
+  return `'${url.replaceAll("'", '%27')}'`
+}
+
 export function checkPanel(release: ReleaseDocument): Html {
   const target = inPageOrder(release.targets).find(({ name }) => name === 'kvm') ?? inPageOrder(release.targets)[0]
   if (!target) return html``
-  const name = target.mainFile.split('/').at(-1) ?? ''
   return html`<details class="panel">
 <summary>Download and check in a terminal</summary>
 <p>The first line goes on where it was broken off when it is typed again.</p>
 <div class="line"><pre tabindex="0">${checkLines(release, target).join('\n')}</pre></div>
 ${release.signatures.length > 0 ? html`<p>The key must come from elsewhere than this page: <code>allowed_signers</code> is in <code>keys/</code> of the publisher's repository.</p>` : undefined}
 <p>On Windows, in PowerShell, to be compared with the SHA-256 above:</p>
-<div class="line"><pre tabindex="0">(Get-FileHash ${name}).Hash.ToLower()</pre></div>
+<div class="line"><pre tabindex="0">(Get-FileHash -LiteralPath '${nameInSums(target).replaceAll("'", "''")}').Hash.ToLower()</pre></div>
 </details>`
 }

@@ -8,7 +8,7 @@ for (const list of document.querySelectorAll('.cards')) {
   const mine = cards.filter(card => system && rank(card) >= 0)
   for (const card of mine.reverse()) { card.classList.add('yours'); list.prepend(card) }
 }
-const base = location.href.replace(/[^/]*([?#].*)?$/, '')
+const base = location.href.replace(/[^/]*([?#].*)?$/, '').replaceAll("'", '%27')
 for (const code of document.querySelectorAll('pre')) {
   code.textContent = code.textContent.replaceAll('ADDRESS/', base)
   if (!navigator.clipboard) continue

@@ -1,5 +1,11 @@
 import t from 'tap'
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { checkLines, checkPanel } from '../../pipeline/release/page-check.js'
+import { startFileServer } from '../fixtures/file-server.js'
 import { releaseDocument } from '../fixtures/published-documents.js'
 
 const kvm = { name: 'kvm', mainFile: 'kvm/a+b.qcow2' }
@@ -7,8 +13,8 @@ const kvm = { name: 'kvm', mainFile: 'kvm/a+b.qcow2' }
 t.test('the lines download, check the signatures that are there, then the sums', t => {
   const sums = 'ADDRESS/ciab/1/kvm/SHA256SUMS'
   t.same(checkLines(releaseDocument('1', { signatures: ['ssh', 'openpgp'] }), kvm), [
-    'curl -fL -C - -O ADDRESS/ciab/1/kvm/a%2Bb.qcow2',
-    `curl -fL -O ${sums} -O ${sums}.sig -O ${sums}.asc`,
+    "curl -fL -C - -o a+b.qcow2 'ADDRESS/ciab/1/kvm/a%2Bb.qcow2'",
+    `curl -fL -o SHA256SUMS '${sums}' -o SHA256SUMS.sig '${sums}.sig' -o SHA256SUMS.asc '${sums}.asc'`,
     'ssh-keygen -Y verify -f allowed_signers -I release -n appliance-release -s SHA256SUMS.sig < SHA256SUMS',
     'gpg --verify SHA256SUMS.asc SHA256SUMS',
     'sha256sum -c --ignore-missing SHA256SUMS',
@@ -23,4 +29,20 @@ t.test('the panel shows the lines of kvm where there is one, and says where the 
   t.match(text, /The key must come from elsewhere than this page/)
   t.equal(checkPanel(releaseDocument('1', { targets: [] })).text, '')
   t.end()
+})
+
+t.test('curl and sha256sum take the lines as they are, whatever the name', async t => {
+  for (const name of ['ciab-1.0+2026 fünf.qcow2', "it's here/a+b.zip"]) {
+    const sum = (text: string) => createHash('sha256').update(text).digest('hex')
+    const folder = t.testdir({ mine: {}, 'ciab': { '1+2': { kvm: { SHA256SUMS: `${sum('disk')}  ${name}\n${sum('other')}  other\n` } } } })
+    mkdirSync(dirname(join(folder, 'ciab/1+2/kvm', name)), { recursive: true })
+    writeFileSync(join(folder, 'ciab/1+2/kvm', name), 'disk')
+    const server = await startFileServer(folder)
+    t.teardown(() => server.close())
+    const lines = checkLines(releaseDocument('1+2', { signatures: [] }), { name: 'kvm', mainFile: `kvm/${name}` }).map(line => line.replaceAll('ADDRESS/', `${server.url}/`))
+    const shell = (line: string) => promisify(execFile)('sh', ['-c', line], { cwd: join(folder, 'mine'), env: { ...process.env, LC_ALL: 'C.UTF-8' } })
+    const answers: string[] = []
+    for (const line of lines) answers.push((await shell(line)).stdout)
+    t.equal(answers.at(-1), `${name}: OK\n`)
+  }
 })
