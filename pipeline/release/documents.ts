@@ -34,7 +34,7 @@ export interface PublishedTarget {
   readonly name: string
   /** One line for people. */
   readonly summary: string
-  /** Path of the largest file, the one a person wants. */
+  /** Path of the largest file that is published, the one a person wants. */
   readonly mainFile: string
   readonly sizeBytes: number
   /** What was booted, where, and how it ended; empty: QEMU cannot play this target's hardware. */

@@ -3,7 +3,7 @@ import { readFile, readdir, stat } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { notARelease } from '../errors/commands.js'
 import { nameUnsafe, releaseNotAsSigned, releaseNotFinished, releaseNotVerified } from '../errors/publish.js'
-import { manifestName, readManifest, sumsName } from '../stages/release-folder.js'
+import { isPublished, manifestName, readManifest, sumsName } from '../stages/release-folder.js'
 import type { Manifest } from '../stages/release-folder.js'
 import { isVerified } from '../stages/verify-release.js'
 import { pendingChecks, readReport, reportNames, targetsOf } from '../stages/verify-report.js'
@@ -55,8 +55,14 @@ export async function inspectRelease(folder: string, options: InspectOptions): P
   if (reasons.length > 0 && !options.allowUnverified) throw releaseNotVerified(folder, reasons)
   const files = await describe(folder, names, manifest, options)
   await requireAsSigned(folder, files, manifest)
-  const withDeltas = await addChunkIndexes(files, options)
+  const withDeltas = await addChunkIndexes(withoutPacked(files, manifest), options)
   return { folder, files: withDeltas, document: documentOf({ manifest, report, verified: reasons.length === 0, files: withDeltas, summaries: options.summaries }) }
+}
+
+/** The folder of a zip lies beside it for people on this host; it would travel twice. */
+function withoutPacked(files: readonly LocalFile[], { targets }: Manifest): readonly LocalFile[] {
+  const packed = new Set(Object.values(targets).flatMap(target => target.files.filter(file => !isPublished(file)).map(({ path }) => path)))
+  return files.filter(({ path }) => !packed.has(path))
 }
 
 function requireSafeNames(manifest: Manifest): void {

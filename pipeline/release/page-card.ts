@@ -1,4 +1,5 @@
 /** One card of the download page: a hypervisor's file, how to start it, its checksum, and what was seen of it. */
+import { quote } from '../run/shell-lines.js'
 import type { PublishedBoot, PublishedTarget, ReleaseDocument } from './documents.js'
 import { html } from './html.js'
 import type { Html } from './html.js'
@@ -21,7 +22,7 @@ export function card(release: ReleaseDocument, target: PublishedTarget): Html {
 <a class="get" href="${link(target.mainFile)}" download aria-label="Download for ${title}, ${sizeText(main?.sizeBytes ?? target.sizeBytes)}">Download <span>${sizeText(main?.sizeBytes ?? target.sizeBytes)}</span></a>
 <p class="file">${name}</p>
 <dl>
-<dt>Start it</dt><dd><div class="line"><pre tabindex="0">${start(name)}</pre></div></dd>
+<dt>Start it</dt><dd>${start(quote(name)).map(line => html`<div class="line"><pre tabindex="0">${line}</pre></div>`)}</dd>
 <dt>SHA-256</dt><dd class="sum">${main?.sha256}</dd>
 <dt>Verified</dt><dd>${bootsText(release, target.boots)}</dd>
 </dl>

@@ -2,7 +2,7 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { notARelease, releaseChanged } from '../errors/commands.js'
-import { readManifest, sumsName, writeSums } from '../stages/release-folder.js'
+import { isPublished, readManifest, sumsName, writeSums } from '../stages/release-folder.js'
 import type { Manifest } from '../stages/release-folder.js'
 import { findChanges } from '../stages/release-digests.js'
 import { writeFileAtomic } from '../tools/atomic-file.js'
@@ -69,7 +69,7 @@ export async function signRelease(request: SignRequest): Promise<SignedRelease> 
 
 /** Made where nobody waits for an upload. */
 async function indexChunks({ release, chunkCache: cache, signal }: SignRequest, { targets }: Manifest): Promise<void> {
-  for (const { path, sha256 } of Object.values(targets).flatMap(({ files }) => files)) {
+  for (const { path, sha256 } of Object.values(targets).flatMap(({ files }) => files.filter(isPublished))) {
     await chunkIndexFile({ path: join(release, path), sha256, cache, signal })
   }
 }
@@ -79,9 +79,9 @@ function isOwn(change: string): boolean {
   return /^(sbom\.cdx\.json|provenance\.json|[^/]+\/SHA256SUMS(\.sig|\.asc)?): /.test(change)
 }
 
-/** Names are those inside the folder, so that `sha256sum --check` runs there. */
+/** Of the folder as it is published. Names are those inside it, so that `sha256sum --check` runs there. */
 function folderSums(target: string, files: Manifest['targets'][string]['files']): string {
-  return files.map(({ path, sha256 }) => `${sha256}  ${path.slice(target.length + 1)}\n`).join('')
+  return files.filter(isPublished).map(({ path, sha256 }) => `${sha256}  ${path.slice(target.length + 1)}\n`).join('')
 }
 
 async function signFile({ release, sign }: SignRequest, name: string, write: (name: string, text: string) => Promise<void>): Promise<void> {

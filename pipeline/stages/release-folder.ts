@@ -20,6 +20,11 @@ export interface ReleaseFile {
   readonly packedIn?: string
 }
 
+/** False: readers get the file that holds this one. */
+export function isPublished({ packedIn }: ReleaseFile): boolean {
+  return packedIn === undefined
+}
+
 export interface ReleaseTarget {
   /** Hash of everything that went into this target's files. */
   readonly key: string

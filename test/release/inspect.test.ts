@@ -1,13 +1,18 @@
 /** What publish looks at on this host before anything travels. */
 import t from 'tap'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { inspectRelease, parseSums } from '../../pipeline/release/inspect.js'
+import { card } from '../../pipeline/release/page-card.js'
+import type { PublishedTarget } from '../../pipeline/release/documents.js'
+import { defaultExportOptions } from '../../pipeline/targets/index.js'
+import vmware from '../../pipeline/targets/vmware.js'
 import { openHashMemory } from '../../pipeline/tools/hash-memory.js'
 import { failureOf } from '../fixtures/failure.js'
 import { runMain } from '../fixtures/main-run.js'
 import { makeRelease } from '../fixtures/release.js'
+import { spec } from '../fixtures/target-contract.js'
 import type { ReleaseWish } from '../fixtures/release.js'
 
 const files = { kvm: { 'disk.qcow2': 1024 * 1024 + 1, 'start.sh': '#!/bin/sh\n' } }
@@ -31,6 +36,26 @@ t.test('a whole release is described by its document', async t => {
   t.match(document.targets, [{ name: 'kvm', summary: 'QEMU', mainFile: 'kvm/disk.qcow2', boots: [{ name: 'bios', status: 'passed', readyMs: 61_000 }] }])
   t.equal(document.files.find(({ path }) => path === 'kvm/disk.qcow2')?.chunkIndex, 'kvm/disk.qcow2.chunks')
   t.same(document.files.map(({ path }) => path), document.files.map(({ path }) => path).sort())
+})
+
+t.test('of a folder and its zip, as the target vmware writes them, readers get the zip', async t => {
+  const plan = vmware.plan({ spec, options: defaultExportOptions, version: '1.0.0+20260101.aaaaaaaa', usedBytes: 1 })
+  const sizes = (name: string) => (name.endsWith('.vmdk') ? 2 * 1024 * 1024 : name.endsWith('.zip') ? 1024 * 1024 + 1 : 10)
+  const wish = {
+    files: { vmware: Object.fromEntries(plan.map(({ name }) => [name, sizes(name)])) },
+    packed: { vmware: Object.fromEntries(plan.flatMap(({ name, packedIn }) => (packedIn === undefined ? [] : [[name, packedIn]]))) },
+  }
+  const { release, inspect } = await signed(t, wish)
+  const { document } = await inspect()
+  const zip = 'vmware/ciab-1.0.0+20260101.aaaaaaaa.zip'
+  t.match(document.targets, [{ name: 'vmware', mainFile: zip, sizeBytes: 1024 * 1024 + 1 + readFileSync(join(release, 'vmware/SHA256SUMS')).length }])
+  t.same(document.files.filter(({ target }) => target === 'vmware').map(({ path }) => path), ['vmware/SHA256SUMS', zip])
+  t.same([...parseSums(readFileSync(join(release, 'vmware/SHA256SUMS'), 'utf8')).keys()], [zip.slice('vmware/'.length)])
+  const whole = [...parseSums(readFileSync(join(release, 'SHA256SUMS'), 'utf8')).keys()]
+  t.ok(plan.every(({ name }) => whole.includes(`vmware/${name}`)), 'on this host every file has its sum')
+  t.match(card(document, document.targets[0] as PublishedTarget).text, 'unzip ciab-1.0.0+20260101.aaaaaaaa.zip &amp;&amp; sh ciab-1.0.0+20260101.aaaaaaaa/start.sh')
+  writeFileSync(join(release, 'vmware', Object.keys(wish.packed.vmware)[0] ?? ''), 'other')
+  t.equal((await failureOf(inspect())).code, 'release-not-as-signed', 'nor is it published beside a folder that was changed')
 })
 
 t.test('a failed, incomplete, missing or foreign verification is told, or marked where that is wanted', async t => {
