@@ -24,6 +24,8 @@ export interface PublishedFile {
   /** Lower-case hex, of the whole file. */
   readonly sha256: string
   readonly mediaType: string
+  /** Absent: no program. In documents of older versions it is always absent, and names that end in .sh are programs. */
+  readonly executable?: true
   /** The target it belongs to; absent: to the whole release. */
   readonly target?: string
   /** Path of its chunk index (chunk-index.ts), where a delta from an older copy is offered. */
@@ -104,6 +106,8 @@ export interface ListedRelease extends ReleaseReference {
 export interface IndexDocument extends Document, Renewed {
   readonly kind: 'index'
   readonly title: string
+  /** Address of the tree for people, ends in a slash; absent: that of the bucket. */
+  readonly publicUrl?: string
   readonly channels: readonly string[]
   /** Newest publication first. */
   readonly releases: readonly ListedRelease[]

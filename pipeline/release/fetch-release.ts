@@ -67,9 +67,8 @@ export async function fetchOne(fetch: ReleaseFetch, file: PublishedFile, deps: F
   }
 }
 
-function requestOf(fetch: ReleaseFetch, { path, sizeBytes, sha256, mediaType }: PublishedFile): FileRequest {
-  const executable = mediaType === 'application/x-sh' || path.endsWith('.sh')
-  return { url: urlOf(fetch, path), path: join(releaseFolder(fetch), path), sizeBytes, sha256, executable }
+function requestOf(fetch: ReleaseFetch, { path, sizeBytes, sha256, executable }: PublishedFile): FileRequest {
+  return { url: urlOf(fetch, path), path: join(releaseFolder(fetch), path), sizeBytes, sha256, executable: executable ?? path.endsWith('.sh') }
 }
 
 function urlOf({ base, release }: ReleaseFetch, path: string): string {

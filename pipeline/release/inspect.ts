@@ -100,9 +100,9 @@ async function describe(folder: string, names: readonly string[], manifest: Mani
   for (const path of names) {
     const local = join(folder, path)
     const identity = await identityOf(local)
-    const { size } = await stat(local)
+    const { size, mode } = await stat(local)
     const target = Object.keys(manifest.targets).find(name => path.startsWith(`${name}/`))
-    files.push({ path, sizeBytes: size, sha256: await memory.sha256(local, signal), mediaType: mediaTypeOf(path), ...(target === undefined ? {} : { target }), local, identity })
+    files.push({ path, sizeBytes: size, sha256: await memory.sha256(local, signal), mediaType: mediaTypeOf(path), ...((mode & 0o100) === 0 ? {} : { executable: true as const }), ...(target === undefined ? {} : { target }), local, identity })
   }
   await memory.save()
   return files

@@ -1,6 +1,6 @@
 /** What publish looks at on this host before anything travels. */
 import t from 'tap'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { inspectRelease, parseSums } from '../../pipeline/release/inspect.js'
@@ -56,6 +56,13 @@ t.test('of a folder and its zip, as the target vmware writes them, readers get t
   t.match(card(document, document.targets[0] as PublishedTarget).text, 'unzip ciab-1.0.0+20260101.aaaaaaaa.zip &amp;&amp; sh ciab-1.0.0+20260101.aaaaaaaa/start.sh')
   writeFileSync(join(release, 'vmware', Object.keys(wish.packed.vmware)[0] ?? ''), 'other')
   t.equal((await failureOf(inspect())).code, 'release-not-as-signed', 'nor is it published beside a folder that was changed')
+})
+
+t.test('a program is described as one, whatever its name', async t => {
+  const { release, inspect } = await signed(t, { files: { kvm: { 'disk.qcow2': 'x', 'run.sh': '', status: '#!/bin/sh\n' } } })
+  chmodSync(join(release, 'kvm/status'), 0o755)
+  const { document } = await inspect()
+  t.same(document.files.filter(({ executable }) => executable).map(({ path }) => path), ['kvm/status'])
 })
 
 t.test('a failed, incomplete, missing or foreign verification is told, or marked where that is wanted', async t => {
