@@ -1,5 +1,6 @@
 /** The nightly workflows only call ci/nightly: they parse, name what exists, and hand no secret to a command line. */
 import t from 'tap'
+import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
@@ -30,4 +31,15 @@ t.test('both go over all appliances that can be built', async t => {
   const gitlab = parse(read('ci/gitlab/nightly.yml')) as { nightly: { parallel: { matrix: { APPLIANCE: string[] }[] } } }
   t.same(github.jobs.night.strategy.matrix.appliance, appliances)
   t.same(gitlab.nightly.parallel.matrix[0]?.APPLIANCE, appliances)
+})
+
+t.test('each step of a night that writes the views is told the public address; both workflows can set it', t => {
+  const folder = t.testdir({ pipeline: '#!/bin/sh\necho "$@" >>"$0.log"\necho release\n' })
+  const program = join(folder, 'pipeline')
+  execFileSync('chmod', ['0755', program])
+  execFileSync(join(repository, 'ci/nightly'), ['--to', 's3://b/p', '--public-url', 'https://d.example.org'], { env: { ...process.env, PIPELINE: program }, stdio: 'pipe' })
+  const told = readFileSync(`${program}.log`, 'utf8').trim().split('\n').filter(line => line.includes('--public-url https://d.example.org'))
+  t.same(told.map(line => line.split(' ')[0]), ['publish', 'prune'])
+  for (const path of ['ci/github/action.yml', 'ci/gitlab/nightly.yml']) t.match(read(path), '${PUBLIC_URL:+--public-url "$PUBLIC_URL"}')
+  t.end()
 })

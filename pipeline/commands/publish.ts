@@ -5,10 +5,11 @@ import { nameUnsafe } from '../errors/publish.js'
 import { inspectRelease } from '../release/inspect.js'
 import type { LocalRelease } from '../release/inspect.js'
 import { openJournal } from '../release/journal.js'
-import { releaseHeaders } from '../release/object-headers.js'
+import { mediaTypeOf, releaseHeaders } from '../release/object-headers.js'
 import { objectsOf, publish } from '../release/publish.js'
 import type { Published } from '../release/publish.js'
 import { isSafeName, treeKeys, urlPath } from '../release/tree.js'
+import { viewKeys } from '../release/views.js'
 import { openHost } from '../run/host.js'
 import { loadTargets } from '../targets/index.js'
 import { openHashMemory } from '../tools/hash-memory.js'
@@ -48,7 +49,7 @@ export async function runPublish(folder: string, options: PublishOptions, io: Co
         release, channel: options.channel, journal: openJournal(join(state, 'publish', `${name}.jsonl`)),
         parallel: options.parallel, staleMs: options.staleDays * dayMs, publicUrl: publicUrlOf(options, tree),
       })
-      report(published, `${publicUrlOf(options, tree)}${urlPath(treeKeys.release(release.document.appliance, published.version))}`, options, io)
+      report(published, `${published.publicUrl}${urlPath(treeKeys.release(release.document.appliance, published.version))}`, options, io)
     } finally {
       tree.bucket.close()
     }
@@ -72,8 +73,11 @@ function report(published: Published, address: string, { json }: PublishOptions,
 function printObjects(release: LocalRelease, { prefix, channel, json }: { prefix: string; channel: string; json: boolean }, io: CommandIo): void {
   const { appliance, version } = release.document
   const files = objectsOf(release).flat().map(({ path, sizeBytes, sha256 }) => ({ key: `${prefix}${treeKeys.release(appliance, version)}${path}`, sizeBytes, sha256, ...releaseHeaders(path) }))
-  const documents = [treeKeys.releaseIndex(appliance, version), treeKeys.index(appliance), treeKeys.channel(appliance, channel)].map(key => ({ key: `${prefix}${key}` }))
-  if (json) return printJson(io, { objects: [...files, ...documents] })
+  const sealed = [treeKeys.releaseIndex(appliance, version), treeKeys.index(appliance), treeKeys.channel(appliance, channel)].map(key => ({ key: `${prefix}${key}` }))
+  const views = viewKeys(release.document, channel).map(key => ({ key: `${prefix}${key}` }))
+  if (json) return printJson(io, { objects: [...files, ...sealed, ...views] })
   for (const { key, sizeBytes, contentType } of files) printLine(io, `${String(sizeBytes).padStart(14)}  ${contentType.split(';')[0]?.padEnd(34)}  ${key}`)
-  for (const { key } of documents) printLine(io, `${'sealed'.padStart(14)}  ${'application/json'.padEnd(34)}  ${key}`)
+  const line = (kind: string) => ({ key }: { key: string }) => printLine(io, `${kind.padStart(14)}  ${mediaTypeOf(key).split(';')[0]?.padEnd(34)}  ${key}`)
+  sealed.forEach(line('sealed'))
+  views.forEach(line('view'))
 }

@@ -41,7 +41,7 @@ export function addWrite(command: Command): Command {
   return addKeys(addTree(command))
     .addOption(new Option('--valid-days <days>', 'after so many days readers refuse index and pointers').default(30).argParser(wholeNumber))
     .option('--adopt-unsigned', 'sign what lies there unsigned')
-    .option('--public-url <url>', 'address of the tree for people (default: that of the bucket at the S3 server)')
+    .option('--public-url <url>', 'address of the tree for people; kept in its index (default: what is kept there, else that of the bucket)')
 }
 
 /** Secret keys are named, never given: a command line is seen by everybody on the host. */

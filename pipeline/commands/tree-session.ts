@@ -51,6 +51,7 @@ export async function openTree(options: WriteOptions, host: Host, io: CommandIo)
   return {
     ...readable, trusted, writer, signal, progress, now: () => new Date(), validMs: options.validDays * dayMs,
     adoptUnsigned: options.adoptUnsigned ?? false, ...(sign ? { sign } : {}),
+    ...(options.publicUrl === undefined ? {} : { publicUrl: publicUrlOf(options, readable) }),
   }
 }
 

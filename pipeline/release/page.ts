@@ -14,7 +14,7 @@ import { provenanceName, sbomName, treeKeys, urlPath } from './tree.js'
 export interface PageAppliance {
   readonly index: IndexDocument
   readonly channels: readonly ChannelDocument[]
-  /** At least those that channels point to; others get a link to their index only. */
+  /** At least those that channels point to; a row of another has links to its sums only. */
   readonly releases: readonly ReleaseDocument[]
 }
 

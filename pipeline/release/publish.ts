@@ -26,7 +26,7 @@ export interface PublishRequest {
   readonly parallel: number
   /** Unfinished uploads of this appliance are ended when older. */
   readonly staleMs: number
-  /** Address of the tree for people, as in `https://downloads.example.org/images/`; for the Vagrant catalog. */
+  /** Address of the tree where its index names none, as in `https://downloads.example.org/images/`; for the Vagrant catalog. */
   readonly publicUrl: string
 }
 
@@ -40,6 +40,8 @@ export interface Published {
   readonly totalBytes: number
   readonly signed: boolean
   readonly verified: boolean
+  /** Address of the tree for people. */
+  readonly publicUrl: string
 }
 
 /** Errors: those of errors/publish.ts (exit 6), `signature-wrong`, `document-wrong` (exit 5), `interrupted`. */
@@ -59,11 +61,12 @@ export async function publish(tree: Tree, request: PublishRequest): Promise<Publ
   await endUploads(tree, treeKeys.release(appliance, version))
   await listRelease(tree, request, reference)
   const moved = await moveChannel(tree, { appliance, channel, to: reference, verified, seen })
+  await published.keepPublicUrl(tree, appliance)
   await published.renewOthers(tree, appliance)
-  await writeViews(tree, appliance, request.publicUrl)
+  const publicUrl = await writeViews(tree, appliance, request.publicUrl)
   await journal.remove()
   const signed = tree.sign !== undefined
-  return { version, channel, moved, sentBytes, totalBytes: totalBytes(document), signed, verified }
+  return { version, channel, moved, sentBytes, totalBytes: totalBytes(document), signed, verified, publicUrl }
 }
 
 /** What travels, in groups one after the other: artifacts, then what describes them. Large files first. Pure. */

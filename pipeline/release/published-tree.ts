@@ -29,6 +29,8 @@ export interface Tree {
   readonly validMs: number
   /** Sign what lies there unsigned. */
   readonly adoptUnsigned: boolean
+  /** Address of the tree for people, where this command was told one; ends in a slash. */
+  readonly publicUrl?: string
 }
 
 export interface Read<Content> {
@@ -153,6 +155,14 @@ export async function renewOthers(tree: Tree, appliance: string): Promise<void> 
     }
     await changeDocument(tree, channelPlace(appliance, document.channel), before => before && { ...before.document, ...renewed(tree, before.document) })
   }
+}
+
+/** Notes the address that this command was told in the index: later commands and their views keep it. */
+export async function keepPublicUrl(tree: Tree, appliance: string): Promise<void> {
+  const { publicUrl } = tree
+  if (publicUrl === undefined) return
+  await changeDocument(tree, indexPlace(appliance), before =>
+    before && before.document.publicUrl !== publicUrl ? { ...before.document, ...renewed(tree, before.document), publicUrl } : undefined)
 }
 
 function isAging({ expires }: Renewed, { now, validMs }: Tree): boolean {

@@ -3,7 +3,8 @@ import { exitCodes } from '../errors/exit-codes.js'
 import { PipelineError } from '../errors/pipeline-error.js'
 import { catalogBoxName, providerOfBox } from '../targets/target-boxes.js'
 import { textBody } from '../tools/body.js'
-import type { ReleaseDocument } from './documents.js'
+import { createGate } from '../tools/gate.js'
+import type { IndexDocument, ReleaseDocument } from './documents.js'
 import { changingHeaders } from './object-headers.js'
 import { downloadPage } from './page.js'
 import type { PageAppliance } from './page.js'
@@ -15,14 +16,18 @@ const viewTries = 4
 
 /**
  * Renders all views anew. After a write, what was read is read again: of two publishers at once, the one that is later
- * sees what the other has changed and renders again. Errors: those of Bucket and readDocument.
+ * sees what the other has changed and renders again. `fallbackUrl` is where the tree is when its index does not say it.
+ * Returns the address of the tree that is in the catalogs. Errors: those of Bucket and readDocument.
  */
-export async function writeViews(tree: Tree, appliance: string, publicUrl: string): Promise<void> {
+export async function writeViews(tree: Tree, appliance: string, fallbackUrl: string): Promise<string> {
+  let publicUrl = fallbackUrl
   for (let tries = 0; tries < viewTries; tries += 1) {
     const shown = await readAllShown(tree)
+    publicUrl = shown.find(({ index }) => index.appliance === appliance)?.index.publicUrl ?? fallbackUrl
     const written = await Promise.all(Object.entries(viewsOf(shown, appliance, publicUrl)).map(([key, text]) => putView(tree, key, text)))
-    if (!written.includes(true) || JSON.stringify(await readAllShown(tree)) === JSON.stringify(shown)) return
+    if (!written.includes(true) || JSON.stringify(await readAllShown(tree)) === JSON.stringify(shown)) break
   }
+  return publicUrl
 }
 
 /** Key -> text: the page of all appliances, and the catalogs of one. Pure. */
@@ -34,6 +39,11 @@ export function viewsOf(shown: readonly PageAppliance[], appliance: string, publ
     return catalog ? [[treeKeys.vagrant(appliance, channel), `${JSON.stringify(catalog, null, 2)}\n`] as const] : []
   })
   return { ...Object.fromEntries(catalogs), [treeKeys.page]: downloadPage(shown) }
+}
+
+/** Views that a publish of this release to a channel writes. Pure. */
+export function viewKeys(release: ReleaseDocument, channel: string): readonly string[] {
+  return [...(vagrantCatalog(release, '') ? [treeKeys.vagrant(release.appliance, channel)] : []), treeKeys.page]
 }
 
 /** False: it lies there already. */
@@ -53,9 +63,9 @@ async function readAllShown(tree: Readable): Promise<readonly PageAppliance[]> {
 }
 
 /** Another appliance's documents may be signed by another publisher: the page says nothing that was not checked. */
-function leaveOut({ progress }: Readable, appliance: string, error: unknown): undefined {
+function leaveOut({ progress }: Readable, what: string, error: unknown): undefined {
   if (!(error instanceof PipelineError) || error.exitCode !== exitCodes.verification) throw error
-  progress(`the page leaves out ${appliance}: ${error.message}`)
+  progress(`the page leaves out ${what}: ${error.message}`)
 }
 
 /** Folders of the tree that hold an index. */
@@ -71,7 +81,21 @@ async function readShown(tree: Readable, appliance: string): Promise<PageApplian
   const channels = (await readChannels(tree, appliance)).map(({ document }) => document)
   const versions = [...new Set(channels.flatMap(({ current }) => current?.version ?? []))]
   const releases = await Promise.all(versions.map(version => readDocument(tree, releasePlace(appliance, version))))
-  return { index: index.document, channels, releases: releases.flatMap(read => read?.document ?? []) }
+  const older = await readOlder(tree, index.document, versions)
+  return { index: index.document, channels, releases: [...releases.flatMap(read => read?.document ?? []), ...older] }
+}
+
+/** So many of the newest have links to their files on the page; the others to their sums. */
+const linkedOlder = 20
+const readAtOnce = 8
+
+/** What was taken back is offered no more. One that this publisher cannot check is listed without its files. */
+async function readOlder(tree: Readable, { appliance, releases }: IndexDocument, shown: readonly string[]): Promise<readonly ReleaseDocument[]> {
+  const older = releases.filter(({ version, retracted }) => !shown.includes(version) && !retracted).slice(0, linkedOlder)
+  const gate = createGate(readAtOnce)
+  const read = await Promise.all(older.map(({ version }) => gate(() =>
+    readDocument(tree, releasePlace(appliance, version)).catch(error => leaveOut(tree, `the files of ${appliance} ${version}`, error)))))
+  return read.flatMap(each => each?.document ?? [])
 }
 
 /**

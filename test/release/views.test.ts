@@ -1,9 +1,12 @@
 import t from 'tap'
-import { listAppliances, vagrantCatalog, viewsOf } from '../../pipeline/release/views.js'
+import { keepPublicUrl, writeDocument } from '../../pipeline/release/published-tree.js'
+import { treeKeys } from '../../pipeline/release/tree.js'
+import { listAppliances, vagrantCatalog, viewKeys, viewsOf, writeViews } from '../../pipeline/release/views.js'
 import { boxName, providers } from '../../pipeline/targets/target-boxes.js'
 import type { Provider } from '../../pipeline/targets/target-boxes.js'
 import { textBody } from '../../pipeline/tools/body.js'
 import { memoryBucket } from '../fixtures/memory-bucket.js'
+import { memoryTree } from '../fixtures/memory-tree.js'
 import { channelDocument, indexDocument, listedRelease, publishedFile, releaseDocument } from '../fixtures/published-documents.js'
 
 const url = 'https://downloads.example.org/images/'
@@ -49,4 +52,48 @@ t.test('an appliance is a folder with an index; others in the bucket are nobody\
     await bucket.put(key, textBody('{}'), { contentType: '', cacheControl: '', sha256: '' })
   }
   t.same(await listAppliances({ bucket, prefix: 'p/' }), ['ciab'])
+})
+
+t.test('a publish writes the page, and a catalog where there are boxes', t => {
+  t.same(viewKeys(release, 'nightly'), ['ciab/vagrant/nightly.json', 'index.html'])
+  t.same(viewKeys(releaseDocument('1'), 'nightly'), ['index.html'])
+  t.end()
+})
+
+/** Three releases, the newest in `nightly`. */
+async function threeReleases() {
+  const made = await memoryTree(undefined, { publicUrl: url })
+  const older = ['0.9', '0.8'].map(version => releaseDocument(version))
+  for (const each of [release, ...older]) await writeDocument(made.tree, treeKeys.releaseIndex('ciab', each.version), each, null)
+  const listed = [listedRelease(release.version), listedRelease('0.9'), listedRelease('0.8', { retracted: { at: '2026-11-24T04:00:00Z', reason: 'broken' } })]
+  await writeDocument(made.tree, treeKeys.index('ciab'), indexDocument(listed), null)
+  await writeDocument(made.tree, treeKeys.channel('ciab', 'nightly'), channelDocument('nightly', release.version), null)
+  return made
+}
+
+t.test("the row of an older release links each target's file, but not of one that was taken back", async t => {
+  const { tree, bucket } = await threeReleases()
+  await writeViews(tree, 'ciab', url)
+  const page = (await bucket.get('p/index.html'))?.text ?? ''
+  for (const { name, mainFile } of releaseDocument('0.9').targets) t.match(page, `<a href="ciab/0.9/${mainFile}" download>${name}</a>`)
+  t.notMatch(page, /href="ciab\/0\.8\/\w+\/ciab/)
+})
+
+t.test('an older release that is damaged, or signed by another key, costs its links only', async t => {
+  const { tree, bucket, said } = await threeReleases()
+  await bucket.put('p/ciab/0.9/index.json', textBody('{}'), { contentType: '', cacheControl: '', sha256: '' })
+  await writeViews(tree, 'ciab', url)
+  t.match((await bucket.get('p/index.html'))?.text, '<td>0.9</td>')
+  t.match(said[0], /^the page leaves out the files of ciab 0\.9: /)
+})
+
+t.test('the address that one command was told is kept for those that are not told it', async t => {
+  const { tree, bucket } = await threeReleases()
+  await keepPublicUrl(tree, 'ciab')
+  const { publicUrl: _told, ...untold } = tree
+  await keepPublicUrl(untold, 'ciab')
+  t.equal(await writeViews(untold, 'ciab', 'http://memory/images/'), url)
+  t.match((await bucket.get('p/ciab/vagrant/nightly.json'))?.text, `"url": "${url}ciab/`)
+  await keepPublicUrl({ ...tree, publicUrl: 'https://new.example.org/' }, 'ciab')
+  t.equal(await writeViews(untold, 'ciab', 'http://memory/images/'), 'https://new.example.org/')
 })
