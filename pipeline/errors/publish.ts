@@ -69,6 +69,15 @@ export function versionTaken(key: string, differences: readonly string[]): Pipel
   )
 }
 
+/** @param minutes until the claim counts as left behind, if nobody renews it */
+export function versionClaimed(key: string, minutes: number): PipelineError {
+  return refused(
+    'version-claimed',
+    `Another publisher is uploading this version with other files: ${key}.`,
+    `let it end, then build or name another version; if it was killed, run the same command again in ${minutes} min`
+  )
+}
+
 export function channelMoved(channel: string, to: string): PipelineError {
   return refused(
     'channel-moved',

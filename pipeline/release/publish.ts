@@ -2,7 +2,7 @@
  * Publishes a release: artifacts, then what describes them, then the release's index, the list of releases, and last the
  * channel's pointer. Nobody sees a release before its index is there, and nobody is led to it before the pointer moved.
  */
-import { releaseSignatureOther, stableNeedsVerified, versionTaken } from '../errors/publish.js'
+import { releaseSignatureOther, stableNeedsVerified } from '../errors/publish.js'
 import { createGate, settleAll } from '../tools/gate.js'
 import { moveChannel, stableChannel } from './channels.js'
 import type { ListedRelease, ReleaseDocument, ReleaseReference } from './documents.js'
@@ -11,11 +11,12 @@ import type { Journal } from './journal.js'
 import { releaseHeaders } from './object-headers.js'
 import * as published from './published-tree.js'
 import type { Tree } from './published-tree.js'
-import { canonicalText } from './seal.js'
 import { manifestName, sumsName } from '../stages/release-folder.js'
 import { provenanceName, sbomName, treeKeys } from './tree.js'
 import { uploadFile } from './upload.js'
 import type { FileUpload } from './upload.js'
+import { claimedBucket, claimVersion, dropClaim, isPublished } from './version-claim.js'
+import type { VersionClaim } from './version-claim.js'
 import { writeViews } from './views.js'
 
 export interface PublishRequest {
@@ -53,10 +54,12 @@ export async function publish(tree: Tree, request: PublishRequest): Promise<Publ
   const seen = await published.readDocument(tree, published.channelPlace(appliance, channel))
   published.requireSameTrust(tree, treeKeys.channel(appliance, channel), seen)
   published.requireSameTrust(tree, treeKeys.index(appliance), await published.readDocument(tree, published.indexPlace(appliance)))
-  await refuseTaken(tree, document)
+  const claim = await claimVersion(tree, document)
   await endUploads(tree, `${appliance}/`, request.staleMs)
-  const sentBytes = await uploadAll(tree, request)
+  const sentBytes = await uploadAll(tree, request, claim)
+  await claim.hold()
   const reference = await writeReleaseIndex(tree, document)
+  await dropClaim(tree, document)
   // Begun by a publisher that was killed before its journal knew of them; the release is whole, so nobody needs them.
   await endUploads(tree, treeKeys.release(appliance, version))
   await listRelease(tree, request, reference)
@@ -82,24 +85,6 @@ function requireSameKeys({ sign }: Tree, { folder, document }: LocalRelease): vo
   if (!sign && document.signatures.length > 0) throw releaseSignatureOther(folder, 'its SHA256SUMS is signed, but there is no key for its index (--sign-key, --openpgp-key)')
 }
 
-async function refuseTaken(tree: Tree, document: ReleaseDocument): Promise<void> {
-  const place = published.releasePlace(document.appliance, document.version)
-  const there = await published.readDocument(tree, place)
-  if (!there || canonicalText(there.document) === canonicalText(document)) return
-  throw versionTaken(place.key, differences(there.document, document))
-}
-
-function differences(there: ReleaseDocument, here: ReleaseDocument): string[] {
-  const [old, now] = [there, here].map(({ files }) => new Map(files.map(file => [file.path, file.sha256])))
-  const paths = [...new Set([...(old?.keys() ?? []), ...(now?.keys() ?? [])])].sort()
-  const changed = paths.flatMap(path => {
-    const [before, after] = [old?.get(path), now?.get(path)]
-    if (before === after) return []
-    return [`${path}: ${before === undefined ? 'is new' : after === undefined ? 'is not here' : 'is another file'}`]
-  })
-  return changed.length > 0 ? changed.slice(0, 20) : ['what its index says of them']
-}
-
 /** Ends unfinished uploads below a folder of the tree: those that are older, or all. */
 async function endUploads({ bucket, prefix, progress, now }: Tree, folder: string, olderMs = -Infinity): Promise<void> {
   const uploads = await bucket.listUploads(`${prefix}${folder}`)
@@ -110,8 +95,9 @@ async function endUploads({ bucket, prefix, progress, now }: Tree, folder: strin
 }
 
 /** Artifacts before what describes them; within each group side by side. */
-async function uploadAll(tree: Tree, { release, journal, parallel }: PublishRequest): Promise<number> {
-  const { bucket, signal } = tree
+async function uploadAll(tree: Tree, { release, journal, parallel }: PublishRequest, claim: VersionClaim): Promise<number> {
+  const { signal } = tree
+  const bucket = claimedBucket(tree.bucket, claim)
   const stop = new AbortController()
   const onSent = progressOf(tree, totalBytes(release.document))
   const context = { bucket, journal, signal, onSent, gate: createGate(parallel), ahead: createGate(parallel + hashedAhead) }
@@ -152,8 +138,8 @@ function progressOf({ progress }: Tree, total: number): (bytes: number) => void 
 async function writeReleaseIndex(tree: Tree, document: ReleaseDocument): Promise<ReleaseReference> {
   const place = published.releasePlace(document.appliance, document.version)
   for (const last of [false, true]) {
+    await isPublished(tree, document)
     const there = await published.readDocument(tree, place)
-    if (there && canonicalText(there.document) !== canonicalText(document)) throw versionTaken(place.key, differences(there.document, document))
     if (there && (last || there.signed === (tree.sign !== undefined))) return { version: document.version, sha256: there.sha256, sizeBytes: there.sizeBytes }
     await published.writeDocument(tree, place.key, document, there ?? null)
   }

@@ -14,6 +14,7 @@
  *           <target>/...                         artifacts
  *           <target>/SHA256SUMS, .sig, .asc      of this folder only
  *           <target>/<file>.chunks               chunk index, where a delta is offered
+ *           .claim.json                          while a publisher uploads it (version-claim.ts)
  *
  * A release is visible once its index.json is there: it is written after everything it names. Sealed documents
  * carry their signature inside (seal.ts), so that one write changes both. A view is rendered from the sealed

@@ -1,5 +1,14 @@
+/** What is sent in which order, and two publishers of one version. The bucket is a stand-in in memory. */
 import t from 'tap'
-import { objectsOf } from '../../pipeline/release/publish.js'
+import { join } from 'node:path'
+import { readDocument, releasePlace } from '../../pipeline/release/published-tree.js'
+import type { Tree } from '../../pipeline/release/published-tree.js'
+import { objectsOf, publish } from '../../pipeline/release/publish.js'
+import { sha256Text } from '../../pipeline/release/tree.js'
+import { failureOf } from '../fixtures/failure.js'
+import { localRelease, requestOf } from '../fixtures/local-release.js'
+import type { MemoryBucket } from '../fixtures/memory-bucket.js'
+import { memoryTree } from '../fixtures/memory-tree.js'
 
 const file = (path: string, sizeBytes: number) => ({ path, sizeBytes, sha256: '', mediaType: '', local: '', identity: '' })
 
@@ -13,4 +22,89 @@ t.test('artifacts travel before what describes them, large ones first', t => {
     ['sbom.cdx.json', 'SHA256SUMS', 'SHA256SUMS.sig', 'kvm/SHA256SUMS', 'provenance.json', 'manifest.json'],
   ])
   t.end()
+})
+
+const claim = 'p/ciab/1/.claim.json'
+const publisher = (folder: string, name: string) =>
+  localRelease(join(folder, name), '1', { 'kvm/disk': 'the same disk', 'manifest.json': `of ${name}`, SHA256SUMS: `sums of ${name}` }).then(release => requestOf(release, join(folder, name)))
+
+/** Runs `work` before the first call that fits, as another publisher would between two requests. */
+function between(bucket: MemoryBucket, call: string, work: () => Promise<unknown>): void {
+  let done = false
+  bucket.before = async found => {
+    if (done || found !== call) return
+    done = true
+    await work()
+  }
+}
+
+/** The version is published, each object is what its index says, and no claim is left. */
+async function isWhole(tree: Tree, bucket: MemoryBucket): Promise<string[]> {
+  const files = (await readDocument(tree, releasePlace('ciab', '1')))?.document.files ?? []
+  const wrong = files.filter(({ path, sha256 }) => sha256Text(bucket.objects.get(`p/ciab/1/${path}`)?.bytes.toString('utf8') ?? '') !== sha256)
+  const extra = [...bucket.objects.keys()].filter(key => key.includes('claim'))
+  return files.length === 0 ? ['it is not published'] : [...wrong.map(({ path }) => path), ...extra]
+}
+
+for (const conditions of ['quoted', 'none'] as const) {
+  t.test(`of two publishers of one version the second is stopped before it sends anything (conditions: ${conditions})`, async t => {
+    const [folder, { tree, bucket }] = [t.testdir({}), await memoryTree(undefined, {}, conditions)]
+    const [first, second] = [await publisher(folder, 'first'), await publisher(folder, 'second')]
+    const other = async () => {
+      const failure = await failureOf(publish(tree, second))
+      t.same([failure.code, failure.exitCode], ['version-claimed', 6])
+      t.same([failure.message, failure.hint], [
+        'Another publisher is uploading this version with other files: ciab/1/.claim.json.',
+        'let it end, then build or name another version; if it was killed, run the same command again in 15 min',
+      ])
+    }
+    between(bucket, 'put p/ciab/1/kvm/disk', other)
+    await publish(tree, first)
+    t.same(await isWhole(tree, bucket), [])
+    t.match(bucket.objects.get('p/ciab/1/manifest.json')?.bytes.toString(), 'of first')
+  })
+
+  t.test(`who claims a version that was published meanwhile leaves it alone (conditions: ${conditions})`, async t => {
+    const [folder, { tree, bucket }] = [t.testdir({}), await memoryTree(undefined, {}, conditions)]
+    const [first, second] = [await publisher(folder, 'first'), await publisher(folder, 'second')]
+    between(bucket, `get ${claim}`, () => publish(tree, first))
+    const failure = await failureOf(publish(tree, second))
+    t.same([failure.code, failure.details], ['version-taken', ['SHA256SUMS: is another file', 'manifest.json: is another file']])
+    t.same(await isWhole(tree, bucket), [])
+  })
+}
+
+/** As an S3 server would show it after that time. */
+function age(bucket: MemoryBucket, key: string, minutes: number): void {
+  const found = bucket.objects.get(key)
+  if (found) Object.assign(found, { modifiedMs: found.modifiedMs - minutes * 60_000 })
+}
+
+t.test('after a kill the same files go on at once from anywhere, other files when the claim is old', async t => {
+  const [folder, { tree, bucket }] = [t.testdir({}), await memoryTree()]
+  const [first, second] = [await publisher(folder, 'first'), await publisher(folder, 'second')]
+  const kill = (call: string) => between(bucket, call, () => Promise.reject(new Error('killed')))
+  kill('put p/ciab/1/manifest.json')
+  await t.rejects(publish(tree, first), { message: 'killed' })
+  t.equal((await failureOf(publish(tree, second))).code, 'version-claimed')
+  kill('putIf p/ciab/1/index.json')
+  await t.rejects(publish(tree, requestOf(first.release, join(folder, 'another machine'))), { message: 'killed' })
+  age(bucket, claim, 16)
+  await publish(tree, second)
+  t.same(await isWhole(tree, bucket), [])
+  t.match(bucket.objects.get('p/ciab/1/manifest.json')?.bytes.toString(), 'of second')
+})
+
+t.test('who was put to sleep and has lost its claim writes nothing more', async t => {
+  const [folder, { tree, bucket }] = [t.testdir({}), await memoryTree()]
+  const [first, second] = [await publisher(folder, 'first'), await publisher(folder, 'second')]
+  const now = Date.now
+  t.teardown(() => { Date.now = now })
+  between(bucket, 'head p/ciab/1/manifest.json', async () => {
+    age(bucket, claim, 20)
+    await publish(tree, second)
+    Date.now = () => now() + 20 * 60_000
+  })
+  t.equal((await failureOf(publish(tree, first))).code, 'version-taken')
+  t.same(await isWhole(tree, bucket), [])
 })

@@ -1,0 +1,137 @@
+/**
+ * One publisher at a time uploads a version that is not published yet. A claim in the version's folder names the release by
+ * the digest of its document: whoever publishes the same files (the same command again, on any machine) goes on at once;
+ * whoever has other files is told before anything of them travels, and takes over only what nobody renews any more.
+ */
+import { randomBytes } from 'node:crypto'
+import { treeBusy, versionClaimed, versionTaken } from '../errors/publish.js'
+import { textBody } from '../tools/body.js'
+import { delayMs, pause } from '../tools/retry.js'
+import type { Bucket } from '../tools/s3.js'
+import type { ReleaseDocument } from './documents.js'
+import { changingHeaders } from './object-headers.js'
+import { readDocument, releasePlace } from './published-tree.js'
+import type { Tree } from './published-tree.js'
+import { canonicalText } from './seal.js'
+import { sha256Text, treeKeys } from './tree.js'
+
+/** No file of a release begins with a dot (inspect.ts). */
+const claimName = '.claim.json'
+
+/** Nobody renews a claim of this age: its publisher was killed, or has been cut off for longer than any request is tried. */
+const claimLifeMs = 15 * 60_000
+/** A write is begun under a claim not older than this; the rest of its life is for the tries of that write. */
+const renewMs = 3 * 60_000
+const claimTries = 12
+
+/** Errors of `hold`: `version-claimed`, `version-taken`, `tree-busy` (exit 6), those of Bucket. */
+export interface VersionClaim {
+  /** Before every write to the folder: renews the claim when it is time, and stops a publisher that has lost it. */
+  readonly hold: () => Promise<void>
+}
+
+/** Claims the version, or finds it published with these very files. Errors: those of `hold`. */
+export async function claimVersion(tree: Tree, document: ReleaseDocument): Promise<VersionClaim> {
+  if (await isPublished(tree, document)) return { hold: async () => {} }
+  let heldAt = Date.now()
+  let renewing: Promise<void> | undefined
+  const renew = async () => {
+    const started = Date.now()
+    await take(tree, document)
+    heldAt = started
+  }
+  await renew()
+  return {
+    hold: async () => {
+      if (Date.now() - heldAt < renewMs) return
+      renewing ??= renew().finally(() => { renewing = undefined })
+      await renewing
+    },
+  }
+}
+
+/** Once the release's index is there, it is what keeps others away: also notes that a killed publisher has left go. */
+export async function dropClaim({ bucket, prefix }: Tree, { appliance, version }: ReleaseDocument): Promise<void> {
+  const left = await bucket.list(`${prefix}${claimKey(appliance, version)}`)
+  await bucket.remove(left.map(({ key }) => key))
+}
+
+/** Nothing is written through it that the claim does not cover. */
+export function claimedBucket(bucket: Bucket, { hold }: VersionClaim): Bucket {
+  const held = <Parameters extends readonly unknown[], Result>(work: (...parameters: Parameters) => Promise<Result>) =>
+    async (...parameters: Parameters): Promise<Result> => {
+      await hold()
+      return await work(...parameters)
+    }
+  const { put, startUpload, putPart, finishUpload } = bucket
+  return { ...bucket, put: held(put), startUpload: held(startUpload), putPart: held(putPart), finishUpload: held(finishUpload) }
+}
+
+/** Errors: `version-taken` (exit 6): published with other files. */
+export async function isPublished(tree: Tree, document: ReleaseDocument): Promise<boolean> {
+  const place = releasePlace(document.appliance, document.version)
+  const there = await readDocument(tree, place)
+  if (there && canonicalText(there.document) !== canonicalText(document)) throw versionTaken(place.key, differences(there.document, document))
+  return there !== undefined
+}
+
+async function take(tree: Tree, document: ReleaseDocument): Promise<void> {
+  const { appliance, version } = document
+  const key = claimKey(appliance, version)
+  for (let attempt = 0; attempt < claimTries; attempt += 1) {
+    const found = await tree.bucket.get(`${tree.prefix}${key}`)
+    if (found) await requireOwnOrDead(tree, key, { text: found.text, release: sha256Text(canonicalText(document)) })
+    const { won } = await tree.writer.write(`${tree.prefix}${key}`, claimText(tree, document), found ?? null, changingHeaders(key))
+    if (won) {
+      // The one before writes the index first and drops its claim then: whoever comes between sees the index now.
+      await isPublished(tree, document).catch(async (error: unknown) => {
+        await dropClaim(tree, document)
+        throw error
+      })
+      return
+    }
+    await pause(delayMs(Math.min(attempt, 4)), tree.signal)
+  }
+  throw treeBusy(key)
+}
+
+/** Two renewals never look alike: to take over one that was renewed meanwhile fails. */
+function claimText(tree: Tree, document: ReleaseDocument): string {
+  return `${JSON.stringify({ release: sha256Text(canonicalText(document)), at: tree.now().toISOString(), nonce: randomBytes(8).toString('hex') })}\n`
+}
+
+async function requireOwnOrDead(tree: Tree, key: string, { text, release }: { readonly text: string; readonly release: string }): Promise<void> {
+  if (text.includes(release)) return
+  const [written, now] = [await tree.bucket.head(`${tree.prefix}${key}`), await serverTimeMs(tree, key)]
+  if (!written) return
+  const leftMs = claimLifeMs - (now - written.modifiedMs)
+  if (leftMs > 0) throw versionClaimed(key, Math.ceil(leftMs / 60_000))
+  tree.progress(`${key} was left by a publisher with other files that is gone; taking the version over`)
+}
+
+/** The server's clock dates the claims, so it must tell their age, too. */
+async function serverTimeMs({ bucket, prefix }: Tree, key: string): Promise<number> {
+  const note = `${prefix}${key}.time-${randomBytes(8).toString('hex')}`
+  const body = textBody('time')
+  await bucket.put(note, body, { ...changingHeaders(key), sha256: body.sha256 })
+  try {
+    return (await bucket.head(note))?.modifiedMs ?? 0
+  } finally {
+    await bucket.remove([note])
+  }
+}
+
+function claimKey(appliance: string, version: string): string {
+  return `${treeKeys.release(appliance, version)}${claimName}`
+}
+
+function differences(there: ReleaseDocument, here: ReleaseDocument): string[] {
+  const [old, now] = [there, here].map(({ files }) => new Map(files.map(file => [file.path, file.sha256])))
+  const paths = [...new Set([...(old?.keys() ?? []), ...(now?.keys() ?? [])])].sort()
+  const changed = paths.flatMap(path => {
+    const [before, after] = [old?.get(path), now?.get(path)]
+    if (before === after) return []
+    return [`${path}: ${before === undefined ? 'is new' : after === undefined ? 'is not here' : 'is another file'}`]
+  })
+  return changed.length > 0 ? changed.slice(0, 20) : ['what its index says of them']
+}
