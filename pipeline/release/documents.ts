@@ -99,7 +99,14 @@ export interface ListedRelease extends ReleaseReference {
   readonly totalBytes: number
   readonly targets: readonly string[]
   /** When and why it was taken back; its files are kept. */
-  readonly retracted?: { readonly at: string; readonly reason: string }
+  readonly retracted?: Retracted
+}
+
+export interface Retracted {
+  readonly at: string
+  readonly reason: string
+  /** While channels are moved back: their names, and what the command was given. */
+  readonly unfinished?: readonly string[]
 }
 
 /** `<appliance>/index.json` */

@@ -54,27 +54,58 @@ export interface Retraction {
   readonly publicUrl: string
 }
 
-/** Every channel that points to the release goes back to the one before; the files stay. */
+/**
+ * Every channel that points to the release goes back to the one before; the files stay. The mark is written first and names
+ * the channels until all is done: run again after a kill, it ends what was begun, and takes no other release back.
+ */
 export async function retract(tree: Tree, { appliance, what, reason, publicUrl }: Retraction): Promise<{ version: string; channels: Readonly<Record<string, string | null>> }> {
   const [channels, index] = await Promise.all([readChannels(tree, appliance), readDocument(tree, indexPlace(appliance))])
   const releases = index?.document.releases ?? []
+  const begun = releases.filter(({ retracted }) => retracted?.unfinished)
+  const version = begun.find(({ retracted }) => retracted?.unfinished?.includes(what))?.version ?? versionOf(what, channels, releases)
+  const pointing = (wanted: string) => channels.filter(({ document }) => document.current?.version === wanted).map(({ document }) => document.channel)
+  const mark = (each: ListedRelease): ListedRelease => each.version !== version ? each : {
+    ...each, retracted: { at: tree.now().toISOString(), reason, ...each.retracted, unfinished: each.retracted?.unfinished ?? [...new Set([...pointing(version), what])] },
+  }
+  await changeIndex(tree, appliance, before => ({ ...before, releases: before.releases.map(mark) }))
+  const all = [version, ...begun.map(each => each.version).filter(each => each !== version)]
+  for (const each of all) await movePointersBack(tree, appliance, each)
+  const moved = await pointersOf(tree, appliance, begun.find(each => each.version === version)?.retracted?.unfinished ?? pointing(version))
+  await finishChange(tree, appliance, publicUrl)
+  await changeIndex(tree, appliance, before => ({ ...before, releases: before.releases.map(each => (all.includes(each.version) ? finished(each) : each)) }))
+  return { version, channels: moved }
+}
+
+/** Errors: `channel-unknown` (exit 2), `channel-empty` (exit 6). */
+function versionOf(what: string, channels: readonly Read<ChannelDocument>[], releases: readonly ListedRelease[]): string {
   const channel = channels.find(({ document }) => document.channel === what)
   if (channel && !channel.document.current) throw channelEmpty(what)
   const version = channel?.document.current?.version ?? releases.find(each => each.version === what)?.version
   if (version === undefined) throw channelUnknown(what, channels.map(({ document }) => document.channel))
-  const bad = new Set([version, ...releases.filter(each => each.retracted).map(each => each.version)])
-  const pointsTo = (read: Read<ChannelDocument> | undefined) => read?.document.current?.version === version
-  const moved: Record<string, string | null> = {}
-  for (const { document } of channels.filter(pointsTo)) {
-    const after = await changeDocument(tree, channelPlace(appliance, document.channel), before => before && pointsTo(before) ? movedBack(tree, before.document, bad) : undefined)
-    moved[document.channel] = after?.current?.version ?? null
+  return version
+}
+
+/** To a release that is listed and was not taken back: a killed prune may have left others in a pointer's memory. */
+async function movePointersBack(tree: Tree, appliance: string, version: string): Promise<void> {
+  const [channels, index] = await Promise.all([readChannels(tree, appliance), readDocument(tree, indexPlace(appliance))])
+  const good = new Set((index?.document.releases ?? []).filter(({ retracted }) => !retracted).map(each => each.version))
+  for (const { document } of channels.filter(each => each.document.current?.version === version)) {
+    await changeDocument(tree, channelPlace(appliance, document.channel), before => {
+      if (before?.document.current?.version !== version) return undefined
+      return movedBack(tree, before.document, new Set(before.document.previous.map(each => each.version).filter(each => !good.has(each))))
+    })
   }
-  await changeIndex(tree, appliance, before => ({
-    ...before,
-    releases: before.releases.map(each => (each.version === version ? { ...each, retracted: { at: tree.now().toISOString(), reason } } : each)),
-  }))
-  await finishChange(tree, appliance, publicUrl)
-  return { version, channels: moved }
+}
+
+async function pointersOf(tree: Tree, appliance: string, names: readonly string[]): Promise<Record<string, string | null>> {
+  const channels = (await readChannels(tree, appliance)).map(({ document }) => document).filter(({ channel }) => names.includes(channel))
+  return Object.fromEntries(channels.map(({ channel, current }) => [channel, current?.version ?? null]))
+}
+
+function finished(release: ListedRelease): ListedRelease {
+  if (!release.retracted) return release
+  const { at, reason } = release.retracted
+  return { ...release, retracted: { at, reason } }
 }
 
 export interface Pruning {

@@ -1,0 +1,71 @@
+/** Killed before each of its writes and run again, a command leaves the tree as if nothing had happened. The bucket is a stand-in in memory. */
+import t from 'tap'
+import type { Test } from 'tap'
+import { join } from 'node:path'
+import { promote, retract } from '../../pipeline/release/manage.js'
+import { channelPlace, indexPlace, readDocument } from '../../pipeline/release/published-tree.js'
+import type { Tree } from '../../pipeline/release/published-tree.js'
+import { publish } from '../../pipeline/release/publish.js'
+import { localRelease, requestOf } from '../fixtures/local-release.js'
+import { memoryTree } from '../fixtures/memory-tree.js'
+
+const publicUrl = 'https://downloads.example.org/'
+
+/** Releases 1 to 4; nightly points to the last one, stable to what it is told. */
+async function published(folder: string) {
+  const made = await memoryTree()
+  for (const version of ['1', '2', '3', '4']) {
+    await publish(made.tree, requestOf(await localRelease(folder, version, { 'kvm/disk': version, SHA256SUMS: version }), join(folder, 'state')))
+    if (version !== '3') await promote(made.tree, { appliance: 'ciab', from: 'nightly', to: 'stable', publicUrl })
+  }
+  return made
+}
+
+async function stateOf(tree: Tree) {
+  const [index, nightly, stable] = await Promise.all([
+    readDocument(tree, indexPlace('ciab')), ...['nightly', 'stable'].map(name => readDocument(tree, channelPlace('ciab', name))),
+  ] as const)
+  const pointers = [nightly, stable].map(read => read && { current: read.document.kind === 'channel' ? read.document.current?.version : '', previous: read.document.kind === 'channel' ? read.document.previous.map(({ version }) => version) : [] })
+  const page = (await tree.bucket.get('p/index.html'))?.text.replaceAll(/\d{4}-\d\d-\d\d\S*/g, 'date')
+  return { releases: index?.document.releases.map(({ version, retracted }) => [version, retracted?.reason, retracted?.unfinished]), pointers, page, keys: (await tree.bucket.list('')).map(({ key }) => key) }
+}
+
+/** Runs the command with a kill before its nth write, then again, for each n; gives the number of its writes. */
+async function killAtEach(t: Test, command: (tree: Tree) => Promise<unknown>): Promise<number> {
+  const folder = t.testdir({})
+  const whole = await published(folder)
+  await command(whole.tree)
+  const wanted = await stateOf(whole.tree)
+  for (let moment = 0; ; moment += 1) {
+    const { tree, bucket } = await published(folder)
+    let writes = 0
+    bucket.before = call => {
+      if (/^(put|putIf|remove) /.test(call) && (writes += 1) > moment) throw new Error('killed')
+    }
+    const killed = await command(tree).then(() => false, error => {
+      if ((error as Error).message !== 'killed') throw error
+      return true
+    })
+    bucket.before = () => {}
+    if (!killed) return moment
+    await command(tree)
+    t.same(await stateOf(tree), wanted, `killed before write ${moment + 1}`)
+  }
+}
+
+t.test('retract of a channel takes back one release, no other', async t => {
+  const retracting = (tree: Tree) => retract(tree, { appliance: 'ciab', what: 'nightly', reason: 'it does not boot', publicUrl })
+  t.ok(await killAtEach(t, retracting) >= 5)
+  const { tree } = await published(t.testdir({}))
+  t.same(await retracting(tree), { version: '4', channels: { nightly: '3', stable: '2' } })
+  t.match(await stateOf(tree), { releases: [['4', 'it does not boot', undefined], ['3', undefined], ['2', undefined], ['1', undefined]] })
+  t.same(await retracting(tree), { version: '3', channels: { nightly: '2' } }, 'what was ended is not begun again')
+})
+
+t.test('retract of a version', async t => {
+  await killAtEach(t, tree => retract(tree, { appliance: 'ciab', what: '4', reason: 'it does not boot', publicUrl }))
+})
+
+t.test('promote', async t => {
+  await killAtEach(t, tree => promote(tree, { appliance: 'ciab', from: 'nightly', to: 'beta', publicUrl }))
+})
