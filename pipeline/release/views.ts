@@ -30,13 +30,14 @@ export async function writeViews(tree: Tree, appliance: string, fallbackUrl: str
   return publicUrl
 }
 
-/** Key -> text: the page of all appliances, and the catalogs of one. Pure. */
-export function viewsOf(shown: readonly PageAppliance[], appliance: string, publicUrl: string): Readonly<Record<string, string>> {
+/** Key -> text, null: nothing must lie there; the page of all appliances, and the catalogs of one. Pure. */
+export function viewsOf(shown: readonly PageAppliance[], appliance: string, publicUrl: string): Readonly<Record<string, string | null>> {
   const own = shown.find(({ index }) => index.appliance === appliance)
-  const catalogs = (own?.channels ?? []).flatMap(({ channel, current }) => {
+  const catalogs = (own?.channels ?? []).map(({ channel, current }) => {
     const release = own?.releases.find(({ version }) => version === current?.version)
     const catalog = release && vagrantCatalog(release, publicUrl)
-    return catalog ? [[treeKeys.vagrant(appliance, channel), `${JSON.stringify(catalog, null, 2)}\n`] as const] : []
+    // An old catalog would go on offering what was taken back.
+    return [treeKeys.vagrant(appliance, channel), catalog ? `${JSON.stringify(catalog, null, 2)}\n` : null] as const
   })
   return { ...Object.fromEntries(catalogs), [treeKeys.page]: downloadPage(shown) }
 }
@@ -46,9 +47,13 @@ export function viewKeys(release: ReleaseDocument, channel: string): readonly st
   return [...(vagrantCatalog(release, '') ? [treeKeys.vagrant(release.appliance, channel)] : []), treeKeys.page]
 }
 
-/** False: it lies there already. */
-async function putView({ bucket, prefix }: Tree, key: string, text: string): Promise<boolean> {
+/** False: it is as it should be already. */
+async function putView({ bucket, prefix }: Tree, key: string, text: string | null): Promise<boolean> {
   const found = await bucket.head(`${prefix}${key}`)
+  if (text === null) {
+    if (found) await bucket.remove([`${prefix}${key}`])
+    return found !== undefined
+  }
   if (found?.sha256 === sha256Text(text)) return false
   await bucket.put(`${prefix}${key}`, textBody(text), { ...changingHeaders(key), sha256: sha256Text(text) })
   return true

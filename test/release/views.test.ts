@@ -40,7 +40,8 @@ t.test('each channel has its catalog, all appliances share the page', t => {
     channels: [channelDocument('nightly', release.version), channelDocument('stable', '0')], releases: [release],
   })
   const views = viewsOf([shown('ciab'), shown('other')], 'ciab', url)
-  t.same(Object.keys(views).sort(), ['ciab/vagrant/nightly.json', 'index.html'], 'stable points to a release that is not shown')
+  t.same(Object.keys(views).sort(), ['ciab/vagrant/nightly.json', 'ciab/vagrant/stable.json', 'index.html'])
+  t.equal(views['ciab/vagrant/stable.json'], null, 'stable points to a release that is not shown')
   t.same(JSON.parse(views['ciab/vagrant/nightly.json'] ?? ''), vagrantCatalog(release, url))
   t.match(views['index.html'], /Title of ciab[^]*Title of other/)
   t.end()
@@ -96,4 +97,14 @@ t.test('the address that one command was told is kept for those that are not tol
   t.match((await bucket.get('p/ciab/vagrant/nightly.json'))?.text, `"url": "${url}ciab/`)
   await keepPublicUrl({ ...tree, publicUrl: 'https://new.example.org/' }, 'ciab')
   t.equal(await writeViews(untold, 'ciab', 'http://memory/images/'), 'https://new.example.org/')
+})
+
+t.test('a catalog of a channel that points to nothing any more is taken away', async t => {
+  const { tree, bucket } = await memoryTree()
+  const { current: _current, ...empty } = channelDocument('nightly', '1')
+  await writeDocument(tree, 'ciab/index.json', indexDocument([]), null)
+  await writeDocument(tree, 'ciab/channels/nightly.json', empty, null)
+  await bucket.put('p/ciab/vagrant/nightly.json', textBody('old'), { contentType: '', cacheControl: '', sha256: '' })
+  await writeViews(tree, 'ciab', url)
+  t.same([...bucket.objects.keys()].sort(), ['p/ciab/channels/nightly.json', 'p/ciab/index.json', 'p/index.html'])
 })
