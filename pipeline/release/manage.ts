@@ -1,6 +1,6 @@
 /** What is done to a published tree after publishing: list, promote, retract, prune. */
 import { channelEmpty, channelUnknown } from '../errors/publish.js'
-import { channelPlace, changeDocument, emptyIndex, indexPlace, keepPublicUrl, readChannels, readDocument, renewOthers, renewed } from './published-tree.js'
+import { channelPlace, changeDocument, emptyIndex, indexPlace, keepPublicUrl, readChannels, readDocument, renewIndex, renewOthers, renewed } from './published-tree.js'
 import type { Read, Tree } from './published-tree.js'
 import { movedBack, moveChannel } from './channels.js'
 import type { ChannelDocument, IndexDocument, ListedRelease } from './documents.js'
@@ -214,5 +214,6 @@ async function changeIndex(tree: Tree, appliance: string, change: (index: Omit<I
 async function finishChange(tree: Tree, appliance: string, publicUrl: string): Promise<void> {
   await keepPublicUrl(tree, appliance)
   await renewOthers(tree, appliance)
+  await renewIndex(tree, appliance)
   await writeViews(tree, appliance, publicUrl)
 }

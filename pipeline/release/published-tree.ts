@@ -165,6 +165,17 @@ export async function keepPublicUrl(tree: Tree, appliance: string): Promise<void
     before && before.document.publicUrl !== publicUrl ? { ...before.document, ...renewed(tree, before.document), publicUrl } : undefined)
 }
 
+/** The list, too, when nothing else of it changes: a prune that finds nothing to delete keeps the tree readable. */
+export async function renewIndex(tree: Tree, appliance: string): Promise<void> {
+  const read = await readDocument(tree, indexPlace(appliance))
+  if (!read || !isAging(read.document, tree)) return
+  if (read.signed !== (tree.sign !== undefined)) {
+    tree.progress(`the list of releases expires ${read.document.expires.slice(0, 10)}; it is ${read.signed ? 'signed' : 'not signed'}, and this command could not seal it alike`)
+    return
+  }
+  await changeDocument(tree, indexPlace(appliance), before => before && { ...before.document, ...renewed(tree, before.document) })
+}
+
 function isAging({ expires }: Renewed, { now, validMs }: Tree): boolean {
   return Date.parse(expires) - now().getTime() < (validMs * 2) / 3
 }

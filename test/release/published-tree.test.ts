@@ -1,7 +1,7 @@
 /** Documents of a tree are read and changed only when they are what they should be. The bucket is a stand-in in memory, the keys are real. */
 import t from 'tap'
 import { join } from 'node:path'
-import { changeDocument, channelNames, channelPlace, emptyIndex, indexPlace, readDocument, renewOthers, renewed, writeDocument } from '../../pipeline/release/published-tree.js'
+import { changeDocument, channelNames, channelPlace, emptyIndex, indexPlace, readDocument, renewIndex, renewOthers, renewed, writeDocument } from '../../pipeline/release/published-tree.js'
 import { failureOf } from '../fixtures/failure.js'
 import { makeSshKey } from '../fixtures/keys.js'
 import { memoryTree, treeTime } from '../fixtures/memory-tree.js'
@@ -57,4 +57,15 @@ t.test('channels get a new date before a third of their time is over, with what 
   await renewOthers(tree, 'ciab')
   const serials = await Promise.all(['nightly', 'stable'].map(name => readDocument(tree, channelPlace('ciab', name))))
   t.same(serials.map(read => [read?.document.serial, read?.document.current?.version]), [[3, '1'], [4, '1']])
+})
+
+t.test('the list of releases gets a new date, too, before a third of its time is over', async t => {
+  const { tree } = await memoryTree()
+  const serialAfter = async (days: number) => {
+    await renewIndex({ ...tree, now: () => new Date(treeTime.getTime() + days * dayMs) }, 'ciab')
+    return (await readDocument(tree, place))?.document.serial
+  }
+  t.equal(await serialAfter(0), undefined, 'none is made')
+  await writeDocument(tree, place.key, { ...emptyIndex('ciab', 'x'), ...renewed(tree, undefined) }, null)
+  t.same([await serialAfter(9), await serialAfter(11)], [1, 2])
 })
