@@ -112,6 +112,7 @@ function publish(io: CommandIo): Command {
     .description('upload a verified release to an S3 bucket, then move a channel to it')
     .option('--channel <name>', 'channel to move', 'nightly')
     .option('--allow-unverified', 'publish without a complete verification; the release is marked, stable never moves')
+    .option('--allow-retracted', 'publish again what was taken back, and take that mark away')
     .option('--rehash', 'read every file again, whatever is remembered of it')
     .option('--dry-run', 'list every object instead of uploading it')
     .addOption(new Option('--parallel <number>', 'requests with content at a time').default(4).argParser(wholeNumber))

@@ -22,6 +22,7 @@ import { openTree, parseTreeUrl, progressOf, publicUrlOf } from './tree-session.
 export interface PublishOptions extends Omit<WriteOptions, 'appliance'> {
   readonly channel: string
   readonly allowUnverified?: boolean
+  readonly allowRetracted?: boolean
   readonly rehash?: boolean
   readonly dryRun?: boolean
   readonly parallel: number
@@ -48,6 +49,7 @@ export async function runPublish(folder: string, options: PublishOptions, io: Co
       const published = await publish(tree, {
         release, channel: options.channel, journal: openJournal(join(state, 'publish', `${name}.jsonl`)),
         parallel: options.parallel, staleMs: options.staleDays * dayMs, publicUrl: publicUrlOf(options, tree),
+        allowRetracted: options.allowRetracted ?? false,
       })
       report(published, `${published.publicUrl}${urlPath(treeKeys.release(release.document.appliance, published.version))}`, options, io)
     } finally {

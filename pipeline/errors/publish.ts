@@ -69,6 +69,15 @@ export function versionTaken(key: string, differences: readonly string[]): Pipel
   )
 }
 
+/** @param at ISO 8601 */
+export function releaseRetracted(version: string, at: string, reason: string): PipelineError {
+  return refused(
+    'release-retracted',
+    `${version} was taken back on ${at.slice(0, 10)}: ${reason}. No channel is moved to it.`,
+    'build another version; if it is good after all: pipeline publish with --allow-retracted takes the mark away'
+  )
+}
+
 /** @param minutes until the claim counts as left behind, if nobody renews it */
 export function versionClaimed(key: string, minutes: number): PipelineError {
   return refused(

@@ -1,5 +1,5 @@
 /** What is done to a published tree after publishing: list, promote, retract, prune. */
-import { channelEmpty, channelUnknown } from '../errors/publish.js'
+import { channelEmpty, channelUnknown, releaseRetracted } from '../errors/publish.js'
 import { channelPlace, changeDocument, emptyIndex, indexPlace, keepPublicUrl, readChannels, readDocument, renewIndex, renewOthers, renewed } from './published-tree.js'
 import type { Read, Tree } from './published-tree.js'
 import { movedBack, moveChannel } from './channels.js'
@@ -35,6 +35,7 @@ export async function promote(tree: Tree, { appliance, from, to, publicUrl }: { 
   const listed = async () => (await readDocument(tree, indexPlace(appliance)))?.document.releases.find(({ version }) => version === current.version)
   const release = await listed()
   if (!release) throw channelUnknown(current.version, [])
+  if (release.retracted) throw releaseRetracted(release.version, release.retracted.at, release.retracted.reason)
   const moved = await moveChannel(tree, { appliance, channel: to, to: current, verified: release.verified, seen })
   await changeIndex(tree, appliance, index => ({ ...index, channels: [...new Set([...index.channels, to])].sort() }))
   // A prune that had read the pointers before this move has taken the release off the list by now.

@@ -2,10 +2,10 @@
  * Publishes a release: artifacts, then what describes them, then the release's index, the list of releases, and last the
  * channel's pointer. Nobody sees a release before its index is there, and nobody is led to it before the pointer moved.
  */
-import { releaseSignatureOther, stableNeedsVerified } from '../errors/publish.js'
+import { releaseRetracted, releaseSignatureOther, stableNeedsVerified } from '../errors/publish.js'
 import { createGate, settleAll } from '../tools/gate.js'
 import { moveChannel, stableChannel } from './channels.js'
-import type { ListedRelease, ReleaseDocument, ReleaseReference } from './documents.js'
+import type { IndexDocument, ListedRelease, ReleaseDocument, ReleaseReference } from './documents.js'
 import type { LocalFile, LocalRelease } from './inspect.js'
 import type { Journal } from './journal.js'
 import { releaseHeaders } from './object-headers.js'
@@ -29,6 +29,8 @@ export interface PublishRequest {
   readonly staleMs: number
   /** Address of the tree where its index names none, as in `https://downloads.example.org/images/`; for the Vagrant catalog. */
   readonly publicUrl: string
+  /** Takes the mark of a release away that was taken back. @default false: it is refused */
+  readonly allowRetracted?: boolean
 }
 
 export interface Published {
@@ -53,7 +55,9 @@ export async function publish(tree: Tree, request: PublishRequest): Promise<Publ
   requireSameKeys(tree, request.release)
   const seen = await published.readDocument(tree, published.channelPlace(appliance, channel))
   published.requireSameTrust(tree, treeKeys.channel(appliance, channel), seen)
-  published.requireSameTrust(tree, treeKeys.index(appliance), await published.readDocument(tree, published.indexPlace(appliance)))
+  const index = await published.readDocument(tree, published.indexPlace(appliance))
+  published.requireSameTrust(tree, treeKeys.index(appliance), index)
+  requireNotRetracted(index?.document, request)
   const claim = await claimVersion(tree, document)
   await endUploads(tree, `${appliance}/`, request.staleMs)
   const sentBytes = await uploadAll(tree, request, claim)
@@ -134,6 +138,13 @@ function progressOf({ progress }: Tree, total: number): (bytes: number) => void 
   }
 }
 
+/** An unchanged build has the version of the last one: the next night must not bring back what a person took away. */
+function requireNotRetracted(index: IndexDocument | undefined, { release, allowRetracted }: PublishRequest): void {
+  const { version } = release.document
+  const retracted = index?.releases.find(each => each.version === version)?.retracted
+  if (retracted && !allowRetracted) throw releaseRetracted(version, retracted.at, retracted.reason)
+}
+
 /** The very bytes that lie there count: a signature made again may differ. */
 async function writeReleaseIndex(tree: Tree, document: ReleaseDocument): Promise<ReleaseReference> {
   const place = published.releasePlace(document.appliance, document.version)
@@ -146,9 +157,12 @@ async function writeReleaseIndex(tree: Tree, document: ReleaseDocument): Promise
   throw new TypeError(`${place.key} was written and is not there`)
 }
 
-async function listRelease(tree: Tree, { release: { document }, channel }: PublishRequest, reference: ReleaseReference): Promise<void> {
+async function listRelease(tree: Tree, request: PublishRequest, reference: ReleaseReference): Promise<void> {
+  const { release: { document }, channel } = request
   const { appliance, title, date, verified } = document
   await published.changeDocument(tree, published.indexPlace(appliance), before => {
+    // It may have been taken back while it was uploaded again.
+    requireNotRetracted(before?.document, request)
     const base = before?.document ?? published.emptyIndex(appliance, title)
     const known = base.releases.find(({ version }) => version === reference.version)
     const listed: ListedRelease = {

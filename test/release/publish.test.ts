@@ -1,7 +1,8 @@
 /** What is sent in which order, and two publishers of one version. The bucket is a stand-in in memory. */
 import t from 'tap'
 import { join } from 'node:path'
-import { readDocument, releasePlace } from '../../pipeline/release/published-tree.js'
+import { retract } from '../../pipeline/release/manage.js'
+import { indexPlace, readDocument, releasePlace } from '../../pipeline/release/published-tree.js'
 import type { Tree } from '../../pipeline/release/published-tree.js'
 import { objectsOf, publish } from '../../pipeline/release/publish.js'
 import { sha256Text } from '../../pipeline/release/tree.js'
@@ -107,4 +108,22 @@ t.test('who was put to sleep and has lost its claim writes nothing more', async 
   })
   t.equal((await failureOf(publish(tree, first))).code, 'version-taken')
   t.same(await isWhole(tree, bucket), [])
+})
+
+t.test('what was taken back is published again only when that is asked for', async t => {
+  const [folder, { tree, bucket }] = [t.testdir({}), await memoryTree()]
+  const request = await publisher(folder, 'first')
+  await publish(tree, request)
+  await retract(tree, { appliance: 'ciab', what: 'nightly', reason: 'it does not boot', publicUrl: request.publicUrl })
+  const before = new Map(bucket.objects)
+  const failure = await failureOf(publish(tree, request))
+  t.same([failure.code, failure.exitCode, failure.message, failure.hint], [
+    'release-retracted', 6, '1 was taken back on 2026-01-01: it does not boot. No channel is moved to it.',
+    'build another version; if it is good after all: pipeline publish with --allow-retracted takes the mark away',
+  ])
+  t.same(bucket.objects, before)
+  t.match(await publish(tree, { ...request, allowRetracted: true }), { moved: true })
+  t.equal((await readDocument(tree, indexPlace('ciab')))?.document.releases[0]?.retracted, undefined)
+  between(bucket, 'get p/ciab/1/index.json', () => retract(tree, { appliance: 'ciab', what: '1', reason: 'no', publicUrl: request.publicUrl }))
+  t.equal((await failureOf(publish(tree, request))).code, 'release-retracted', 'taken back in the middle')
 })
