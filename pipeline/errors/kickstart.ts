@@ -136,11 +136,13 @@ export function optionWrong(
   return kickstartError('kickstart-option', `${place}: ${option} ${problem}.`, hint)
 }
 
-export function optionMissing(place: string, subject: string, option: string): PipelineError {
+/** @param ways options, or what the argument says; one of them is enough */
+export function optionMissing(place: string, subject: string, ...ways: readonly string[]): PipelineError {
+  const wanted = ways.length > 1 ? `one of ${ways.join(', ')}` : ways.join()
   return kickstartError(
     'kickstart-option-missing',
-    `${place}: ${subject} needs ${option}.`,
-    `Add ${option}.`
+    `${place}: ${subject} needs ${wanted}.`,
+    ways.length > 1 ? 'Add one of them.' : `Add ${wanted}.`
   )
 }
 

@@ -3,11 +3,13 @@ import { commandNotInRelease, commandRemoved, optionUnknown, sectionUnknown } fr
 import type { PipelineError } from '../errors/pipeline-error.js'
 import { adviceFor } from './advice.js'
 import { commandConflicts, optionConflicts } from './conflicts.js'
+import type { WordTable } from './option-rules.js'
 import { readWords } from './options.js'
+import type { ReadWords } from './options.js'
 import { elRules } from './releases.js'
 import type { ElRelease, ElRules } from './releases.js'
 import { formatPlace } from './types.js'
-import type { Kickstart, KickstartCommand, KickstartSection } from './types.js'
+import type { Kickstart, KickstartCommand, KickstartNode, KickstartSection } from './types.js'
 
 export interface KickstartCheck {
   /** What makes Anaconda refuse the file; each is a PipelineError with file:line (exit 2). */
@@ -48,20 +50,13 @@ function checkCommand(command: KickstartCommand, release: ElRelease, rules: ElRu
       warnings: [`${place}: ${command.name} no longer has an effect in ${release}`],
     }
   }
-  if (rule.passesOn) return { problems: [], warnings: [] }
-  const { values, words, problems, deprecated } = readWords({
-    place,
-    subject: command.name,
-    words: command.words,
-    table: rule,
-    unknown: option =>
-      optionUnknown(place, `${command.name} of ${release}`, option, optionNames(rule.options)),
-  })
+  const successor = rule.superseded ? [supersededBy(place, command.name, rule.superseded, release)] : []
+  if (rule.passesOn) return { problems: [], warnings: successor }
+  const read = readLine(command, rule, release)
+  const { values, words, problems } = read
   return {
     problems: problems.length > 0 ? problems : optionConflicts({ name: command.name, place, values, words }, release),
-    warnings: deprecated.map(
-      option => `${place}: ${command.name} ${option} no longer has an effect in ${release}`
-    ),
+    warnings: [...successor, ...lineWarnings(command, read, release)],
   }
 }
 
@@ -71,15 +66,34 @@ function checkSection(section: KickstartSection, release: ElRelease, rules: ElRu
   if (!options) return refused(sectionUnknown(place, section.name, Object.keys(rules.sections)))
   // An add-on reads its own words: the first is its name.
   if (section.name === '%addon') return { problems: [], warnings: [] }
-  const { problems } = readWords({
-    place,
-    subject: section.name,
-    words: section.words,
-    table: { options },
-    unknown: option =>
-      optionUnknown(place, `${section.name} of ${release}`, option, optionNames(options)),
+  const read = readLine(section, { options }, release)
+  return { problems: read.problems, warnings: lineWarnings(section, read, release) }
+}
+
+/** As Anaconda's own reader does, the last value of an option counts. */
+function readLine({ name, words, place }: KickstartNode, table: WordTable, release: ElRelease): ReadWords {
+  const at = formatPlace(place)
+  return readWords({
+    place: at,
+    subject: name,
+    words,
+    table,
+    lastCounts: true,
+    unknown: option => optionUnknown(at, `${name} of ${release}`, option, optionNames(table.options)),
   })
-  return { problems, warnings: [] }
+}
+
+function lineWarnings({ name, place }: KickstartNode, read: ReadWords, release: ElRelease): string[] {
+  const at = formatPlace(place)
+  return [
+    ...read.deprecated.map(option => `${at}: ${name} ${option} no longer has an effect in ${release}`),
+    ...Object.entries(read.superseded).map(([option, by]) => supersededBy(at, `${name} ${option}`, by, release)),
+    ...read.repeated.map(option => `${at}: ${name} ${option} is given twice, and only the last one counts`),
+  ]
+}
+
+function supersededBy(place: string, what: string, by: string, release: ElRelease): string {
+  return `${place}: ${what} still works in ${release}, and ${by} takes its place`
 }
 
 function optionNames(options: Readonly<Record<string, string>> = {}): string[] {

@@ -1,10 +1,12 @@
 /** What no single option tells: options that exclude or need each other, and commands that cannot stand in one file. */
-import { kickstartRule, optionMissing } from '../errors/kickstart.js'
+import { kickstartRule } from '../errors/kickstart.js'
 import type { PipelineError } from '../errors/pipeline-error.js'
+import { oneOfProblems } from './one-of.js'
 import type { OptionValues } from './options.js'
 import type { ElRelease } from './releases.js'
 import { formatPlace } from './types.js'
 import type { Kickstart } from './types.js'
+import { volumeProblems } from './volume-rules.js'
 
 export interface CheckedCommand {
   readonly name: string
@@ -15,23 +17,9 @@ export interface CheckedCommand {
   readonly words: readonly string[]
 }
 
-interface Sources {
-  readonly options: readonly string[]
-  /** Releases that let all of them be absent. */
-  readonly mayLack: readonly ElRelease[]
-}
-
-/** Where packages come from: one of these options, not two. A repo by name alone is one that RHEL 7 and later know. */
-const sources: Readonly<Record<string, Sources>> = {
-  url: { options: ['--url', '--mirrorlist', '--metalink'], mayLack: [] },
-  repo: { options: ['--baseurl', '--mirrorlist', '--metalink'], mayLack: ['RHEL7', 'RHEL8', 'RHEL9', 'RHEL10'] },
-}
-
 /** Problems between the options of one line. */
 export function optionConflicts(command: CheckedCommand, release: ElRelease): readonly PipelineError[] {
   const { name, place, values, words } = command
-  const rule = sources[name]
-  if (rule) return sourceProblems(command, rule, release)
   if (name === 'rootpw' && words.length === 0 && !values.flag('--lock')) {
     return [
       kickstartRule(
@@ -41,17 +29,17 @@ export function optionConflicts(command: CheckedCommand, release: ElRelease): re
       ),
     ]
   }
-  return []
+  return [...oneOfProblems(command, release), ...together(command), ...volumeProblems(command)]
 }
 
-function sourceProblems(
-  { name, place, values }: CheckedCommand,
-  { options, mayLack }: Sources,
-  release: ElRelease
-): readonly PipelineError[] {
-  const given = options.filter(option => values.flag(option))
-  if (given.length === 0) return mayLack.includes(release) ? [] : [optionMissing(place, name, options[0] ?? '')]
-  if (given.length === 1) return []
+/** Options of one command that say opposite things. */
+const opposites: Readonly<Record<string, readonly string[]>> = {
+  timezone: ['--nontp', '--ntpservers'],
+}
+
+function together({ name, place, values }: CheckedCommand): readonly PipelineError[] {
+  const given = opposites[name]?.filter(option => values.flag(option)) ?? []
+  if (given.length < 2) return []
   return [kickstartRule(place, `${name} has ${given.join(' and ')}, which exclude each other`, 'Keep one of them.')]
 }
 

@@ -4,7 +4,9 @@ import type { PipelineError } from '../errors/pipeline-error.js'
 
 /**
  * One option: `flag`, `value`, `int`, `boolean`, `list` (comma-separated, may be repeated), `repeat` (may be
- * repeated) or `optional` (a value that may be left out), then `required`, `deprecated`, and the choices as `a|b|c`.
+ * repeated) or `optional` (a value that may be left out), then `required`, `deprecated` (read without effect),
+ * `superseded=<what>` (still works, and a warning names what to write instead), and the choices as `a|b|c`, which
+ * `nocase` lets one write in capitals, too.
  */
 export type OptionRule = string
 
@@ -21,6 +23,10 @@ export interface Rule {
   readonly kind: string
   readonly required: boolean
   readonly deprecated: boolean
+  /** What to write instead. */
+  readonly superseded: string | undefined
+  /** Choices may be written in capitals. */
+  readonly nocase: boolean
   readonly choices: readonly string[]
 }
 
@@ -34,14 +40,17 @@ export function rulesOf(table: WordTable): ReadonlyMap<string, Rule> {
       kind,
       required: rest.includes('required'),
       deprecated: rest.includes('deprecated'),
-      choices:
-        rest
-          .find(part => part.includes('|') || !['required', 'deprecated'].includes(part))
-          ?.split('|') ?? [],
+      superseded: rest.find(part => part.startsWith('superseded='))?.slice('superseded='.length),
+      nocase: rest.includes('nocase'),
+      choices: rest.find(part => !isMark(part))?.split('|') ?? [],
     }
     for (const alias of aliases) rules.set(alias, rule)
   }
   return rules
+}
+
+function isMark(part: string): boolean {
+  return ['required', 'deprecated', 'nocase'].includes(part) || part.startsWith('superseded=')
 }
 
 export function wrongValue(
@@ -57,7 +66,7 @@ export function wrongValue(
   if (rule.kind === 'boolean' && !/^(yes|no|on|off|true|false|1|0)$/i.test(value)) {
     return wrong('is neither yes nor no', `Write ${option}=yes or ${option}=no.`)
   }
-  if (rule.choices.length > 0 && !rule.choices.includes(value)) {
+  if (rule.choices.length > 0 && !rule.choices.includes(rule.nocase ? value.toLowerCase() : value)) {
     return wrong('is not one of its values', `Values: ${rule.choices.join(', ')}.`)
   }
   return undefined

@@ -13,6 +13,8 @@ export interface WordsToRead {
   readonly table: WordTable
   /** The error for an option that the table does not have. @default optionUnknown */
   readonly unknown?: (option: string) => PipelineError
+  /** An option given twice is no problem: its last value counts, and it is among `repeated`. @default false */
+  readonly lastCounts?: boolean
 }
 
 export interface ReadWords {
@@ -22,6 +24,10 @@ export interface ReadWords {
   readonly problems: readonly PipelineError[]
   /** Options given although they no longer have an effect. */
   readonly deprecated: readonly string[]
+  /** Options given that have a successor, by name. */
+  readonly superseded: Readonly<Record<string, string>>
+  /** Options given twice, where the last value counts. */
+  readonly repeated: readonly string[]
 }
 
 /** The options of one line, by the first name in the table. */
@@ -58,11 +64,12 @@ export function readWords(input: WordsToRead): ReadWords {
   const given = new Map<string, readonly string[]>()
   const words: string[] = []
   const problems: PipelineError[] = []
+  const repeated = new Set<string>()
   const queue = [...input.words]
   for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
     if (!/^--?[A-Za-z]/.test(word)) words.push(word)
     else {
-      const problem = readOption(word, { input, rules, given, queue })
+      const problem = readOption(word, { input, rules, given, repeated, queue })
       if (problem) problems.push(problem)
     }
   }
@@ -73,21 +80,28 @@ export function readWords(input: WordsToRead): ReadWords {
   }
   const count = wrongCount(input, words)
   if (count && problems.length === 0) problems.push(count)
-  const deprecated = [...all]
-    .filter(rule => rule.deprecated && given.has(rule.name))
-    .map(rule => rule.name)
-  return { values: new OptionValues(given), words, problems, deprecated }
+  const used = [...all].filter(rule => given.has(rule.name))
+  return {
+    values: new OptionValues(given),
+    words,
+    problems,
+    deprecated: used.filter(rule => rule.deprecated).map(rule => rule.name),
+    superseded: Object.fromEntries(used.flatMap(rule => (rule.superseded ? [[rule.name, rule.superseded]] : []))),
+    repeated: [...repeated],
+  }
 }
 
 interface Reading {
   readonly input: WordsToRead
   readonly rules: ReadonlyMap<string, Rule>
   readonly given: Map<string, readonly string[]>
+  /** Names of options given twice, where that is no problem. */
+  readonly repeated: Set<string>
   /** The words after the option. */
   readonly queue: string[]
 }
 
-function readOption(word: string, { input, rules, given, queue }: Reading): PipelineError | undefined {
+function readOption(word: string, { input, rules, given, repeated, queue }: Reading): PipelineError | undefined {
   const { place, subject } = input
   const [, option = word, , attached] = /^([^=]+)(=(.*))?$/s.exec(word) ?? []
   const rule = rules.get(option)
@@ -103,7 +117,10 @@ function readOption(word: string, { input, rules, given, queue }: Reading): Pipe
   if (value === undefined) return optionWrong(place, option, 'has no value', `Write ${option}=VALUE.`)
   const before = given.get(rule.name)
   const many = rule.kind === 'list' || rule.kind === 'repeat'
-  if (before && !many) return optionWrong(place, option, 'is given twice', 'Keep one of the two.')
+  if (before && !many) {
+    if (!input.lastCounts) return optionWrong(place, option, 'is given twice', 'Keep one of the two.')
+    repeated.add(rule.name)
+  }
   const found =
     rule.kind === 'list'
       ? value
@@ -111,7 +128,7 @@ function readOption(word: string, { input, rules, given, queue }: Reading): Pipe
           .map(part => part.trim())
           .filter(part => part)
       : [value]
-  given.set(rule.name, [...(before ?? []), ...found])
+  given.set(rule.name, [...(many ? (before ?? []) : []), ...found])
   return wrongValue(place, option, rule, value)
 }
 

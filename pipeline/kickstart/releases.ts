@@ -11,6 +11,8 @@ export interface ElCommand extends WordTable {
   readonly deprecated?: true
   /** Refused. */
   readonly removed?: true
+  /** Still works; the command to write instead. */
+  readonly superseded?: string
   /** Its words are another program's (authconfig, realm): not read here. */
   readonly passesOn?: true
 }

@@ -74,8 +74,31 @@ const verdicts: Readonly<Record<string, Partial<Record<ElRelease, 'ok' | 'warns'
   'timezone --nontp UTC': { RHEL6: 'fails', RHEL7: 'ok' },
   'authselect select sssd': { RHEL7: 'fails', RHEL8: 'ok' },
   'timesource --ntp-disable': { RHEL7: 'fails', RHEL8: 'fails', RHEL9: 'ok' },
-  'auth --useshadow': { RHEL7: 'ok', RHEL9: 'ok', RHEL10: 'fails' },
+  'auth --useshadow': { RHEL7: 'ok', RHEL8: 'warns', RHEL9: 'warns', RHEL10: 'fails' },
   'autopart --type=btrfs': { RHEL7: 'ok', RHEL8: 'fails' },
+  'autopart --type=partition': { RHEL6: 'fails', RHEL7: 'ok', RHEL8: 'ok', RHEL9: 'ok', RHEL10: 'ok' },
+  'autopart --type=LVM': { RHEL7: 'ok', RHEL8: 'ok' },
+  'autopart --type=BTRFS': { RHEL7: 'ok', RHEL8: 'fails' },
+  'btrfs none --label=x btrfs.01': { RHEL6: 'fails', RHEL7: 'ok', RHEL8: 'warns', RHEL9: 'warns', RHEL10: 'fails' },
+  'btrfs': { RHEL7: 'fails' },
+  'btrfs none --data=7 btrfs.01': { RHEL7: 'fails' },
+  'bootloader --timeout=1 --timeout=2': { RHEL7: 'warns', RHEL10: 'warns' },
+  'bootloader --timeout=soon --timeout=2': { RHEL7: 'fails' },
+  'keyboard': { RHEL6: 'fails', RHEL7: 'fails', RHEL10: 'fails' },
+  'keyboard us': { RHEL6: 'ok', RHEL7: 'ok', RHEL10: 'ok' },
+  'keyboard us de': { RHEL6: 'fails', RHEL7: 'fails' },
+  'timezone': { RHEL6: 'fails', RHEL7: 'fails', RHEL10: 'fails' },
+  'timezone --utc': { RHEL6: 'fails', RHEL7: 'ok', RHEL8: 'ok', RHEL10: 'ok' },
+  'timezone UTC --nontp': { RHEL8: 'ok', RHEL9: 'warns', RHEL10: 'fails' },
+  'timezone UTC --isUtc': { RHEL7: 'ok', RHEL9: 'warns' },
+  'sshpw --username=a': { RHEL6: 'fails', RHEL9: 'fails' },
+  'sshpw --username=a secret': { RHEL6: 'ok', RHEL9: 'ok' },
+  'snapshot vg/lv --name=a --when=never': { RHEL7: 'fails' },
+  'snapshot vg/lv --name=a --when=Pre-Install': { RHEL7: 'ok', RHEL10: 'ok' },
+  'raid / --device=root --level=7 raid.01 raid.02': { RHEL6: 'fails', RHEL7: 'fails', RHEL10: 'fails' },
+  'raid / --device=root --level=raid1 raid.01 raid.02': { RHEL6: 'ok', RHEL7: 'ok', RHEL10: 'ok' },
+  '%packages --instLangs=en\n%end': { RHEL6: 'ok', RHEL8: 'ok', RHEL9: 'warns', RHEL10: 'fails' },
+  '%packages --excludeWeakdeps\n%end': { RHEL8: 'ok', RHEL9: 'warns', RHEL10: 'fails' },
   'autopart --type=plain': { RHEL6: 'fails', RHEL7: 'ok', RHEL10: 'ok' },
   'url --mirrorlist=https://mirror.example/list': { RHEL7: 'ok' },
   'url': { RHEL7: 'fails' },
@@ -88,7 +111,7 @@ const verdicts: Readonly<Record<string, Partial<Record<ElRelease, 'ok' | 'warns'
   'network --bootproto=magic': { RHEL7: 'fails' },
   'user --groups=a': { RHEL7: 'fails' },
   'text now': { RHEL7: 'fails' },
-  '%packages --nobase\n%end': { RHEL7: 'ok', RHEL8: 'fails' },
+  '%packages --nobase\n%end': { RHEL6: 'ok', RHEL7: 'warns', RHEL8: 'fails' },
   '%post --erroronfail=yes\n%end': { RHEL7: 'fails' },
 }
 
@@ -105,6 +128,16 @@ t.test('names the place, the release and the way out', async t => {
   t.same(check('install\n', 'RHEL8').warnings, ['x.ks:1: install no longer has an effect in RHEL8'])
   t.same(check('part / --size=1 --active\n', 'RHEL8').warnings, [
     'x.ks:1: part --active no longer has an effect in RHEL8',
+  ])
+  t.same(check('%packages --nobase\n%end\n', 'RHEL7').warnings, [
+    'x.ks:1: %packages --nobase no longer has an effect in RHEL7',
+  ])
+  t.same(check('%packages --instLangs=en\n%end\nauth --x\n', 'RHEL9').warnings, [
+    'x.ks:1: %packages --instLangs still works in RHEL9, and --inst-langs takes its place',
+    'x.ks:3: auth still works in RHEL9, and authselect takes its place',
+  ])
+  t.same(check('bootloader --timeout=1 --timeout=2\n', 'RHEL7').warnings, [
+    'x.ks:1: bootloader --timeout is given twice, and only the last one counts',
   ])
   t.same(check('install\n', 'RHEL9').problems, [
     'x.ks:1: RHEL9 no longer has the command "install". (Take the line out.)',

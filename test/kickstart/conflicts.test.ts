@@ -15,12 +15,13 @@ const table: Readonly<Record<string, Partial<Record<ElRelease, readonly string[]
   'url --url=http://a --mirrorlist=http://b': {
     RHEL7: ['x.ks:1: url has --url and --mirrorlist, which exclude each other. (Keep one of them.)'],
   },
-  'url --noverifyssl': { RHEL9: ['x.ks:1: url needs --url. (Add --url.)'] },
+  'timezone --nontp --ntpservers=a': {
+    RHEL7: ['x.ks:1: timezone has --nontp and --ntpservers, which exclude each other. (Keep one of them.)'],
+  },
   'repo --name=a --baseurl=http://a --mirrorlist=http://b': {
     RHEL6: ['x.ks:1: repo has --baseurl and --mirrorlist, which exclude each other. (Keep one of them.)'],
     RHEL8: ['x.ks:1: repo has --baseurl and --mirrorlist, which exclude each other. (Keep one of them.)'],
   },
-  'repo --name=updates': { RHEL6: ['x.ks:1: repo needs --baseurl. (Add --baseurl.)'], RHEL7: none },
   'autopart\npart / --size=1': {
     RHEL6: ['x.ks:2: part cannot stand beside autopart at x.ks:1. (Keep one of the two.)'],
     RHEL10: ['x.ks:2: part cannot stand beside autopart at x.ks:1. (Keep one of the two.)'],

@@ -3,11 +3,11 @@ import t from 'tap'
 import { formatOneLine } from '../../pipeline/errors/pipeline-error.js'
 import { rulesOf, wrongValue } from '../../pipeline/kickstart/option-rules.js'
 
-const usual = { kind: 'value', required: false, deprecated: false, choices: [] }
+const usual = { kind: 'value', required: false, deprecated: false, superseded: undefined, nocase: false, choices: [] }
 
 t.test('reads kind, marks and choices, in any order', async t => {
   const rules = rulesOf({
-    options: { '--a': 'value', '--b': 'int required', '--c': 'value deprecated x|y', '--d': 'value dhcp|static required', '--e': 'value only' },
+    options: { '--a': 'value', '--b': 'int required', '--c': 'value deprecated x|y', '--d': 'value dhcp|static required', '--e': 'value only', '--f': 'flag superseded=--g', '--h': 'value nocase x|y' },
   })
   t.strictSame(Object.fromEntries(rules), {
     '--a': { ...usual, name: '--a' },
@@ -15,6 +15,8 @@ t.test('reads kind, marks and choices, in any order', async t => {
     '--c': { ...usual, name: '--c', deprecated: true, choices: ['x', 'y'] },
     '--d': { ...usual, name: '--d', required: true, choices: ['dhcp', 'static'] },
     '--e': { ...usual, name: '--e', choices: ['only'] },
+    '--f': { ...usual, name: '--f', kind: 'flag', superseded: '--g' },
+    '--h': { ...usual, name: '--h', nocase: true, choices: ['x', 'y'] },
   })
 })
 
@@ -30,6 +32,7 @@ const values: Readonly<Record<string, readonly [good: readonly string[], bad: re
   'int': [['0', '12', '-1', '007'], ['', '1.5', '1k', ' 1', '0x1', '1\n'], 'is no whole number. (Write --x=NUMBER.)'],
   'boolean': [['yes', 'No', 'ON', 'off', 'true', 'FALSE', '1', '0'], ['', 'y', '2', 'yes '], 'is neither yes nor no. (Write --x=yes or --x=no.)'],
   'value dhcp|static': [['dhcp', 'static'], ['', 'DHCP', 'dhcp|static', 'dhcp '], 'is not one of its values. (Values: dhcp, static.)'],
+  'value nocase lvm|plain': [['lvm', 'LVM', 'Plain'], ['', 'ext4'], 'is not one of its values. (Values: lvm, plain.)'],
   'value': [['', 'anything: at all'], [], ''],
   'list': [['a,b', ''], [], ''],
 }

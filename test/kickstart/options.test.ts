@@ -50,6 +50,20 @@ t.test('reads both forms of a value, other names and lists', async t => {
   t.same(deprecated, ['--old'])
 })
 
+t.test('where the last value counts, an option given twice is told and no problem', async t => {
+  const twice = readWords({ place: 'x.ks:1', subject: 'thing', words: ['--name=n', '--name=m', '--groups=a', '--groups=b'], table, lastCounts: true })
+  t.same(twice.problems, [])
+  t.same(twice.repeated, ['--name'])
+  t.equal(twice.values.value('--name'), 'm')
+  t.same(twice.values.list('--groups'), ['a', 'b'])
+})
+
+t.test('an option that has a successor is told with it', async t => {
+  const old = { options: { '--old-name': 'value superseded=--new-name', '--new-name': 'value' } }
+  t.same(readWords({ place: 'x.ks:1', subject: 'thing', words: ['--old-name=a'], table: old }).superseded, { '--old-name': '--new-name' })
+  t.same(readWords({ place: 'x.ks:1', subject: 'thing', words: ['--new-name=a'], table: old }).superseded, {})
+})
+
 t.test('a value that may be left out is empty then', async t => {
   t.equal(read('--name=n', '--reformat').values.value('--reformat'), '')
   t.equal(read('--name=n', '--reformat=xfs').values.value('--reformat'), 'xfs')
