@@ -69,6 +69,16 @@ export function keyWrong(name: string, url: string, { wanted, found }: { readonl
   })
 }
 
+/** rpm imports every key of a file, so that one beside the right one would be trusted, too. */
+export function keyNotAlone(name: string, url: string, found: readonly string[]): PipelineError {
+  return new PipelineError({
+    code: 'key-not-alone',
+    message: `The file of the key ${name} at ${url} holds ${found.length} keys, and all of them would be trusted: ${found.join(', ')}.`,
+    hint: `name a file of this key alone: --set el.keys.${name}.url=URL`,
+    exitCode: exitCodes.usage,
+  })
+}
+
 export function packagesMissing(names: readonly string[], repositories: readonly string[]): PipelineError {
   const [one, ...more] = names
   return new PipelineError({

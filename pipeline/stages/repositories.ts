@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { joinProblems, PipelineError } from '../errors/pipeline-error.js'
 import {
-  keyUnreachable, keyWrong, offlineWithoutRepositories, packagesMissing, repositoryUnreachable, repositoryUnusable,
+  keyNotAlone, keyUnreachable, keyWrong, offlineWithoutRepositories, packagesMissing, repositoryUnreachable, repositoryUnusable,
 } from '../errors/anaconda.js'
 import { mirrored } from '../spec/mirrored.js'
 import type { Spec } from '../spec/types.js'
@@ -35,7 +35,7 @@ export interface RepositoryRequest {
 
 /**
  * In the order of the spec. Errors, all of one kind at once: `repository-unreachable`, `repository-unusable`,
- * `key-unreachable` (exit 4), `key-wrong`, `packages-missing`, `offline-without-repositories` (2).
+ * `key-unreachable` (exit 4), `key-wrong`, `key-not-alone`, `packages-missing`, `offline-without-repositories` (2).
  */
 export async function askRepositories(request: RepositoryRequest, run: Run): Promise<readonly RepositoryState[]> {
   const directory = join(request.stateDirectory, 'repositories')
@@ -117,19 +117,20 @@ export interface ComparedKey {
   readonly wanted: string
 }
 
-/** @param directory for gpg's own files. Errors: `key-wrong` (exit 2), those of Run. */
+/** @param directory for gpg's own files. Errors: `key-wrong`, `key-not-alone` (exit 2), those of Run. */
 export async function compareKey({ name, address, key, wanted }: ComparedKey, run: Run, directory: string): Promise<void> {
-  const found = await fingerprintOf(key, run, directory)
-  if (found !== wanted) throw keyWrong(name, address, { wanted, found: found ?? 'no key' })
+  const found = await fingerprintsOf(key, run, directory)
+  if (found.length > 1) throw keyNotAlone(name, address, found)
+  if (found[0] !== wanted) throw keyWrong(name, address, { wanted, found: found[0] ?? 'no key' })
 }
 
-/** Of the primary key; undefined for what is none. The home folder is a new one: gpg would make the user's own. */
-async function fingerprintOf(key: Buffer, run: Run, directory: string): Promise<string | undefined> {
+/** Of every primary key in the file: rpm would import them all. The home folder is a new one: gpg would make the user's own. */
+async function fingerprintsOf(key: Buffer, run: Run, directory: string): Promise<readonly string[]> {
   const home = await mkdtemp(join(directory, 'gpg-'))
   try {
     const command = ['gpg', '--batch', '--homedir', home, '--with-colons', '--show-keys'] as const
     const { stdout } = await run(command, { inputBytes: key, okCodes: [0, 2], reason: 'compare the keys of packages' })
-    return /^fpr:(?:[^:]*:){8}([0-9A-F]{40}):/m.exec(stdout)?.[1]
+    return [...stdout.matchAll(/^pub:.*\n(?:(?!pub:|sub:).*\n)*?fpr:(?:[^:]*:){8}([0-9A-F]{40}):/gm)].map(([, fingerprint = '']) => fingerprint)
   } finally {
     await rm(home, { recursive: true, force: true })
   }

@@ -12,9 +12,9 @@ import { startFileServer } from '../fixtures/file-server.js'
 import { makeRpmRepository, makeSigningKey } from '../fixtures/rpm-repository.js'
 import { realRun } from '../fixtures/sealed-disk.js'
 
-const folder = t.testdir({ web: {}, state: {} })
+const folder = t.testdir({ web: {}, state: {}, other: {} })
 await makeRpmRepository(join(folder, 'web/base'), [{ name: 'alpha', provides: ['greek(letter)'] }, { name: 'beta', requires: ['alpha'] }])
-const key = await makeSigningKey(folder)
+const [key, other] = [await makeSigningKey(folder), await makeSigningKey(join(folder, 'other'))]
 writeFileSync(join(folder, 'web/key.asc'), key.publicKey)
 const server = await startFileServer(join(folder, 'web'))
 t.teardown(server.close)
@@ -51,6 +51,15 @@ t.test('what is missing, does not answer or is not what was meant is one error',
     [() => ask(['never asked'], { offline: true }), 'error: Cannot build x offline: what its repositories hold was never asked on this store. (run once without --offline)'],
   ]
   for (const [asked, wanted] of table) t.equal(formatError(await failureOf(asked())), wanted)
+})
+
+t.test('a key with another one behind it is refused: rpm would trust both', async t => {
+  writeFileSync(join(folder, 'web/two.asc'), `${key.publicKey}${other.publicKey}`)
+  const el = { ...fixedDefaults.el, keys: { own: { url: `${server.url}/two.asc`, fingerprint: key.fingerprint } } }
+  t.equal(
+    formatError(await failureOf(askRepositories({ spec: { name: 'x', el }, packages: [], stateDirectory: join(folder, 'state'), offline: false, signal }, realRun))),
+    `error: The file of the key own at ${server.url}/two.asc holds 2 keys, and all of them would be trusted: ${key.fingerprint}, ${other.fingerprint}. (name a file of this key alone: --set el.keys.own.url=URL)`
+  )
 })
 
 t.test('an index or a list that was changed on its way is refused', async t => {
