@@ -37,8 +37,6 @@ export interface IsoOptions extends PlaceOptions {
   readonly fit?: number
 }
 
-const bytesPerGib = 2 ** 30
-
 /** Time to switch the machine off, when nobody was asked. */
 const countdownSeconds = 30
 
@@ -137,7 +135,6 @@ async function partsOf(loaded: LoadedAppliance, { diskRule, unattended, bundle, 
   const roles = await renderRoles(loaded, { ...(bundle ? { seen: seenInBundle(spec.el) } : {}), iso: {
     bundle: bundle ?? false,
     diskRule,
-    leastBytes: spec.hardware.diskGib * bytesPerGib,
     countdownSeconds: unattended ? countdownSeconds : 0,
     chooseDisk: templates.chooseDisk.trimEnd(),
   } })

@@ -8,7 +8,7 @@ import { reviewKickstart } from '../kickstart/check.js'
 import { includePath, parseKickstart } from '../kickstart/parse.js'
 import { elReleases, releaseNamed } from '../kickstart/releases.js'
 import type { MappedText } from '../kickstart/types.js'
-import { roleOf } from '../spec/el-rules.js'
+import { leastDiskGib, roleOf } from '../spec/el-rules.js'
 import { isIso, mirrored } from '../spec/mirrored.js'
 import type { LoadedAppliance, Spec } from '../spec/types.js'
 import { renderMapped } from './engine.js'
@@ -23,12 +23,12 @@ export interface RenderedRole {
 }
 
 const suffix = '.ks.hbs'
+const bytesPerGib = 2 ** 30
 
 /** What an installer on a medium does otherwise than a builder VM: it chooses a disk, and brings the payload along. */
 export interface IsoInstall {
   /** `only`, `smallest`, or a name below /dev/disk/by-id. */
   readonly diskRule: string
-  readonly leastBytes: number
   /** Time to switch the machine off before its disk is erased. */
   readonly countdownSeconds: number
   /** The shell script that obeys the rule. */
@@ -57,7 +57,8 @@ export function renderRole({ spec, directory }: LoadedAppliance, name: string, {
   const role = roleOf({ kickstart: name })
   // Only the appliance's own role has a first boot, which makes passwords.
   const asksPassword = iso !== undefined && role !== roleOf(spec)
-  const read = readerOf(directory, { ...elData(spec, seen), iso: iso ?? null, asksPassword })
+  const medium = iso && { ...iso, leastBytes: leastDiskGib(role, spec) * bytesPerGib }
+  const read = readerOf(directory, { ...elData(spec, seen), iso: medium ?? null, asksPassword })
   const kickstart = read(name)
   const nameInclude = (path: string) => (isInstallers(path) ? path : partOf(directory, path))
   const tree = parseKickstart(kickstart, { file, readInclude: read, keepInclude: isInstallers, nameInclude })

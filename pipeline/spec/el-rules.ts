@@ -11,11 +11,16 @@ interface RoleNeeds {
   readonly diskGib: number
 }
 
-/** By the name of the kickstart; the Java service alone takes a GiB, the database and the node controller as much again. */
+/**
+ * By the name of the kickstart; the Java service alone takes a GiB, the database and the node controller as much again.
+ * Those without a cloud are as large as Anaconda's memory and the partitions of parts/disk.ks.
+ */
 const roleNeeds: Readonly<Record<string, RoleNeeds>> = {
   ciab: { memoryMib: 6144, diskGib: 40 },
   frontend: { memoryMib: 4096, diskGib: 40 },
   nc: { memoryMib: 2048, diskGib: 20 },
+  core: { memoryMib: 1024, diskGib: 12 },
+  minimal: { memoryMib: 1024, diskGib: 12 },
 }
 
 export const elRuleset: readonly Rule[] = [ofItsFamily, sourcesAreNamed, kickstartIsFound, keysAreKnown, roleFits, addressesAreUsable]
@@ -28,6 +33,11 @@ export function generationOf(release: string): number {
 /** The role a kickstart installs: its file's name. */
 export function roleOf(spec: Pick<Spec, 'kickstart'>): string {
   return (spec.kickstart.split('/').at(-1) ?? '').replace(/\.ks(\.hbs)?$/, '')
+}
+
+/** GiB of the smallest disk that takes the role; one that is not known here asks for what the spec has. */
+export function leastDiskGib(role: string, { hardware }: Pick<Spec, 'hardware'>): number {
+  return roleNeeds[role]?.diskGib ?? hardware.diskGib
 }
 
 function ofItsFamily({ family, el }: Spec): readonly Violation[] {

@@ -35,8 +35,8 @@ export interface IsoTemplates {
   readonly startLocalDisk: string
 }
 
-/** The volume's name: boot arguments find the medium by it. */
-export const isoVolume = 'EVC'
+/** The volume's name: boot arguments find the medium by it. A disk with first-boot settings is `EVC`. */
+export const isoVolume = 'EVC_INSTALL'
 
 /** Seconds until the first entry is taken. */
 const menuSeconds = 60

@@ -50,7 +50,7 @@ t.test('the medium boots as before, holds every role and the payload, and its ch
 
   const bios = await extract(out, '/isolinux/isolinux.cfg')
   t.match(bios, /^default local$/m)
-  t.match(bios, /^ {2}append initrd=initrd\.img inst\.stage2=hd:LABEL=EVC inst\.repo=hd:LABEL=EVC inst\.ks=hd:LABEL=EVC:\/evc\/ciab\.ks inst\.gpt /m)
+  t.match(bios, /^ {2}append initrd=initrd\.img inst\.stage2=hd:LABEL=EVC_INSTALL inst\.repo=hd:LABEL=EVC_INSTALL inst\.ks=hd:LABEL=EVC_INSTALL:\/evc\/ciab\.ks inst\.gpt /m)
   t.same([...bios.matchAll(/^label (.*)$/gm)].map(([, name]) => name), ['ciab', 'core', 'frontend', 'minimal', 'nc', 'local'])
   const efi = join(folder, 'efiboot.img')
   await realRun(['rm', '-f', efi])
@@ -62,12 +62,14 @@ t.test('the medium boots as before, holds every role and the payload, and its ch
   t.match(await extract(out, '/evc/provision/first-boot/usr/lib/evc/first-boot'), /^#!\/bin\/sh\n/)
   const ciab = await extract(out, '/evc/ciab.ks')
   t.match(ciab, /^%include \/tmp\/evc-disk\.ks$/m)
-  t.match(ciab, /^DISK_RULE='only'\nLEAST_BYTES=64424509440\nCOUNTDOWN_SECONDS=0$/m)
+  t.match(ciab, /^DISK_RULE='only'\nLEAST_BYTES=42949672960\nCOUNTDOWN_SECONDS=0$/m)
   t.match(ciab, /^rootpw --lock$/m)
   t.notMatch(ciab, 'evc-build')
   const nc = await extract(out, '/evc/nc.ks')
   t.match(nc, /^text$/m, 'a role without a first boot asks for a password')
   t.notMatch(nc, /^rootpw/m)
+  t.match(nc, /^LEAST_BYTES=21474836480$/m, 'each role asks for its own disk, not for the appliance\'s')
+  t.match(await extract(out, '/evc/minimal.ks'), /^LEAST_BYTES=12884901888$/m)
 })
 
 t.test('an unattended one takes the appliance\'s role by itself, by a rule, after a countdown', async t => {

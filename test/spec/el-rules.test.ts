@@ -3,7 +3,7 @@ import t from 'tap'
 import { formatOneLine } from '../../pipeline/errors/pipeline-error.js'
 import { applyDefaults } from '../../pipeline/spec/defaults.js'
 import type { WrittenSpec } from '../../pipeline/spec/defaults.js'
-import { roleOf } from '../../pipeline/spec/el-rules.js'
+import { leastDiskGib, roleOf } from '../../pipeline/spec/el-rules.js'
 import { checkRules } from '../../pipeline/spec/rules.js'
 
 const sha256 = 'a'.repeat(64)
@@ -33,6 +33,11 @@ t.test('lets a whole description pass, and one whose mirror is a folder', async 
 t.test('a role is the name of its kickstart', async t => {
   t.equal(roleOf({ kickstart: 'roles/nc.ks.hbs' }), 'nc')
   t.equal(roleOf({ kickstart: 'core.ks' }), 'core')
+})
+
+t.test('a role asks for a disk of its own size, an unknown one for that of the spec', async t => {
+  const spec = { hardware: { cpus: 4, memoryMib: 8192, diskGib: 60 } }
+  t.same(['ciab', 'nc', 'core', 'minimal', 'mine'].map(role => leastDiskGib(role, spec)), [40, 20, 12, 12, 60])
 })
 
 const cases: Readonly<Record<string, [written: Partial<WrittenSpec>, wanted: readonly string[]]>> = {
