@@ -8,7 +8,7 @@ import { reviewKickstart } from '../kickstart/check.js'
 import { includePath, parseKickstart } from '../kickstart/parse.js'
 import { elReleases, releaseNamed } from '../kickstart/releases.js'
 import type { MappedText } from '../kickstart/types.js'
-import { leastDiskGib, roleOf } from '../spec/el-rules.js'
+import { keysOf, leastDiskGib, roleOf } from '../spec/el-rules.js'
 import { isIso, mirrored } from '../spec/mirrored.js'
 import type { LoadedAppliance, Spec } from '../spec/types.js'
 import { renderMapped } from './engine.js'
@@ -77,7 +77,9 @@ export function elData(spec: Spec, seen = (address: string): string => address):
     // The image itself asks the repositories of the spec.
     rewritten: Object.values(el.repositories).some(({ url }) => at(url) !== url),
     keys: Object.entries(el.keys).map(([name, key]) => ({ name, url: at(key.url), fingerprint: key.fingerprint })),
-    repositories: Object.entries(el.repositories).map(([id, { url, key }]) => ({ id, url: at(url), upstream: url, key })),
+    repositories: Object.entries(el.repositories).map(([id, repository]) => ({
+      id, url: at(repository.url), upstream: repository.url, keys: keysOf(repository).map(name => `file:///etc/pki/rpm-gpg/evc-${name}`).join(' '),
+    })),
     demoImage: at(el.demoImageUrl),
   }
 }

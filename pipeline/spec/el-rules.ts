@@ -4,7 +4,7 @@ import { fixedDefaults } from './defaults.js'
 import { isIso } from './mirrored.js'
 import { contains, formatSubnet, isHostAddress, parseAddress, parseRange, parseSubnet } from './ipv4.js'
 import type { Rule, Violation } from './rule.js'
-import type { ElSpec, Spec } from './types.js'
+import type { ElRepository, ElSpec, Spec } from './types.js'
 
 interface RoleNeeds {
   readonly memoryMib: number
@@ -33,6 +33,11 @@ export function generationOf(release: string): number {
 /** The role a kickstart installs: its file's name. */
 export function roleOf(spec: Pick<Spec, 'kickstart'>): string {
   return (spec.kickstart.split('/').at(-1) ?? '').replace(/\.ks(\.hbs)?$/, '')
+}
+
+/** Names of the keys that sign a repository's packages. */
+export function keysOf({ key }: Pick<ElRepository, 'key'>): readonly string[] {
+  return typeof key === 'string' ? [key] : key
 }
 
 /** GiB of the smallest disk that takes the role; one that is not known here asks for what the spec has. */
@@ -79,10 +84,10 @@ function kickstartIsFound({ family, release, el }: Spec): readonly Violation[] {
 
 function keysAreKnown({ el }: Spec): readonly Violation[] {
   const known = Object.keys(el.keys).sort()
-  return Object.entries(el.repositories).flatMap(([id, { key }]) =>
-    known.includes(key)
-      ? []
-      : [{ path: ['el', 'repositories', id, 'key'], problem: `there is no key "${key}" in el.keys`, hint: suggest(key, known, 'Keys') }]
+  return Object.entries(el.repositories).flatMap(([id, repository]) =>
+    keysOf(repository)
+      .filter(key => !known.includes(key))
+      .map(key => ({ path: ['el', 'repositories', id, 'key'], problem: `there is no key "${key}" in el.keys`, hint: suggest(key, known, 'Keys') }))
   )
 }
 

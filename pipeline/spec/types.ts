@@ -83,8 +83,8 @@ export interface ElSpec {
 
 export interface ElRepository {
   readonly url: string
-  /** A name in `keys`. */
-  readonly key: string
+  /** A name in `keys`, or several: its packages are signed by any of them. */
+  readonly key: string | readonly string[]
 }
 
 export interface ElKey {

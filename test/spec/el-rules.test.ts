@@ -3,7 +3,7 @@ import t from 'tap'
 import { formatOneLine } from '../../pipeline/errors/pipeline-error.js'
 import { applyDefaults } from '../../pipeline/spec/defaults.js'
 import type { WrittenSpec } from '../../pipeline/spec/defaults.js'
-import { leastDiskGib, roleOf } from '../../pipeline/spec/el-rules.js'
+import { keysOf, leastDiskGib, roleOf } from '../../pipeline/spec/el-rules.js'
 import { checkRules } from '../../pipeline/spec/rules.js'
 
 const sha256 = 'a'.repeat(64)
@@ -28,6 +28,11 @@ function violations(written: Partial<WrittenSpec>): readonly string[] {
 t.test('lets a whole description pass, and one whose mirror is a folder', async t => {
   t.same(violations({}), [])
   t.same(violations({ el: { ...el, installerUrl: '/media/7.iso', mirror: 'file:///srv/mirror' } }), [])
+})
+
+t.test('a repository has one key or several', async t => {
+  t.same([keysOf({ key: 'a' }), keysOf({ key: ['a', 'b'] })], [['a'], ['a', 'b']])
+  t.same(violations({ el: { ...el, repositories: { base: { url: 'https://vault.example/', key: ['centos'] } } } }), [])
 })
 
 t.test('a role is the name of its kickstart', async t => {
@@ -64,6 +69,10 @@ const cases: Readonly<Record<string, [written: Partial<WrittenSpec>, wanted: rea
   ],
   'a key that nobody named': [
     { el: { ...el, repositories: { base: { url: 'https://vault.example/', key: 'centso' } } } },
+    ['at el: el.repositories.base.key: there is no key "centso" in el.keys (Did you mean "centos"?)'],
+  ],
+  'a list of keys with one that nobody named': [
+    { el: { ...el, repositories: { base: { url: 'https://vault.example/', key: ['centos', 'centso'] } } } },
     ['at el: el.repositories.base.key: there is no key "centso" in el.keys (Did you mean "centos"?)'],
   ],
   'too little memory and disk for the role': [
