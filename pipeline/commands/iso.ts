@@ -10,6 +10,7 @@ import { isIso } from '../spec/mirrored.js'
 import type { LoadedAppliance } from '../spec/types.js'
 import { makeIso, readIsoTemplates } from '../stages/installer-iso.js'
 import { obtainMedium } from '../stages/installer-medium.js'
+import { leastDiskInstallerBytes, requireRoom, requireRoomFor } from '../stages/iso-fit.js'
 import { makeBundle, seenInBundle } from '../stages/package-bundle.js'
 import { askRepositories, wantedPackages } from '../stages/repositories.js'
 import type { StageContext } from '../stages/types.js'
@@ -57,6 +58,7 @@ interface Wish {
 /** The appliance's own disk on a medium, with a system that writes it: the build makes it, or the store has it. */
 async function diskInstaller({ spec }: LoadedAppliance, { options, diskRule }: Wish, io: CommandIo): Promise<void> {
   if (options.bundle) throw bundleNeedless(spec.name)
+  requireRoom(leastDiskInstallerBytes, options.fit)
   const places = placesOf(options)
   await checkTools(diskInstallerFiles.map(file => needOf(file)), childPath(io.env))
   const templates = await readIsoTemplates(places.templates)
@@ -87,6 +89,8 @@ async function elInstaller(loaded: LoadedAppliance, { options, diskRule }: Wish,
     const parts = await partsOf(loaded, { ...options, diskRule, templates: places.templates })
     const progress = (line: string) => void io.stderr.write(`${line}\n`)
     const medium = await obtainMedium({ spec, cache: join(places.state, 'installer'), signal: host.signal, progress })
+    // Before packages are downloaded for it.
+    await requireRoomFor([medium], options.fit)
     const bundle = options.bundle ? await bundled({ loaded, medium }, places.state, { ...host, progress, logDirectory: join(places.state, 'logs') }) : undefined
     const request = { ...parts, spec, medium, output, unattended: options.unattended ?? false, ...fitOf(options) }
     await makeIso({ ...request, ...(bundle === undefined ? {} : { bundle }) }, parts.templates, host.run)

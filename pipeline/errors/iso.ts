@@ -97,11 +97,36 @@ export function installerOfOtherRelease(source: string, found: string, wanted: s
   })
 }
 
+/** MiB that media hold, smallest first. */
+const media: Readonly<Record<string, number>> = {
+  'a CD': 700,
+  'a DVD': 4482,
+  'a DVD of two layers': 8147,
+  'a stick of 16 GB': 15258,
+  'a stick of 32 GB': 30517,
+  'a stick of 64 GB': 61035,
+}
+
+function nextMedium(mib: number): string {
+  const [name, holds] = Object.entries(media).find(([, each]) => each >= mib) ?? []
+  return name === undefined ? 'no usual medium is that large' : `the next usual medium is ${name}: --fit ${holds}`
+}
+
+/** Before anything was written. @param mib what will be on it at least */
+export function isoWillNotFit(mib: number, limitMib: number): PipelineError {
+  return new PipelineError({
+    code: 'iso-will-not-fit',
+    message: `The installer will have at least ${mib} MiB, and the medium holds ${limitMib} MiB.`,
+    hint: nextMedium(mib),
+    exitCode: exitCodes.usage,
+  })
+}
+
 export function isoTooLarge(mib: number, limitMib: number): PipelineError {
   return new PipelineError({
     code: 'iso-too-large',
     message: `The installer has ${mib} MiB, and the medium holds ${limitMib} MiB.`,
-    hint: 'take a larger medium, or a smaller boot ISO',
+    hint: nextMedium(mib),
     exitCode: exitCodes.stage,
   })
 }

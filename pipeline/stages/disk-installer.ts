@@ -16,8 +16,8 @@ import type { Command } from '../tools/command.js'
 import type { Extent } from '../tools/data-extents.js'
 import { openExt4 } from '../tools/ext4.js'
 import { readLayout, rootPartition } from '../tools/partitions.js'
-import { requireFit } from './installer-iso.js'
 import type { IsoTemplates } from './installer-iso.js'
+import { requireFit, requireRoomFor } from './iso-fit.js'
 import type { StageContext } from './types.js'
 
 export interface DiskInstallerRequest {
@@ -42,7 +42,7 @@ export interface DiskInstallerTemplates extends Pick<IsoTemplates, 'grub' | 'sta
 const bytesPerMib = 2 ** 20
 const menuSeconds = 60
 
-/** Writes `output`, whole or not at all. Errors: `golden-without-system`, `iso-too-large`, `golden-disk-changed` (exit 4), those of Run. */
+/** Writes `output`, whole or not at all. Errors: `iso-will-not-fit` (exit 2), `golden-without-system`, `iso-too-large`, `golden-disk-changed` (4), those of Run. */
 export async function makeDiskInstaller(
   request: DiskInstallerRequest,
   templates: DiskInstallerTemplates,
@@ -59,6 +59,7 @@ export async function makeDiskInstaller(
     await writeContent(golden, join(tree, 'evc')).finally(() => golden.close())
     await writeSystem({ request, templates, tree, scratch }, run)
     await writeFile(join(tree, 'boot/grub/grub.cfg'), renderMenu(request, templates))
+    await requireRoomFor([tree], request.limitMib)
     progress('writing the ISO')
     await run(composeCommand(tree, { iso, volume: volumeOf(request.spec) }), { reason: 'write the ISO' })
     await run(['implantisomd5', '--force', iso], { reason: 'embed the checksum' })

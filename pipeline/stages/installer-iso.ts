@@ -1,7 +1,6 @@
 /** Makes an installer of an el appliance: its boot ISO with our kickstarts, payload and menus, bootable by BIOS and UEFI. */
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { isoTooLarge } from '../errors/iso.js'
 import { renderTemplate } from '../render/engine.js'
 import type { RenderedFile } from '../render/files.js'
 import type { RenderedRole } from '../render/el.js'
@@ -10,6 +9,7 @@ import { syncFile } from '../tools/atomic-file.js'
 import type { Command, Run } from '../tools/command.js'
 import { mediumArguments } from './anaconda-arguments.js'
 import { writeTree } from './file-tree.js'
+import { requireFit, requireRoomFor } from './iso-fit.js'
 import { extractFromIso, requireRelease } from './installer-medium.js'
 
 export interface IsoRequest {
@@ -41,8 +41,9 @@ export const isoVolume = 'EVC_INSTALL'
 /** Seconds until the first entry is taken. */
 const menuSeconds = 60
 
-/** Writes `output`, whole or not at all. Errors: `installer-foreign`, `installer-of-other-release` (exit 2), `iso-too-large` (4), those of Run. */
+/** Writes `output`, whole or not at all. Errors: `installer-foreign`, `installer-of-other-release`, `iso-will-not-fit` (exit 2), `iso-too-large` (4), those of Run. */
 export async function makeIso(request: IsoRequest, templates: IsoTemplates, run: Run): Promise<void> {
+  await requireRoomFor([request.medium, ...(request.bundle === undefined ? [] : [request.bundle])], request.limitMib)
   await mkdir(dirname(request.output), { recursive: true })
   const scratch = await mkdtemp(join(dirname(request.output), `.${basename(request.output)}.`))
   try {
@@ -121,12 +122,6 @@ export function menuData({ spec, roles, unattended }: Pick<IsoRequest, 'spec' | 
       arguments: mediumArguments(spec.release, { volume: isoVolume, role: name }),
     })),
   }
-}
-
-/** Errors: `iso-too-large` (exit 4). */
-export async function requireFit(iso: string, limitMib: number | undefined): Promise<void> {
-  const mib = Math.ceil((await stat(iso)).size / 2 ** 20)
-  if (limitMib !== undefined && mib > limitMib) throw isoTooLarge(mib, limitMib)
 }
 
 /** The templates of both kinds of installers, from the project's folder of templates. */

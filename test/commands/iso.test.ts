@@ -1,7 +1,7 @@
 /** `pipeline iso`: an installer made of a small boot ISO, and every medium, rule and size that is refused. */
 import t from 'tap'
 import { createServer } from 'node:http'
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { makeBootIso } from '../fixtures/boot-iso.js'
@@ -17,6 +17,8 @@ function iso(medium: Pick<BootIso, 'path' | 'sha256'>, ...more: readonly string[
   const set = ['--set', `el.installerUrl=${medium.path}`, '--set', `el.installerSha256=${medium.sha256}`]
   return runMain(['iso', 'eucalyptus', '-o', join(folder, 'out.iso'), '--store', join(folder, 'state'), ...set, ...more])
 }
+
+const mibOf = (path: string) => Math.ceil(statSync(path).size / 2 ** 20)
 
 const failed = (code: number, message: string): MainResult => ({ code, stdout: '', stderr: `error: ${message}\n` })
 
@@ -105,7 +107,15 @@ t.test('what cannot be made is refused, and the ISO of before stays', async t =>
       iso(seven, '--unattended', '--disk', '/dev/sda'),
       failed(2, '--disk /dev/sda is no rule for one disk. (write only, smallest, or a name of /dev/disk/by-id such as ata-QEMU_HARDDISK_QM00001)'),
     ],
-    [iso(seven, '--fit', '1'), failed(4, `The installer has ${Math.ceil(before.length / 2 ** 20)} MiB, and the medium holds 1 MiB. (take a larger medium, or a smaller boot ISO)`)],
+    [iso(seven, '--fit', '1'), failed(2, `The installer will have at least ${mibOf(seven.path)} MiB, and the medium holds 1 MiB. (the next usual medium is a CD: --fit 700)`)],
+    [
+      iso(seven, '--fit', String(mibOf(seven.path))),
+      failed(4, `The installer has ${mibOf(out)} MiB, and the medium holds ${mibOf(seven.path)} MiB. (the next usual medium is a CD: --fit 700)`),
+    ],
+    [
+      runMain(['iso', 'ciab', '--fit', '100', '--store', join(folder, 'state')]),
+      failed(2, 'The installer will have at least 128 MiB, and the medium holds 100 MiB. (the next usual medium is a CD: --fit 700)'),
+    ],
     [
       runMain(['iso', 'ciab', '--unattended', '--store', join(folder, 'state')]),
       failed(2, '--unattended needs to know which disk it may erase. (add --disk only, --disk smallest, or --disk NAME of /dev/disk/by-id)'),
