@@ -69,6 +69,24 @@ t.test('a cloud that was never used is made anew at a changed address, with noth
   t.notMatch(box.read('etc/eucalyptus/eucalyptus.conf') + box.read('etc/eucalyptus/network.yaml'), '192.168.42')
 })
 
+t.test('a cloud that came to ready without a demo image in it is used: what lies there stays at a changed address', async t => {
+  const box = await EucalyptusMachine.create(t.testdir({}))
+  box.remove('usr/share/evc/demo.raw')
+  t.match((await box.boot()).states.at(-1), { state: 'ready' })
+  box.write('var/lib/eucalyptus/volumes/vol-1', 'of its owner')
+  box.write('etc/evc/settings', elsewhere)
+  t.match((await box.boot()).states.at(-1), { state: 'failed', step: 'network', reason: /^this cloud was made at 192\.168\.42\.2 and is now to have 10\.7\.0\.5/ })
+  t.equal(box.read('var/lib/eucalyptus/volumes/vol-1'), 'of its owner')
+})
+
+t.test('a copy that was set up before there was the marker of use is used by that of its demo instance', async t => {
+  const box = await EucalyptusMachine.create(t.testdir({}))
+  box.write('var/lib/evc/done/demo-instance', '')
+  box.write('var/lib/evc/cloud-address', '192.168.42.2\n')
+  box.write('etc/evc/settings', elsewhere)
+  t.match((await box.boot()).states.at(-1), { state: 'failed', step: 'network', reason: /^this cloud was made at 192\.168\.42\.2/ })
+})
+
 t.test('settings on a disk with the label EVC are taken over (mounting is played)', async t => {
   const box = await EucalyptusMachine.create(t.testdir({}))
   box.write('dev/disk/by-label/EVC', '')
