@@ -81,21 +81,20 @@ t.test('a new machine against the stand-in: ready, secrets made and shown to nob
   })
 
   t.test('evc-reset erases nothing unasked, then returns the machine to its first boot, at the new address', async t => {
-    const refused = await box.boot(box.path('usr/sbin/evc-reset'))
+    const refused = await box.run(box.path('usr/sbin/evc-reset'))
     t.equal(refused.code, 1)
     t.match(refused.output, 'Nothing was changed.')
     t.ok(box.has('var/lib/eucalyptus/keys/cloud-cert.pem'))
     const before = credentials(box)
-    const reset = await box.boot(box.path('usr/sbin/evc-reset'), ['--yes'])
+    const certificate = box.read('var/lib/eucalyptus/keys/cloud-cert.pem')
+    const reset = await box.run(box.path('usr/sbin/evc-reset'), ['--yes'])
     t.equal(reset.code, 0, reset.output)
-    for (const gone of ['root/credentials', 'var/lib/evc/done', 'var/lib/eucalyptus/keys/cloud-cert.pem', 'var/lib/eucalyptus/db/data', 'home/evc/demo.pem']) {
-      t.notOk(box.has(gone), gone)
-    }
-    t.ok(box.has('var/lib/eucalyptus/keys'), 'folders keep their owners')
+    t.ok(box.has('var/lib/eucalyptus/db/data'), 'the next boot erases')
     box.powerOff()
     const again = await box.boot()
     t.same(ending(again), ready, again.output)
     t.equal(again.states.at(-1)?.['address'], '10.7.0.5')
+    t.not(box.read('var/lib/eucalyptus/keys/cloud-cert.pem'), certificate)
     for (const name of ['password', 'admin-password', 'console-password']) t.not(credentials(box)[name], before[name], name)
   })
 })

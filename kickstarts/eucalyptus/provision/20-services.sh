@@ -3,7 +3,7 @@
 set -eu
 
 systemctl daemon-reload
-systemctl enable evc-first-boot.service nginx.service sshd.service
+systemctl enable evc-first-boot.service evc-reset.service nginx.service sshd.service
 systemctl disable eucalyptus-cloud eucalyptus-node eucanetd libvirtd tgtd dnsmasq firewalld 2>/dev/null || true
 # Passwords are for the screen; SSH takes keys only.
 sed -i -e 's/^#\?PasswordAuthentication.*/PasswordAuthentication no/' -e 's/^#\?ChallengeResponseAuthentication.*/ChallengeResponseAuthentication no/' \

@@ -105,11 +105,16 @@ write_file() {
   mv "$1.new" "$1"
 }
 
-# empty_cloud: takes out all that a cloud has made of itself; folders keep their owners.
+# empty_cloud: stops the cloud and takes it out.
 empty_cloud() {
   for unit in eucaconsole eucanetd eucalyptus-node eucalyptus-cloud tgtd; do
     systemctl stop "$unit" 2>/dev/null
   done
+  delete_cloud
+}
+
+# delete_cloud: takes out all that a cloud has made of itself; folders keep their owners.
+delete_cloud() {
   for folder in keys db tx bukkits volumes instances/work instances/cache CC; do
     [ ! -d "$euca_home/$folder" ] || find "$euca_home/$folder" -mindepth 1 -delete
   done
@@ -122,7 +127,7 @@ empty_cloud() {
 # leaves a cloud that the step initialise takes for a half-made one, and empties again.
 forget_cloud() {
   mkdir -p "$EVC_STATE/done"
-  for marker in demo-instance demo-rules demo-key demo-user administrator; do
+  for marker in used demo-instance demo-rules demo-key demo-user administrator; do
     rm -f "$EVC_STATE/done/$marker"
   done
   : >"$EVC_STATE/initialising"
