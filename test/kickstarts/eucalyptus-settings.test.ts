@@ -18,15 +18,63 @@ const cases: Readonly<Record<string, { settings?: string; fail?: readonly [strin
     step: 'network',
     reason: 'the setting gateway = $(reboot) is no IPv4 address',
   },
+  'a gateway with a prefix length': {
+    settings: 'gateway = 192.168.42.1/24\n',
+    step: 'network',
+    reason: 'the setting gateway = 192.168.42.1/24 is no IPv4 address',
+  },
+  'an address with a leading zero': {
+    settings: 'address = 10.07.0.5/24\n',
+    step: 'network',
+    reason: 'the setting address = 10.07.0.5/24 is no IPv4 address with a prefix length from 8 to 30',
+  },
   "an address in the cloud's own subnet": {
     settings: 'address = 172.31.0.9/24\ngateway = 172.31.0.1\n',
-    step: 'configuration',
-    reason: "the address 172.31.0.9/24 lies in the cloud's own subnet 172.31.0.1/16: choose another one in /etc/evc/settings",
+    step: 'network',
+    reason: "the setting address = 172.31.0.9/24 lies in the cloud's own subnet 172.31.0.1/16: choose one outside of it",
+  },
+  "the subnet's last address": {
+    settings: 'address = 10.7.0.255/24\ngateway = 10.7.0.1\n',
+    step: 'network',
+    reason: "the setting address = 10.7.0.255/24 is the subnet's own: choose one of 10.7.0.1-10.7.0.254",
+  },
+  'a gateway elsewhere': {
+    settings: 'address = 192.168.42.7/24\ngateway = 10.9.9.1\n',
+    step: 'network',
+    reason: 'the setting gateway = 10.9.9.1 is not in the subnet of address = 192.168.42.7/24: choose one of 192.168.42.1-192.168.42.254',
+  },
+  'a gateway that is this machine': {
+    settings: 'address = 192.168.42.1/24\n',
+    step: 'network',
+    reason: 'the setting gateway = 192.168.42.1 is the address of this machine: choose another one of 192.168.42.1-192.168.42.254',
+  },
+  "an address among the instances'": {
+    settings: 'address = 192.168.42.150/24\n',
+    step: 'network',
+    reason:
+      'the setting public-addresses = 192.168.42.100-192.168.42.199 holds address = 192.168.42.150/24: ' +
+      'choose a range inside 192.168.42.1-192.168.42.254 without it, or another address',
   },
   "instances' addresses elsewhere": {
     settings: 'address = 10.7.0.5/24\ngateway = 10.7.0.1\n',
-    step: 'configuration',
-    reason: "the instances' addresses 192.168.42.100-192.168.42.199 are not in the subnet of 10.7.0.5/24: set public-addresses in /etc/evc/settings",
+    step: 'network',
+    reason:
+      'the setting public-addresses = 192.168.42.100-192.168.42.199 is not in the subnet of address = 10.7.0.5/24: ' +
+      'choose a range inside 10.7.0.1-10.7.0.254',
+  },
+  "instances' addresses that end before they begin": {
+    settings: 'public-addresses = 192.168.42.199-192.168.42.100\n',
+    step: 'network',
+    reason:
+      'the setting public-addresses = 192.168.42.199-192.168.42.100 is no range of IPv4 addresses: ' +
+      'write first-last, like 192.168.42.100-192.168.42.199',
+  },
+  "instances' addresses with the gateway among them": {
+    settings: 'gateway = 192.168.42.110\n',
+    step: 'network',
+    reason:
+      'the setting public-addresses = 192.168.42.100-192.168.42.199 holds gateway = 192.168.42.110: ' +
+      'choose a range inside 192.168.42.1-192.168.42.254 without it',
   },
   'a cloud that cannot be initialised (stand-in)': {
     fail: ['clcadmin-initialize-cloud', 'no space left on device'],
@@ -43,12 +91,13 @@ for (const [title, { settings, fail, step, reason }] of Object.entries(cases)) {
     const { code, states, output } = await box.boot()
     t.equal(code, 1, output)
     t.match(states.at(-1), { state: 'failed', step, reason })
+    if (step === 'network') t.notOk(box.has('etc/sysconfig/network-scripts/ifcfg-eth0'), 'nothing was configured')
   })
 }
 
 t.test('a setting is text: comments, blanks and the last of equal ones', async t => {
   const box = await EucalyptusMachine.create(t.testdir({}))
-  box.write('etc/evc/settings', '# mine\n  address=10.7.0.4/24\naddress = 10.7.0.5/16 # the right one\ngateway = 10.7.0.1\n')
+  box.write('etc/evc/settings', '# mine\n  address=10.7.0.4/24\naddress = 10.7.0.5/16 # the right one\ngateway = 10.7.0.1\npublic-addresses = 10.7.3.1-10.7.3.9\n')
   await box.boot()
   t.match(box.read('etc/sysconfig/network-scripts/ifcfg-eth0'), 'IPADDR=10.7.0.5\nPREFIX=16\nGATEWAY=10.7.0.1\nDNS1=10.7.0.1\n')
 })
