@@ -47,6 +47,7 @@ t.test('a new machine against the stand-in: ready, secrets made and shown to nob
     for (const name of ['password', 'admin-password', 'console-password']) t.notMatch(said, found[name] ?? 'none', name)
     t.notMatch(said, 'PRIVATE KEY')
     t.equal(statSync(box.path('home/evc/demo.pem')).mode & 0o777, 0o600)
+    t.equal(box.ownerOf('home/evc/demo.pem'), 'evc:evc')
   })
 
   t.test('the console has its ports, the landing page keeps port 80', async t => {

@@ -20,5 +20,7 @@ for (const [step, moments] of Object.entries(kills).filter(([step]) => !onlyInVm
     }
     const { states, output } = await box.boot()
     t.equal(states.at(-1)?.['state'], 'ready', output.slice(-1500))
+    t.equal(box.ownerOf('home/evc/demo.pem'), 'evc:evc')
+    t.equal(box.ownerOf('var/lib/eucalyptus/keys/node-pk.pem'), 'eucalyptus:eucalyptus')
   })
 }

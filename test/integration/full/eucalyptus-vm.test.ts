@@ -96,6 +96,7 @@ t.test('the first boot, killed in every step as a process in one running machine
   }
   const { state } = await vm.firstBoot('')
   t.match(state, { state: 'ready' })
+  t.equal((await vm.run('stat -c %U /home/evc/demo.pem')).output.trim(), 'evc')
   t.same(Object.keys(kills), (await vm.run('ls -1 /usr/lib/evc/steps')).output.trim().split('\n'), 'no step was left out')
 })
 

@@ -93,7 +93,7 @@ on_disk() {
   sync "$@" 2>/dev/null
 }
 
-# write_file <path> [mode]: takes standard input; the file is whole or not there.
+# write_file <path> [mode] [owner]: takes standard input; the file is whole and its owner's, or not there.
 write_file() {
   mkdir -p "$(dirname "$1")"
   (
@@ -101,6 +101,7 @@ write_file() {
     cat >"$1.new"
   ) || fail "could not write $1"
   chmod "${2:-644}" "$1.new"
+  [ -z "${3-}" ] || chown "$3" "$1.new" || fail "could not give $1 to $3"
   on_disk "$1.new"
   mv "$1.new" "$1"
 }
