@@ -1,5 +1,6 @@
 /** The first boot of the eucalyptus appliance, run in a folder against a stand-in for Eucalyptus' commands. */
 import t from 'tap'
+import { X509Certificate } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { EucalyptusMachine } from '../fixtures/eucalyptus-cloud.js'
 import type { Boot } from '../fixtures/eucalyptus-cloud.js'
@@ -55,6 +56,13 @@ t.test('a new machine against the stand-in: ready, secrets made and shown to nob
     t.same([...console.matchAll(/listen (.*);/g)].map(([, port]) => port), ['192.168.42.2:443 ssl', '192.168.42.2:8888 ssl'])
     t.same([...box.read('etc/nginx/nginx.conf').matchAll(/listen (.*);/g)].map(([, port]) => port), ['80 default_server'])
     t.match(box.read('etc/eucaconsole/console.ini'), /^ufshost = 192\.168\.42\.2$/m)
+  })
+
+  t.test('the console\'s certificate can be compared: its fingerprint is in the state and on the screen', async t => {
+    const { fingerprint256 } = new X509Certificate(box.read('etc/pki/tls/certs/eucaconsole.crt'))
+    t.equal(first.states.at(-1)?.['fingerprint'], fingerprint256)
+    t.match(box.read('run/evc/issue'), `Certificate (SHA-256): ${fingerprint256}\n`)
+    t.match(box.read('usr/share/evc/www/index.html'), '<code id="fingerprint">')
   })
 
   t.test('the next boot starts what must run, and makes nothing again', async t => {

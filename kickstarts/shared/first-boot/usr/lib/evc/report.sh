@@ -64,6 +64,15 @@ write_addresses() {
   echo
 }
 
+# reload_prompt: makes the log-in prompt of the screen show the new text. agetty before util-linux 2.24 (CentOS 7) has no
+# --reload: it is started again, but not where login has taken its place: there somebody logs in, or has.
+reload_prompt() {
+  agetty --reload 2>/dev/null && return 0
+  prompt=$(systemctl show --property=MainPID getty@tty1 2>/dev/null)
+  [ "$(cat "$EVC_PROC/${prompt#MainPID=}/comm" 2>/dev/null)" = agetty ] || return 0
+  systemctl --no-block try-restart getty@tty1
+}
+
 # write_issue <state>: what stands above the log-in prompt of the machine's screen.
 write_issue() {
   (
@@ -78,6 +87,6 @@ write_issue() {
     } >"$EVC_RUN/issue.new"
     mv "$EVC_RUN/issue.new" "$EVC_RUN/issue"
   )
-  case $1 in ready | failed) agetty --reload 2>/dev/null ;; esac
+  case $1 in ready | failed) reload_prompt ;; esac
   return 0
 }
