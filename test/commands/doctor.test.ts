@@ -15,7 +15,7 @@ t.test('names the addresses that do not answer, each with its reason', async t =
   const argv = ['doctor', 'eucalyptus', '--store', join(folder, 'state'), '--set', `el.mirror=${mirror}`]
   const { code, stdout } = await runMain(argv, `${stubPrograms(join(folder, 'bin')).path}:/usr/bin:/bin`)
   t.equal(code, 0)
-  t.match(stdout, `addresses: 11 of 12 answer\n  ${mirror}${lacking} (HTTP 404)\n`)
+  t.match(stdout, `addresses: 12 of 13 answer\n  ${mirror}${lacking} (HTTP 404)\n`)
 })
 
 t.test('an appliance that is not there is an error, before anything is asked', async t => {
