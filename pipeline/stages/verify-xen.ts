@@ -83,10 +83,20 @@ async function seeHowFar({ spec, plan }: XenBootRequest, { serial }: RunningVm, 
       const { nested } = await waitReady(serial, { timeoutMs, patienceMs: patienceMs * timeoutFactor, onState })
       return { found: `${seen.join(', ')}; nested: ${nested ?? 'not said'}`, value: true }
     } catch (error) {
-      const late = error instanceof PipelineError && error.code === 'vm-silent'
-      if (!late || seen.length === 0) throw error
-      return { found: `${seen.join(', ')}; nothing more until ${seconds()} s, where verification ended it`, value: true }
+      if (!(error instanceof PipelineError) || seen.length === 0) throw error
+      const end = whereTimeWasOver(error, { seconds: seconds(), emulated: context.acceleration.kind === 'tcg' })
+      if (end === undefined) throw error
+      return { found: `${seen.join(', ')}; ${end}`, value: true }
     }
   })
   return undefined
+}
+
+/** The words of report.sh for a step that its time limit ended. */
+const stepOverdue = /did not end within \d+ s/
+
+/** Where a guest that was going on came to its end by a clock; undefined for a failure. Limits of steps are for machines that are not emulated. */
+function whereTimeWasOver({ code, message }: PipelineError, { seconds, emulated }: { readonly seconds: number; readonly emulated: boolean }): string | undefined {
+  if (code === 'vm-silent') return `nothing more until ${seconds} s, where verification ended it`
+  return code === 'set-up-failed' && emulated && stepOverdue.test(message) ? `then its own time limit ended a step, in emulation: ${message}` : undefined
 }

@@ -83,6 +83,16 @@ t.test('passes a guest that came as far as it must, and says where its time was 
   t.match(checks[1], { status: 'passed', detail: /^booting after \d s, cloud after \d s; nothing more until \d s, where verification ended it$/ })
 })
 
+const overdue = 'EVC {"state":"booting"}\nEVC {"state":"failed","step":"identity","reason":"did not end within 300 s"}\n'
+
+t.test('an emulated guest whose own time limit ended a step came that far; with KVM it failed', async t => {
+  const emulated = await setUp(t, { host: up, guest: overdue }).boot()
+  t.match(emulated.checks[1], { status: 'passed', detail: /^booting after \d s, failed after \d s; then its own time limit ended a step, in emulation: .*"identity": did not end within 300 s\.$/ })
+  const { context, boot } = setUp(t, { host: up, guest: overdue })
+  Object.assign(context.acceleration, { kind: 'kvm' })
+  t.match((await boot()).checks[1], { status: 'failed', detail: /^The appliance's set-up failed at step "identity": did not end within 300 s\./ })
+})
+
 const failures: Readonly<Record<string, { behaviour: HostBehaviour; check: number; detail: RegExp }>> = {
   'a guest that says nothing': {
     behaviour: { host: up, guest: 'SeaBIOS\n' },
