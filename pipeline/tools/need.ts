@@ -44,8 +44,10 @@ export function buildNeeds(): readonly ToolNeed[] {
 
 /** Errors: one `tool-missing` (exit 3) or all of them joined; `path` is searched as PATH. */
 export async function checkTools(needs: readonly ToolNeed[], path: string): Promise<void> {
-  const found = await Promise.all(needs.map(need => findTool(need.file, path)))
-  const missing = needs.filter((_, index) => found[index] === undefined)
+  // Several targets may need one.
+  const once = needs.filter(({ file }, index) => needs.findIndex(each => each.file === file) === index)
+  const found = await Promise.all(once.map(need => findTool(need.file, path)))
+  const missing = once.filter((_, index) => found[index] === undefined)
   if (missing.length > 0) throw joinProblems(missing.map(toolMissing))
 }
 

@@ -72,8 +72,8 @@ t.test('every missing validator is told before anything is looked at', async t =
   t.same([found.code, found.stdout, calls()], [3, '', []])
   t.equal(found.stderr, [
     'error: 2 problems:',
-    '  Could not find "virt-xml-validate", needed to check libvirt domain XML. (apt-get install libvirt-clients)',
-    '  Could not find "xmllint", needed to check XML by its schema. (apt-get install libxml2-utils)',
+    '  Could not find "virt-xml-validate", needed to verify kvm. (apt-get install libvirt-clients)',
+    '  Could not find "xmllint", needed to verify kvm. (apt-get install libxml2-utils)',
     '',
   ].join('\n'))
   t.notOk(existsSync(join(folder, 'verification.json')))

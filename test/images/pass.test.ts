@@ -45,12 +45,10 @@ t.test('hands over the blocks that hold data, in order, with the grains that do'
   t.same(seen, [[[1], mib], [[0], mib], [[0], 512]])
 })
 
-t.test('a disk of holes begins and finishes its writers, and an empty one, too', async t => {
-  for (const sizeBytes of [8 * mib, 0]) {
-    const writer = recorder()
-    await passOver(writePhonyDisk(t.testdir({}), { sizeBytes, noise: {} }), writer)
-    t.same(writer.calls, ['begin', 'finish'])
-  }
+t.test('a disk of holes begins and finishes its writers', async t => {
+  const writer = recorder()
+  await passOver(writePhonyDisk(t.testdir({}), { sizeBytes: 8 * mib, noise: {} }), writer)
+  t.same(writer.calls, ['begin', 'finish'])
 })
 
 t.test('zeros that are written out count as holes', async t => {

@@ -25,10 +25,9 @@ t.test('begins with ova.xml, and leaves out blocks of zeros but the first and th
   t.equal(sum, createHash('sha1').update(Buffer.alloc(mib)).digest('hex'))
 })
 
-t.test('a disk of holes only has its first and its last block, one of 0 bytes none', async t => {
+t.test('a disk of holes only has its first and its last block', async t => {
   t.equal((await write(t.testdir({}), { sizeBytes: 3 * mib, noise: {} })).members.length, 1 + 2 * 2)
   t.equal((await write(t.testdir({}), { sizeBytes: mib, noise: {} })).members.length, 1 + 2)
-  t.strictSame((await write(t.testdir({}), { sizeBytes: 0, noise: {} })).members, ['ova.xml'])
 })
 
 t.test('the last block is as short as the disk ends', async t => {

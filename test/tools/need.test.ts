@@ -24,7 +24,7 @@ t.test('names one missing program in one line', async t => {
 t.test('names all that is missing at once', async t => {
   const directory = t.testdir({ there: '' })
   chmodSync(join(directory, 'there'), 0o755)
-  await t.rejects(checkTools(['packer', 'there', 'no-such', '/nowhere/OVMF.fd'].map(file => needOf(file)), directory), {
+  await t.rejects(checkTools(['packer', 'there', 'no-such', 'packer', '/nowhere/OVMF.fd'].map(file => needOf(file)), directory), {
     message: '3 problems:',
     exitCode: 3,
     details: [
