@@ -1,6 +1,6 @@
 /** The export of a build: what a release keeps, and what a wish changes of it. */
 import t from 'tap'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildStages } from '../../pipeline/run/build.js'
 import type { BuildHost } from '../../pipeline/run/build.js'
@@ -12,6 +12,7 @@ import { defaultExportOptions } from '../../pipeline/targets/index.js'
 import type { Target } from '../../pipeline/targets/types.js'
 import { openWorkshop } from '../fixtures/prepared-build.js'
 import type { Workshop } from '../fixtures/prepared-build.js'
+import { realRun } from '../fixtures/sealed-disk.js'
 
 /** The target with an export that writes one file with the name in it, and notes that it was asked. */
 function played(target: Target, asked: string[]): Target {
@@ -29,7 +30,8 @@ function setUp(directory: string, shop: Workshop) {
   const asked: string[] = []
   const never = () => Promise.reject(new Error('no VM is wanted here'))
   const host: BuildHost = {
-    run: shop.fake.run,
+    // Where the disk of the test has data is asked for real.
+    run: async (command, options) => await (command[1] === 'map' ? realRun : shop.fake.run)(command, options),
     runPiped: never,
     signal: new AbortController().signal,
     logDirectory: directory,
@@ -44,6 +46,7 @@ function setUp(directory: string, shop: Workshop) {
   const release = join(directory, 'release')
   const disk = join(directory, 'golden')
   writeFileSync(disk, 'golden')
+  truncateSync(disk, 10 * 2 ** 30)
   const export_ = async (build: PreparedBuild) => {
     asked.length = 0
     const stages = buildStages({ ...build, targets: build.targets.map(target => played(target, asked)) }, host)
