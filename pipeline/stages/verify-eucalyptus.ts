@@ -18,6 +18,14 @@ export const oneEucalyptusBoot: Readonly<Record<string, Promised>> = {
     if (instances.length === 0) throw promiseBroken('The node controller runs no instance', lines)
     return `${instances.length} on the node`
   },
+  'administrator can log in to the console': async guest => {
+    // The cloud comes to `ready` without: none of its own commands needs it.
+    const command = 'euare-usergetloginprofile --as-account eucalyptus -u admin'
+    await asSystem(guest, command).catch((error: Error) => {
+      throw promiseBroken(`The cloud's administrator has no password for the console (${error.message})`)
+    })
+    return 'has a password'
+  },
   ...systemPromises(async guest => {
     const rights = await sudoAsks(guest)
     const groups = (await guest.shell.asUser('id -nG')).trim().split(/\s+/)
