@@ -85,7 +85,7 @@ export async function runPrune(options: PruneOptions, io: CommandIo): Promise<vo
     const pruned = await prune(tree, { appliance, keep, keepStable, dryRun, staleMs, publicUrl: publicUrlOf(options, tree) })
     if (options.json) return printJson(io, { ...pruned, dryRun })
     for (const version of pruned.removed) printLine(io, `${dryRun ? 'would remove' : 'removed'} ${version}`)
-    for (const name of pruned.leftovers) printLine(io, `${dryRun ? 'would remove' : 'removed'} ${name} (never finished)`)
+    for (const name of pruned.leftovers) printLine(io, `${dryRun ? 'would remove' : 'removed'} ${name} (left by a killed command)`)
     printLine(io, `${dryRun ? 'would free' : 'freed'} ${gib(pruned.freedBytes)}`)
   })
 }

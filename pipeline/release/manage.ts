@@ -4,7 +4,7 @@ import { channelPlace, changeDocument, emptyIndex, indexPlace, keepPublicUrl, re
 import type { Read, Tree } from './published-tree.js'
 import { movedBack, moveChannel } from './channels.js'
 import type { ChannelDocument, IndexDocument, ListedRelease } from './documents.js'
-import { indexName, treeKeys } from './tree.js'
+import { treeKeys } from './tree.js'
 import { writeViews } from './views.js'
 
 export interface ListedTree {
@@ -116,7 +116,7 @@ export interface Pruning {
   /** Of those that stable points to or has pointed to. */
   readonly keepStable: number | 'all'
   readonly dryRun: boolean
-  /** Files of a release that was never finished, or whose deletion was cut, go when older. */
+  /** Files of a release that was never finished, or whose pruning was cut, go when older. */
   readonly staleMs: number
   readonly publicUrl: string
 }
@@ -125,14 +125,15 @@ export interface Pruned {
   /** Versions. */
   readonly removed: readonly string[]
   readonly kept: readonly string[]
-  /** Folders without an index, left by a killed publish or prune. */
+  /** Folders that nothing names, left by a killed publish or prune. */
   readonly leftovers: readonly string[]
   readonly freedBytes: number
 }
 
 /**
  * Takes old releases off the list, then out of pointers' memory, then deletes them, index first: what is half deleted
- * is invisible, and the next prune deletes the rest. What a channel points to stays, also if it began to in between.
+ * is invisible, and the next prune deletes what a killed one has taken off the list. What a channel points to stays,
+ * also if it began to in between.
  */
 export async function prune(tree: Tree, pruning: Pruning): Promise<Pruned> {
   const { appliance } = pruning
@@ -140,9 +141,13 @@ export async function prune(tree: Tree, pruning: Pruning): Promise<Pruned> {
   const channels = (await readChannels(tree, appliance)).map(({ document }) => document)
   const wanted = doomedOf(index?.document, channels, pruning)
   const kept = (index?.document.releases ?? []).map(({ version }) => version).filter(version => !wanted.includes(version))
-  const leftovers = await findLeftovers(tree, pruning, [...kept, ...wanted])
-  if (pruning.dryRun) return { removed: wanted, kept, leftovers, freedBytes: await sizeOf(tree, appliance, [...wanted, ...leftovers]) }
+  if (pruning.dryRun) {
+    const leftovers = await findLeftovers(tree, pruning, wanted)
+    return { removed: wanted, kept, leftovers, freedBytes: await sizeOf(tree, appliance, [...wanted, ...leftovers]) }
+  }
   const removed = await unlist(tree, appliance, wanted)
+  const leftovers = await findLeftovers(tree, pruning, wanted)
+  await forget(tree, appliance, [...removed, ...leftovers])
   const freedBytes = await deleteReleases(tree, appliance, [...removed, ...leftovers])
   await finishChange(tree, appliance, pruning.publicUrl)
   return { removed, kept: [...kept, ...wanted.filter(version => !removed.includes(version))], leftovers, freedBytes }
@@ -166,14 +171,17 @@ async function unlist(tree: Tree, appliance: string, wanted: readonly string[]):
   const pointed = new Set((await readChannels(tree, appliance)).flatMap(({ document }) => document.current?.version ?? []))
   const saved = (before?.document.releases ?? []).filter(({ version }) => wanted.includes(version) && pointed.has(version))
   if (saved.length > 0) await changeIndex(tree, appliance, index => ({ ...index, releases: [...index.releases, ...saved] }))
-  const removed = wanted.filter(version => !pointed.has(version))
+  return wanted.filter(version => !pointed.has(version))
+}
+
+/** Out of the pointers' memory before anything is deleted: nothing that a pointer names is ever half there. */
+async function forget(tree: Tree, appliance: string, removed: readonly string[]): Promise<void> {
   for (const { document } of await readChannels(tree, appliance)) {
     if (!document.previous.some(({ version }) => removed.includes(version))) continue
     await changeDocument(tree, channelPlace(appliance, document.channel), found => found && {
       ...found.document, ...renewed(tree, found.document), previous: found.document.previous.filter(({ version }) => !removed.includes(version)),
     })
   }
-  return removed
 }
 
 async function deleteReleases({ bucket, prefix, progress }: Tree, appliance: string, versions: readonly string[]): Promise<number> {
@@ -191,14 +199,22 @@ async function deleteReleases({ bucket, prefix, progress }: Tree, appliance: str
 
 const notReleases = ['channels', 'vagrant']
 
-/** A publisher at work has such a folder, too; so only old ones count. */
-async function findLeftovers({ bucket, prefix, now }: Tree, { appliance, staleMs }: Pruning, listed: readonly string[]): Promise<string[]> {
-  const folders = (await bucket.folders(`${prefix}${appliance}/`)).filter(name => !notReleases.includes(name) && !listed.includes(name))
-  const found = await Promise.all(folders.map(async name => {
+/**
+ * Old folders that are not on the list; a publisher at work has a young one. Only prune takes releases off the list, so a
+ * pointer's memory does not keep them. A list that is missing, or lacks what a channel points to, is no proof: then none.
+ * Read after the folders: what was listed in between counts.
+ */
+async function findLeftovers(tree: Tree, { appliance, staleMs }: Pruning, wanted: readonly string[]): Promise<string[]> {
+  const { bucket, prefix, now } = tree
+  const folders = await bucket.folders(`${prefix}${appliance}/`)
+  const [channels, index] = [await readChannels(tree, appliance), await readDocument(tree, indexPlace(appliance))]
+  const listed = new Set(index?.document.releases.map(({ version }) => version))
+  const pointed = channels.flatMap(({ document }) => document.current?.version ?? [])
+  if (!index || pointed.some(version => !listed.has(version))) return []
+  const unlisted = folders.filter(name => ![...notReleases, ...listed, ...wanted].includes(name))
+  const found = await Promise.all(unlisted.map(async name => {
     const objects = await bucket.list(`${prefix}${appliance}/${name}/`)
-    const whole = objects.some(({ key }) => key.endsWith(`/${name}/${indexName}`))
-    const old = objects.every(({ modifiedMs }) => now().getTime() - modifiedMs > staleMs)
-    return old && !whole ? [name] : []
+    return objects.every(({ modifiedMs }) => now().getTime() - modifiedMs > staleMs) ? [name] : []
   }))
   return found.flat()
 }

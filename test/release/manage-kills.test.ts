@@ -2,10 +2,12 @@
 import t from 'tap'
 import type { Test } from 'tap'
 import { join } from 'node:path'
-import { promote, retract } from '../../pipeline/release/manage.js'
+import { promote, prune, retract } from '../../pipeline/release/manage.js'
+import { changingHeaders } from '../../pipeline/release/object-headers.js'
 import { channelPlace, indexPlace, readDocument } from '../../pipeline/release/published-tree.js'
 import type { Tree } from '../../pipeline/release/published-tree.js'
 import { publish } from '../../pipeline/release/publish.js'
+import { textBody } from '../../pipeline/tools/body.js'
 import { localRelease, requestOf } from '../fixtures/local-release.js'
 import { memoryTree } from '../fixtures/memory-tree.js'
 
@@ -68,4 +70,48 @@ t.test('retract of a version', async t => {
 
 t.test('promote', async t => {
   await killAtEach(t, tree => promote(tree, { appliance: 'ciab', from: 'nightly', to: 'beta', publicUrl }))
+})
+
+const pruning = { appliance: 'ciab', keep: 0, keepStable: 0, dryRun: false, staleMs: -Infinity, publicUrl } as const
+
+t.test('prune', async t => {
+  t.ok(await killAtEach(t, tree => prune(tree, pruning)) >= 5)
+  const { tree, bucket } = await published(t.testdir({}))
+  t.match(await prune(tree, pruning), { removed: ['3', '2', '1'], kept: ['4'], leftovers: [] })
+  t.match(await stateOf(tree), { pointers: [{ current: '4', previous: [] }, { current: '4', previous: [] }] })
+  t.equal([...bucket.objects.keys()].some(key => /\/[123]\//.test(key)), false)
+})
+
+/** As a prune leaves it that is killed when the releases 1 to 3 are off the list. */
+async function cutPrune(folder: string) {
+  const made = await published(folder)
+  made.bucket.before = call => {
+    if (/^remove |^putIf .*channels/.test(call)) throw new Error('killed')
+  }
+  await prune(made.tree, pruning).catch(() => {})
+  made.bucket.before = () => {}
+  return made
+}
+
+t.test('what a killed prune took off the list goes with the next one when it is old; a dry run tells it', async t => {
+  const { tree } = await cutPrune(t.testdir({}))
+  t.match(await prune(tree, { ...pruning, staleMs: Infinity }), { removed: [], leftovers: [] }, 'a publisher may be at work there')
+  t.match(await prune(tree, { ...pruning, dryRun: true }), { removed: [], leftovers: ['1', '2', '3'] })
+  t.match(await prune(tree, pruning), { removed: [], kept: ['4'], leftovers: ['1', '2', '3'] })
+})
+
+t.test('a list that is missing, unreadable or older than the pointers makes no release a leftover', async t => {
+  const { tree, bucket } = await published(t.testdir({}))
+  const old = await memoryTree()
+  await publish(old.tree, requestOf(await localRelease(t.testdirName, '1', { SHA256SUMS: '1' }), join(t.testdirName, 'state')))
+  const keep = async (text: string | undefined) => {
+    await bucket.remove(['p/ciab/index.json'])
+    if (text !== undefined) await bucket.put('p/ciab/index.json', textBody(text), { ...changingHeaders('index.json'), sha256: '' })
+    const before = [...bucket.objects.keys()].filter(key => /^p\/ciab\/\d/.test(key))
+    await prune(tree, { ...pruning, keep: 14, keepStable: 'all' }).catch(() => {})
+    t.same([...bucket.objects.keys()].filter(key => /^p\/ciab\/\d/.test(key)), before)
+  }
+  await keep(undefined)
+  await keep('{')
+  await keep((await old.tree.bucket.get('p/ciab/index.json'))?.text)
 })
