@@ -38,8 +38,9 @@ export function linesOf({ appliance, signed, channels, releases }: ListedTree): 
   const pointing = (version: string) => channels.filter(channel => channel.version === version).map(({ channel }) => channel)
   return [
     ...channels.map(({ channel, version, expires, signed: sealed }) => `${appliance} ${channel} -> ${version ?? 'nothing'}, until ${expires.slice(0, 10)}${sealed ? '' : ', UNSIGNED'}`),
-    ...releases.map(({ version, date, totalBytes, targets, verified, retracted }) => {
-      const marks = [...pointing(version), ...(verified ? [] : ['NOT VERIFIED']), ...(signed ? [] : ['UNSIGNED']), ...(retracted ? [`retracted: ${retracted.reason}`] : [])]
+    ...releases.map(({ version, date, totalBytes, targets, verified, retracted, signed: sealed }) => {
+      // What an unsigned list says of signatures counts for nothing.
+      const marks = [...pointing(version), ...(verified ? [] : ['NOT VERIFIED']), ...(signed && sealed ? [] : ['UNSIGNED']), ...(retracted ? [`retracted: ${retracted.reason}`] : [])]
       return `${appliance} ${version}  ${date.slice(0, 10)}  ${gib(totalBytes)}  ${targets.join(',')}${marks.length > 0 ? `  (${marks.join(', ')})` : ''}`
     }),
   ]

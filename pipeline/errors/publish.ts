@@ -30,7 +30,15 @@ export function stableNeedsVerified(version: string): PipelineError {
   return refused(
     'stable-needs-verified',
     `${version} is not verified, and stable never points to such a release.`,
-    'verify and publish it again, or choose another channel'
+    'not published yet: verify it first; published already, it stays as it is: build another version, verify and publish that; or choose another channel'
+  )
+}
+
+export function promoteUnsigned(version: string, channel: string): PipelineError {
+  return refused(
+    'promote-unsigned',
+    `${version} is not signed, and the pointer of ${channel} would be: readers with a key refuse such a release.`,
+    'a published version stays as it is: build another version, sign and publish that, then promote it'
   )
 }
 

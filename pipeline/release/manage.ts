@@ -1,5 +1,5 @@
 /** What is done to a published tree after publishing: list, promote, retract, prune. */
-import { channelEmpty, channelUnknown, releaseRetracted } from '../errors/publish.js'
+import { channelEmpty, channelUnknown, promoteUnsigned, releaseRetracted } from '../errors/publish.js'
 import { channelPlace, changeDocument, emptyIndex, indexPlace, keepPublicUrl, readChannels, readDocument, renewIndex, renewOthers, renewed } from './published-tree.js'
 import type { Read, Tree } from './published-tree.js'
 import { movedBack, moveChannel } from './channels.js'
@@ -24,7 +24,10 @@ export async function listTree(tree: Pick<Tree, 'bucket' | 'prefix' | 'trusted' 
   return { appliance, signed: index.signed, expires: index.document.expires, channels, releases: index.document.releases }
 }
 
-/** Points a channel to the release that another one points to. Nothing is uploaded. Returns its version. */
+/**
+ * Points a channel to the release that another one points to. Nothing is uploaded. Returns its version. Errors: besides those
+ * of moveChannel, `channel-unknown` (exit 2), `channel-empty`, `release-retracted`, `promote-unsigned` (exit 6).
+ */
 export async function promote(tree: Tree, { appliance, from, to, publicUrl }: { readonly appliance: string; readonly from: string; readonly to: string; readonly publicUrl: string }): Promise<{ version: string; moved: boolean }> {
   const channels = await readChannels(tree, appliance)
   const source = channels.find(({ document }) => document.channel === from)
@@ -36,6 +39,7 @@ export async function promote(tree: Tree, { appliance, from, to, publicUrl }: { 
   const release = await listed()
   if (!release) throw channelUnknown(current.version, [])
   if (release.retracted) throw releaseRetracted(release.version, release.retracted.at, release.retracted.reason)
+  if (tree.sign && !release.signed) throw promoteUnsigned(release.version, to)
   const moved = await moveChannel(tree, { appliance, channel: to, to: current, verified: release.verified, seen })
   await changeIndex(tree, appliance, index => ({ ...index, channels: [...new Set([...index.channels, to])].sort() }))
   // A prune that had read the pointers before this move has taken the release off the list by now.

@@ -87,7 +87,7 @@ t.test('an unverified release is marked, and stable never points to it', async t
   const { release, publish, prefix, tree } = world(t.testdir({}))
   const made = await release({ verified: false })
   const stable = await publish(made, '--allow-unverified', '--channel', 'stable')
-  t.same([stable.code, stable.stderr], [6, 'publishing a release that is NOT VERIFIED; it is marked so\nerror: 1.0.0+20260101.aaaaaaaa is not verified, and stable never points to such a release. (verify and publish it again, or choose another channel)\n'])
+  t.same([stable.code, stable.stderr], [6, 'publishing a release that is NOT VERIFIED; it is marked so\nerror: 1.0.0+20260101.aaaaaaaa is not verified, and stable never points to such a release. (not published yet: verify it first; published already, it stays as it is: build another version, verify and publish that; or choose another channel)\n'])
   t.equal((await publish(made, '--allow-unverified')).code, 0)
   t.match(await read<ReleaseDocument>(prefix, `ciab/${versionOf(made)}/index.json`), { verified: false })
   t.match((await tree('promote', 'nightly', 'stable')).stderr, /error: 1\.0\.0\S+ is not verified, and stable never points to such a release\./)

@@ -1,5 +1,11 @@
 import t from 'tap'
-import { doomedOf } from '../../pipeline/release/manage.js'
+import { join } from 'node:path'
+import { doomedOf, promote } from '../../pipeline/release/manage.js'
+import { publish } from '../../pipeline/release/publish.js'
+import { failureOf } from '../fixtures/failure.js'
+import { makeSshKey } from '../fixtures/keys.js'
+import { localRelease, requestOf } from '../fixtures/local-release.js'
+import { memoryTree } from '../fixtures/memory-tree.js'
 import { channelDocument, indexDocument, listedRelease } from '../fixtures/published-documents.js'
 
 const versions = ['6', '5', '4', '3', '2', '1']
@@ -18,4 +24,15 @@ t.test('prune takes what is old, was never stable and is pointed to by no channe
   t.same(doomed(1, 'all', [channelDocument('nightly', '1')]), ['5', '4', '3', '2'], 'a channel that was put back keeps its release')
   t.same(doomedOf(undefined, [], { keep: 0, keepStable: 0 }), [])
   t.end()
+})
+
+t.test('a channel of a signed tree is never moved to a release that is not signed', async t => {
+  const folder = t.testdir({})
+  const { tree, bucket } = await memoryTree()
+  await publish(tree, requestOf(await localRelease(folder, '1', { SHA256SUMS: '1' }), join(folder, 'state')))
+  const { sign, trusted } = (await memoryTree(makeSshKey(join(folder, 'key')))).tree
+  const adopting = { ...tree, trusted, adoptUnsigned: true, ...(sign ? { sign } : {}) }
+  const failure = await failureOf(promote(adopting, { appliance: 'ciab', from: 'nightly', to: 'stable', publicUrl: 'https://downloads.example.org/' }))
+  t.same([failure.code, failure.exitCode], ['promote-unsigned', 6])
+  t.notOk(bucket.objects.has('p/ciab/channels/stable.json'))
 })
