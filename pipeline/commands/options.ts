@@ -87,14 +87,17 @@ export function collect(value: string, previous: readonly string[]): readonly st
   return [...previous, value]
 }
 
-/** More do not make a download faster, and are a burden to the server. */
-const mostConnections = 16
-
-export function checkConnections(value: string): number {
-  const number = Number(value)
-  if (!Number.isInteger(number) || number < 1 || number > mostConnections) throw new InvalidArgumentError(`Give a whole number from 1 to ${mostConnections}.`)
-  return number
+/** Reads a whole number, both bounds included. */
+export function wholeNumber(least: number, most: number): (value: string) => number {
+  return value => {
+    const number = Number(value)
+    if (!/^\d{1,9}$/.test(value) || number < least || number > most) throw new InvalidArgumentError(`Give a whole number from ${least} to ${most}.`)
+    return number
+  }
 }
+
+/** More do not make an upload or download faster, and are a burden to the server. */
+export const checkConnections = wholeNumber(1, 16)
 
 export function checkSeconds(value: string): number {
   const number = Number(value)

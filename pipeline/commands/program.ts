@@ -14,7 +14,7 @@ import type { PruneOptions, RetractOptions } from './manage.js'
 import type { PublishOptions } from './publish.js'
 import type { SignOptions } from './sign.js'
 import type { VerifyOptions } from './verify.js'
-import { addKeys, addTree, addWrite, numberOrAll, wholeNumber } from './tree-options.js'
+import { addKeys, addTree, addWrite, checkAge, checkCount, countOrAll } from './tree-options.js'
 import type { TreeOptions, WriteOptions } from './tree-options.js'
 import { stageNames } from '../plan/plan.js'
 import type { CommandIo } from './io.js'
@@ -115,8 +115,8 @@ function publish(io: CommandIo): Command {
     .option('--allow-retracted', 'publish again what was taken back, and take that mark away')
     .option('--rehash', 'read every file again, whatever is remembered of it')
     .option('--dry-run', 'list every object instead of uploading it')
-    .addOption(new Option('--parallel <number>', 'requests with content at a time').default(4).argParser(wholeNumber))
-    .addOption(new Option('--stale-days <days>', 'end unfinished uploads that are older').default(7).argParser(wholeNumber))
+    .addOption(new Option('--parallel <number>', 'requests with content at a time').default(4).argParser(checkConnections))
+    .addOption(new Option('--stale-days <days>', 'end unfinished uploads that are older').default(7).argParser(checkAge))
     .action(async (release: string, options: PublishOptions) => {
       await (await import('./publish.js')).runPublish(release, options, io)
     })
@@ -158,9 +158,9 @@ function retract(io: CommandIo): Command {
 function prune(io: CommandIo): Command {
   return managing('prune')
     .description('delete old releases; never one that a channel points to')
-    .addOption(new Option('--keep <number>', 'newest releases that stay').default(14).argParser(wholeNumber))
-    .addOption(new Option('--keep-stable <number>', 'of those that were ever stable; "all" for every one').default('all' as number | 'all').argParser(numberOrAll))
-    .addOption(new Option('--stale-days <days>', 'what was never finished goes when older').default(7).argParser(wholeNumber))
+    .addOption(new Option('--keep <number>', 'newest releases that stay').default(14).argParser(checkCount))
+    .addOption(new Option('--keep-stable <number>', 'of those that were ever stable; "all" for every one').default('all' as number | 'all').argParser(countOrAll))
+    .addOption(new Option('--stale-days <days>', 'what was never finished goes when older').default(7).argParser(checkAge))
     .option('--dry-run', 'say what would go')
     .action(async (options: PruneOptions) => {
       await (await import('./manage.js')).runPrune(options, io)

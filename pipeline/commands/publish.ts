@@ -13,6 +13,7 @@ import { viewKeys } from '../release/views.js'
 import { openHost } from '../run/host.js'
 import { loadTargets } from '../targets/index.js'
 import { openHashMemory } from '../tools/hash-memory.js'
+import { endpointOf } from '../tools/s3.js'
 import { printJson, printLine } from './io.js'
 import type { CommandIo } from './io.js'
 import { placesOf } from './places.js'
@@ -31,10 +32,11 @@ export interface PublishOptions extends Omit<WriteOptions, 'appliance'> {
 
 const dayMs = 24 * 60 * 60 * 1000
 
-/** Prints the address of the release. Errors: those of errors/publish.ts (exit 6), `name-unsafe`, `not-a-release` (2). */
+/** Prints the address of the release. Errors: those of errors/publish.ts (exit 6), `name-unsafe`, `endpoint-wrong`, `not-a-release` (2). */
 export async function runPublish(folder: string, options: PublishOptions, io: CommandIo): Promise<void> {
   if (!isSafeName(options.channel)) throw nameUnsafe('channel', options.channel)
   const { bucket, prefix } = parseTreeUrl(options.to)
+  if (!options.dryRun) endpointOf({ ...options, env: io.env })
   const { state } = placesOf(options)
   const host = openHost(io)
   try {

@@ -1,7 +1,8 @@
 /** Options of the commands that work on a published tree, declared once. */
-import { InvalidArgumentError, Option } from 'commander'
+import { Option } from 'commander'
 import type { Command } from 'commander'
 import type { KeyOptions } from '../release/keys.js'
+import { wholeNumber } from './options.js'
 import type { PlaceOptions } from './options.js'
 
 export interface TreeOptions extends PlaceOptions {
@@ -22,6 +23,10 @@ export interface WriteOptions extends TreeOptions, KeyOptions {
   readonly publicUrl?: string
 }
 
+/** A hundred years: far below where dates end. */
+const mostDays = 36_500
+const daySeconds = 86_400
+
 /** Where the tree is, and who is trusted on what lies there. */
 export function addTree(command: Command): Command {
   const key = new Option('--key <file>', 'public key to trust, besides those in keys/; may be repeated')
@@ -32,14 +37,14 @@ export function addTree(command: Command): Command {
     .option('--profile <name>', 'profile of the AWS configuration (default: AWS_PROFILE)')
     .option('--path-style', 'bucket in the path of addresses (default with an endpoint)')
     .option('--no-path-style', 'bucket in the host name of addresses')
-    .addOption(new Option('--patience <seconds>', 'how long a failing server is tried again').default(180).argParser(wholeNumber))
+    .addOption(new Option('--patience <seconds>', 'how long a failing server is tried again').default(180).argParser(wholeNumber(0, daySeconds)))
     .addOption(key.default([], 'none').argParser((value: string, previous: readonly string[]) => [...previous, value]))
 }
 
 /** For commands that change the tree and seal it again. */
 export function addWrite(command: Command): Command {
   return addKeys(addTree(command))
-    .addOption(new Option('--valid-days <days>', 'after so many days readers refuse index and pointers').default(30).argParser(wholeNumber))
+    .addOption(new Option('--valid-days <days>', 'after so many days readers refuse index and pointers').default(30).argParser(wholeNumber(1, mostDays)))
     .option('--adopt-unsigned', 'sign what lies there unsigned')
     .option('--public-url <url>', 'address of the tree for people; kept in its index (default: what is kept there, else that of the bucket)')
 }
@@ -52,11 +57,12 @@ export function addKeys(command: Command): Command {
     .option('--openpgp-id <id>', 'OpenPGP key of the own keyring to sign with, too')
 }
 
-export function wholeNumber(value: string): number {
-  if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('Give a whole number.')
-  return Number(value)
+/** How many releases stay; none, too. */
+export const checkCount = wholeNumber(0, 999_999)
+
+export function countOrAll(value: string): number | 'all' {
+  return value === 'all' ? 'all' : checkCount(value)
 }
 
-export function numberOrAll(value: string): number | 'all' {
-  return value === 'all' ? 'all' : wholeNumber(value)
-}
+/** 0: whatever its age. */
+export const checkAge = wholeNumber(0, mostDays)

@@ -23,7 +23,7 @@ export interface ReadableTree {
 
 const dayMs = 24 * 60 * 60 * 1000
 
-/** Errors: `tree-url-wrong`, `trusted-key-unreadable` (exit 2). */
+/** Errors: `tree-url-wrong`, `endpoint-wrong`, `trusted-key-unreadable` (exit 2). */
 export async function openReadableTree(options: TreeOptions, host: Host, io: CommandIo): Promise<ReadableTree> {
   const { bucket, prefix } = parseTreeUrl(options.to)
   const opened = await openBucket({

@@ -13,6 +13,16 @@ export function treeUrlWrong(text: string): PipelineError {
   })
 }
 
+/** @param text as it may be shown */
+export function endpointWrong(text: string): PipelineError {
+  return new PipelineError({
+    code: 'endpoint-wrong',
+    message: `"${text}" is no address of an S3 server.`,
+    hint: 'write --endpoint (or AWS_ENDPOINT_URL) as http://HOST:PORT or https://HOST; credentials do not belong in it',
+    exitCode: exitCodes.usage,
+  })
+}
+
 function refused(code: string, message: string, hint: string, details: readonly string[] = []): PipelineError {
   return new PipelineError({ code, message, hint, exitCode: exitCodes.publish, details })
 }
@@ -194,6 +204,14 @@ export function clockWrong(place: S3Place): PipelineError {
 
 export function regionWrong(place: S3Place, answer: string): PipelineError {
   return s3Error('region-wrong', place, `the bucket "${place.bucket}" is in another region (${answer})`, 'set --region or AWS_REGION')
+}
+
+/** @param problem the SDK's words */
+export function regionMissing(place: S3Place, problem: string): PipelineError {
+  return s3Error(
+    'region-missing', place, `no region to ask is known (${problem})`,
+    'set --region or AWS_REGION; for a server other than AWS, --endpoint or AWS_ENDPOINT_URL'
+  )
 }
 
 export function serverUnreachable(place: S3Place, problem: string, seconds: number): PipelineError {

@@ -24,10 +24,19 @@ interface Thrown {
 export function classify(thrown: unknown): S3Failure | undefined {
   const { name = '', code, $metadata, message = '' } = thrown as Thrown
   if (/CredentialsProviderError|CredentialsError/.test(name)) return final(name, place => /expired/i.test(message) ? catalogue.credentialsExpired(place, message) : catalogue.credentialsMissing(place))
+  const unsent = settingProblem(name, message)
+  if (unsent) return unsent
   const status = $metadata?.httpStatusCode
   if (status !== undefined) return { ...ofAnswer(name, status), status }
   const problem = networkProblem(name, code ?? '', message)
   return problem === undefined ? undefined : { kind: 'again', answer: problem, error: (place, seconds) => catalogue.serverUnreachable(place, problem, seconds) }
+}
+
+/** What the SDK finds wrong in the settings, before it sends anything. */
+function settingProblem(name: string, message: string): S3Failure | undefined {
+  if (/^Region (is missing|not accepted)/.test(message)) return final(message, place => catalogue.regionMissing(place, message))
+  if (name === 'EndpointError') return final(name, () => catalogue.endpointWrong(/`(.*)`/.exec(message)?.[1] ?? message))
+  return undefined
 }
 
 const expired = /^(ExpiredToken|ExpiredTokenException|TokenRefreshRequired|RequestExpired)$/

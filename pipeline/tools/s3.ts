@@ -1,11 +1,13 @@
 /** One bucket of an S3 server: the only place that imports the AWS SDK. Every request is tried again while that makes sense. */
 import type { Readable } from 'node:stream'
 import type { CompletedPart, Part, PutObjectCommandInput } from '@aws-sdk/client-s3'
+import { endpointWrong } from '../errors/publish.js'
 import { interrupted } from '../errors/tools.js'
 import { PipelineError } from '../errors/pipeline-error.js'
 import { delayMs, pause } from './retry.js'
 import { classify } from './s3-answer.js'
 import type { S3Failure } from './s3-answer.js'
+import { maskedUrl } from './url-secrets.js'
 
 export interface BucketOptions {
   readonly bucket: string
@@ -128,12 +130,24 @@ const connectTimeoutMs = 10_000
 /** Without a byte for so long, a connection counts as dead. */
 const idleTimeoutMs = 60_000
 
-/** Loads the SDK, which takes half a second. Sends nothing yet. */
+/**
+ * The server of one's own that the options or the environment name; undefined for AWS's.
+ * Errors: `endpoint-wrong` (exit 2), also for one with a password: it would be shown, and published with the tree.
+ */
+export function endpointOf({ endpoint, env }: Pick<BucketOptions, 'endpoint' | 'env'>): string | undefined {
+  const text = endpoint ?? (env['AWS_ENDPOINT_URL_S3'] || env['AWS_ENDPOINT_URL'] || undefined)
+  if (text === undefined) return undefined
+  const { protocol, username, password } = URL.canParse(text) ? new URL(text) : { protocol: '', username: '', password: '' }
+  if (!/^https?:$/.test(protocol) || username !== '' || password !== '') throw endpointWrong(maskedUrl(text))
+  return text
+}
+
+/** Loads the SDK, which takes half a second. Sends nothing yet. Errors: `endpoint-wrong` (exit 2). */
 export async function openBucket(options: BucketOptions): Promise<Bucket> {
   // The SDK warns on stderr that versions of next year want a newer Node; this one is pinned.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true'
+  const endpoint = endpointOf(options)
   const sdk = await import('@aws-sdk/client-s3')
-  const endpoint = options.endpoint ?? (options.env['AWS_ENDPOINT_URL_S3'] || options.env['AWS_ENDPOINT_URL'] || undefined)
   const region = options.region ?? (options.env['AWS_REGION'] || options.env['AWS_DEFAULT_REGION'] || undefined)
   const client = new sdk.S3Client({
     ...(endpoint === undefined ? {} : { endpoint }),

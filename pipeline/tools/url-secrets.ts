@@ -9,6 +9,12 @@ export function urlWords(url: string): readonly string[] {
   return [...new Set([word, decode(word)])].filter(each => each !== '')
 }
 
+/** An address as it may be shown: user and password masked, also in what is no URL for want of a scheme. */
+export function maskedUrl(text: string): string {
+  if (URL.canParse(text) && new URL(text).host !== '') return text.replace(/^([a-z0-9+.-]+:\/\/)[^/?#]*@/i, '$1***@')
+  return text.replace(/^([a-z0-9+.-]+:\/\/)?.*@/is, '$1***@')
+}
+
 /** As urlWords, to be searched for: a word too short to be told from others comes with what stands around it. */
 export function urlNeedles(url: string): readonly string[] {
   return urlWords(url).map(word => {

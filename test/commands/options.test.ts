@@ -1,7 +1,8 @@
 /** Options that several commands share, as commander reads them. */
 import t from 'tap'
 import { Command } from 'commander'
-import { addInputs, addJson, addPlaces, checkConnections, checkSeconds } from '../../pipeline/commands/options.js'
+import { addInputs, addJson, addPlaces, checkConnections, checkSeconds, wholeNumber } from '../../pipeline/commands/options.js'
+import { runMain } from '../fixtures/main-run.js'
 
 /** The options that a command line gives, or what is said of it. */
 function read(...argv: readonly string[]): Record<string, unknown> | string {
@@ -66,6 +67,34 @@ t.test('refuses what would fail later, and says how to write it', async t => {
 t.test('numbers are within what makes sense', async t => {
   t.strictSame(['1', '16'].map(checkConnections), [1, 16])
   for (const value of ['0', '17', '1.5', '-1', 'many', '']) t.throws(() => checkConnections(value), { message: 'Give a whole number from 1 to 16.' }, value)
+  for (const value of ['0', '17', '1.5', '-1', '1e1', '0x2', '']) t.throws(() => wholeNumber(1, 16)(value), { message: 'Give a whole number from 1 to 16.' }, value)
   t.strictSame(['0.5', '86400'].map(checkSeconds), [0.5, 86_400])
   for (const value of ['0', '-1', '86401', 'NaN', 'soon', '']) t.throws(() => checkSeconds(value), { message: 'Give a number of seconds above 0, at most a day.' }, value)
+})
+
+t.test('a number that would end in an endless upload, or in a date that there is not, is refused before anything is done', async t => {
+  const publish = ['publish', 'nowhere', '--to', 's3://b/p']
+  const prune = ['prune', '--to', 's3://b/p']
+  const table: readonly (readonly [readonly string[], string])[] = [
+    [[...publish, '--parallel', '0'], 'from 1 to 16'],
+    [[...publish, '--parallel', '100000'], 'from 1 to 16'],
+    [[...publish, '--valid-days', '0'], 'from 1 to 36500'],
+    [[...publish, '--valid-days', '999999999'], 'from 1 to 36500'],
+    [[...publish, '--stale-days', '999999999'], 'from 0 to 36500'],
+    [[...publish, '--patience', '999999999'], 'from 0 to 86400'],
+    [[...prune, '--keep', '-1'], 'from 0 to 999999'],
+    [[...prune, '--keep-stable', 'some'], 'from 0 to 999999'],
+    [[...prune, '--stale-days', '999999999'], 'from 0 to 36500'],
+  ]
+  for (const [argv, bounds] of table) {
+    const { code, stderr } = await runMain(argv)
+    t.same([code, stderr.includes(`Give a whole number ${bounds}.`)], [2, true], argv.join(' '))
+  }
+})
+
+t.test('an endpoint that is none ends a command before it reads a release or asks a server', async t => {
+  for (const argv of [['publish', 'nowhere'], ['prune'], ['releases']]) {
+    const { code, stderr } = await runMain([...argv, '--to', 's3://b/p', '--endpoint', 'localhost:9000'])
+    t.same([code, stderr.replace(/^no key.*\n/, '')], [2, 'error: "localhost:9000" is no address of an S3 server. (write --endpoint (or AWS_ENDPOINT_URL) as http://HOST:PORT or https://HOST; credentials do not belong in it)\n'], argv[0] ?? '')
+  }
 })

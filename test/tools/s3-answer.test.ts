@@ -20,6 +20,8 @@ t.test('each answer is sorted by what helps, and told by its own error', async t
     [answered(301, 'PermanentRedirect'), 'final', 'region-wrong'],
     [answered(400, 'InvalidRequest'), 'final', 'server-refused'],
     [{ name: 'CredentialsProviderError', message: 'no' }, 'final', 'credentials-missing'],
+    [new Error('Region is missing'), 'final', 'region-missing'],
+    [new Error('Region not accepted: region="x!" is not a valid hostname component.'), 'final', 'region-missing'],
     [{ name: 'Error', code: 'ECONNREFUSED', message: 'x' }, 'again', 'server-unreachable'],
     [{ name: 'TimeoutError', message: 'x' }, 'again', 'server-unreachable'],
     [{ name: 'Error', message: 'socket hang up' }, 'again', 'server-unreachable'],
@@ -33,6 +35,11 @@ t.test('each answer is sorted by what helps, and told by its own error', async t
 t.test('a message says what was done where, what came back, and what to do', async t => {
   const { message, hint } = classify(answered(503, 'SlowDown'))?.error(place, 7) ?? {}
   t.same([message, hint], ['Uploading x: http://s3 keeps answering 503 SlowDown, tried for 7 s.', 'wait until it works, then run the same command again: what has travelled is kept'])
+})
+
+t.test('an endpoint of the AWS configuration that is none is told as such', async t => {
+  const error = classify({ name: 'EndpointError', message: 'Custom endpoint `localhost://9000` was not a valid URI' })?.error(place, 0)
+  t.match(error, { code: 'endpoint-wrong', exitCode: 2, message: '"localhost://9000" is no address of an S3 server.' })
 })
 
 t.test('a bug of ours is none of the server', async t => {

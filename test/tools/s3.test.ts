@@ -4,6 +4,7 @@ import type { Test } from 'tap'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { textBody } from '../../pipeline/tools/body.js'
+import { endpointOf } from '../../pipeline/tools/s3.js'
 import { testBucket } from '../fixtures/s3-server.js'
 
 const hello = textBody('hello')
@@ -38,4 +39,14 @@ t.test('an upload that was begun with SHA-256 checksums is completed with that o
   t.same(listed, [{ number: 1, sizeBytes: 5, etag: 'e', sha256: hello.sha256 }])
   t.ok(await bucket.finishUpload(upload, listed ?? []))
   t.match(seen.at(-1), `<ChecksumSHA256>${sum}</ChecksumSHA256>`)
+})
+
+t.test('an endpoint is an address without a password; nothing else is begun with', async t => {
+  t.equal(endpointOf({ env: {} }), undefined)
+  t.equal(endpointOf({ env: { AWS_ENDPOINT_URL: 'http://a:9000', AWS_ENDPOINT_URL_S3: 'http://b:9000' } }), 'http://b:9000')
+  t.equal(endpointOf({ endpoint: 'https://c', env: { AWS_ENDPOINT_URL: 'http://a:9000' } }), 'https://c')
+  const table = { 'localhost:9000': 'localhost:9000', 'ftp://a': 'ftp://a', '': '', 'http://a:99999': 'http://a:99999', 'http://user:secret@a:9000': 'http://***@a:9000', 'user:secret@a:9000': '***@a:9000' }
+  for (const [endpoint, shown] of Object.entries(table)) {
+    t.throws(() => endpointOf({ endpoint, env: {} }), { code: 'endpoint-wrong', exitCode: 2, message: `"${shown}" is no address of an S3 server.` }, endpoint)
+  }
 })

@@ -1,7 +1,7 @@
 /** What of a URL is secret, and as what its host can be searched for. */
 import t from 'tap'
 import { leastNeedleLength, needleForms } from '../../pipeline/tools/needles.js'
-import { environmentProxies, hostNeedle, urlNeedles, urlWords } from '../../pipeline/tools/url-secrets.js'
+import { environmentProxies, hostNeedle, maskedUrl, urlNeedles, urlWords } from '../../pipeline/tools/url-secrets.js'
 
 t.test('the secret of a URL is its password, or a user that stands alone, as written and decoded', async t => {
   const table: Readonly<Record<string, readonly string[]>> = {
@@ -54,4 +54,16 @@ t.test('proxies of the environment are read as programs read them', async t => {
     no_proxy: 'localhost,m.example', NO_PROXY: 'a:b@c', PATH: '/bin',
   }
   t.same(environmentProxies(env), ['http://proxy.example:3128', 'http://user:sesame@other.example:3128'])
+})
+
+t.test('an address is shown without user and password, whether it is a URL or not', async t => {
+  const table: Readonly<Record<string, string>> = {
+    'http://user:sesame@m.example/a@b': 'http://***@m.example/a@b',
+    'https://token@m.example/': 'https://***@m.example/',
+    'http://m.example/a@b': 'http://m.example/a@b',
+    'user:sesame@m.example:9000': '***@m.example:9000',
+    'http://user:ses/ame@m.example/': 'http://***@m.example/',
+    'm.example:9000': 'm.example:9000',
+  }
+  for (const [url, shown] of Object.entries(table)) t.equal(maskedUrl(url), shown, url)
 })
