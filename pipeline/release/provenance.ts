@@ -1,7 +1,7 @@
 /** How a release came to be: an in-toto statement with SLSA's provenance predicate, version 1. Pure. */
 // https://slsa.dev/spec/v1.0/provenance, https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
 import type { Json } from '../tools/json.js'
-import type { Manifest } from '../stages/release-folder.js'
+import type { Manifest, PackageSource } from '../stages/release-folder.js'
 
 export interface StageFact {
   readonly name: string
@@ -43,7 +43,7 @@ export function provenanceText({ manifest, stages, toolVersion }: ProvenanceFact
         },
         resolvedDependencies: [
           { name: 'spec', digest: { sha256: manifest.specHash } },
-          ...manifest.packageSources.map(({ url, suite, date }) => ({ name: `packages ${suite}`, uri: url, annotations: { indexDate: date } })),
+          ...manifest.packageSources.map(indexDependency),
           ...manifest.packages.map(each => ({ name: each.split('=')[0] ?? each, uri: `pkg:deb/debian/${each.replace('=', '@').replaceAll('+', '%2B')}` })),
         ],
       },
@@ -54,4 +54,14 @@ export function provenanceText({ manifest, stages, toolVersion }: ProvenanceFact
     },
   }
   return `${JSON.stringify(statement, null, 2)}\n`
+}
+
+/** The digest is that of the signed index, which holds those of its packages. */
+function indexDependency({ url, suite, date, sha256 }: PackageSource): Json {
+  return {
+    name: `packages ${suite}`,
+    ...(url === undefined ? {} : { uri: url }),
+    ...(sha256 === undefined ? {} : { digest: { sha256 } }),
+    annotations: { indexDate: date },
+  }
 }

@@ -56,8 +56,8 @@ export async function elRecipe(loaded: LoadedAppliance, { request, versions, run
   }
 }
 
-function sourceOf({ id, url, revision }: RepositoryState) {
-  return { url, suite: id, date: new Date(revision * 1000).toISOString() }
+function sourceOf({ id, url, revision, sha256 }: RepositoryState) {
+  return { url, suite: id, date: new Date(revision * 1000).toISOString(), ...(sha256 === '' ? {} : { sha256 }) }
 }
 
 /** A mirror of the user's, and the proxies; the addresses of the spec are the image's own. */

@@ -132,12 +132,12 @@ function newestOf(indexes: readonly IndexState[]): number {
   return Math.max(...indexes.map(index => Date.parse(index.date))) / 1000
 }
 
-/** What people may know of the packages' origin: suite and date, and where the image itself gets its updates. */
+/** What people may know of the packages' origin: suite, date and digest, and where the image itself gets its updates. */
 function publicSources(indexes: readonly IndexState[], imageSources: readonly string[]): readonly PackageSource[] {
   const own = parseSources(imageSources.join('\n'))
-  return indexes.map(({ suite, date }) => {
+  return indexes.map(({ suite, date, sha256 }) => {
     const found = own.find(source => source.suite === suite)
-    return { ...(found ? { url: withoutCredentials(found.url) } : {}), suite, date }
+    return { ...(found ? { url: withoutCredentials(found.url) } : {}), suite, date, sha256 }
   })
 }
 

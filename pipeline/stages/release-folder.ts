@@ -38,6 +38,8 @@ export interface PackageSource {
   readonly suite: string
   /** The index's own Date, ISO 8601. */
   readonly date: string
+  /** Of the index (InRelease or Release, repomd.xml), hex; absent in releases of earlier versions and for folders. */
+  readonly sha256?: string
 }
 
 export interface Manifest {

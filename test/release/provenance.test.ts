@@ -26,7 +26,7 @@ t.test("is an in-toto statement with SLSA's predicate over the release's files",
         },
         resolvedDependencies: [
           { name: 'spec', digest: { sha256: manifest.specHash } },
-          { name: 'packages trixie', uri: 'http://mirror.example.org/debian', annotations: { indexDate: '2026-01-01T00:00:00.000Z' } },
+          { name: 'packages trixie', uri: 'http://mirror.example.org/debian', digest: { sha256: '1'.repeat(64) }, annotations: { indexDate: '2026-01-01T00:00:00.000Z' } },
           { name: 'bash', uri: 'pkg:deb/debian/bash@5.2.37-2' }, { name: 'libc6' },
         ],
       },

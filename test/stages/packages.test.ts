@@ -53,7 +53,8 @@ t.test('tells the packages, the date of the newest index, and where the image ge
   t.same(found.mirror.map(({ url, suite }) => `${url} ${suite}`), [
     `${mirrorUrl} trixie`, `${mirrorUrl} trixie-updates`, `${mirrorUrl}-security trixie-security`,
   ])
-  t.same(found.sources, suites.map((suite, at) => ({
+  t.match(found.sources.map(({ sha256 }) => sha256), suites.map(() => /^[0-9a-f]{64}$/), 'the digest of each index')
+  t.same(found.sources.map(({ url, suite, date }) => ({ url, suite, date })), suites.map((suite, at) => ({
     url: 'http://default.example/debian', suite, date: new Date(seconds(at === 2 ? 2 : 0) * 1000).toISOString(),
   })))
   t.same(found.imageSources, defaults)
