@@ -77,9 +77,13 @@ function urlOf({ base, release }: ReleaseFetch, path: string): string {
 
 /** Undefined: all of it is downloaded. An older copy that is of no use is said and left out. */
 async function sourceOf(fetch: ReleaseFetch, file: PublishedFile, request: FileRequest, deps: FetchDeps): Promise<PieceSource | undefined> {
-  if (file.chunkIndex === undefined || fetch.older === 'none' || (await stat(request.path).catch(() => undefined))) return undefined
+  if (fetch.older === 'none' || file.sizeBytes < leastIndexedBytes || (await stat(request.path).catch(() => undefined))) return undefined
   const older = fetch.older === 'find' ? await olderCopies(fetch, file) : fetch.older
   if (older.length === 0) return undefined
+  if (file.chunkIndex === undefined) {
+    deps.progress(`downloading all of it, for it has no chunk index, as what is compressed as a whole: nothing of ${older.join(', ')} can be used`)
+    return undefined
+  }
   const index = await readIndex(fetch, file.chunkIndex, request, deps)
   if (!index) return undefined
   try {

@@ -1,8 +1,10 @@
 import t from 'tap'
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { filesToFetch, prepareFolder, releaseFolder } from '../../pipeline/release/fetch-release.js'
+import { fetchOne, filesToFetch, prepareFolder, releaseFolder } from '../../pipeline/release/fetch-release.js'
 import type { ReleaseFetch } from '../../pipeline/release/fetch-release.js'
+import { leastIndexedBytes } from '../../pipeline/tools/chunk-index.js'
 import { failureOf } from '../fixtures/failure.js'
 import { publishedFile, releaseDocument } from '../fixtures/published-documents.js'
 import { realRun } from '../fixtures/sealed-disk.js'
@@ -38,4 +40,22 @@ t.test('the folder is laid out as a release, without what a killed delta left', 
   t.same([existsSync(join(folder, '.delta-abc')), existsSync(join(folder, '.disk.0123.part'))], [false, true])
   writeFileSync(join(output, 'file'), '')
   t.equal((await failureOf(prepareFolder({ ...fetch, output: join(output, 'file') }))).code, 'output-not-writable')
+})
+
+t.test('a file without a chunk index is downloaded whole, and that is said where an older copy is', async t => {
+  const bytes = Buffer.alloc(leastIndexedBytes)
+  const file = publishedFile('vmware/box.zip', { sizeBytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') })
+  const said = async (older: ReleaseFetch['older'], more: object = {}) => {
+    const output = t.testdir({ 'ciab-0.9': { vmware: { 'old.zip': Buffer.alloc(leastIndexedBytes, 1) } } })
+    const fetch: ReleaseFetch = { base: 'http://x/', release, target: 'vmware', output, older, allowUnverified: false, run: realRun, ...more }
+    const lines: string[] = []
+    const http = { document: async () => undefined, range: async () => bytes, receivedBytes: () => 0, close: () => {} }
+    await fetchOne(fetch, file, { http, signal: new AbortController().signal, connections: 1, progress: line => void lines.push(line.replaceAll(output, '')) })
+    return lines
+  }
+  const line = (path: string) => `downloading all of it, for it has no chunk index, as what is compressed as a whole: nothing of ${path} can be used`
+  t.same(await said('find'), [line('/ciab-0.9/vmware/old.zip')])
+  t.same(await said(['/old.zip']), [line('/old.zip')])
+  t.same(await said('none'), [])
+  t.same(await said('find', { target: 'kvm' }), [], 'no older copy')
 })
