@@ -11,8 +11,9 @@ import type { Host } from '../run/host.js'
 import { acquireLock } from '../run/lock.js'
 import { runSteps } from '../run/progress.js'
 import { createHttp, defaultPatience } from '../tools/http.js'
-import type { Http } from '../tools/http.js'
+import type { Http, HttpOptions } from '../tools/http.js'
 import type { TrustedKeys } from '../tools/signature.js'
+import { maskedUrl, splitLogin } from '../tools/url-secrets.js'
 import { printJson, printLine } from './io.js'
 import type { CommandIo } from './io.js'
 import type { PlaceOptions } from './options.js'
@@ -38,12 +39,13 @@ export interface FetchOptions extends PlaceOptions {
 
 /** Prints the folder of the files. Errors: those of readRelease, filesToFetch and fetchFile; `no-trusted-key`, `source-missing` (exit 2). */
 export async function runFetch(appliance: string, options: FetchOptions, io: CommandIo): Promise<void> {
-  const base = baseOf(options.from ?? io.env['PIPELINE_RELEASES'])
+  const { base, login } = sourceOf(options.from ?? io.env['PIPELINE_RELEASES'])
   const trusted = await trustedOf(options)
   const warn = onceEach(line => io.stderr.write(`warning: ${line}\n`))
   const host = openHost(io)
   const patience = { ...defaultPatience, giveUpMs: options.patience * 1000 }
-  const http = createHttp({ signal: host.signal, patience, onTrouble: line => io.stderr.write(`fetch: ${line}\n`) })
+  const onTrouble = (line: string) => void io.stderr.write(`fetch: ${line}\n`)
+  const http = createHttp({ signal: host.signal, patience, onTrouble, ...(login ? { login } : {}) })
   try {
     const { state } = placesOf(options)
     const reader = {
@@ -108,13 +110,16 @@ async function trustedOf(options: FetchOptions): Promise<TrustedKeys> {
   return trusted
 }
 
-function baseOf(from: string | undefined): string {
+/** User and password of an address leave it here: what is made of it is shown, and remembered. */
+function sourceOf(from: string | undefined): { readonly base: string; readonly login?: HttpOptions['login'] } {
   if (from === undefined || from === '') throw sourceMissing()
-  const url = parseUrl(from)
-  if (!url || !/^https?:$/.test(url.protocol)) throw sourceWrong(from)
-  url.search = ''
-  url.hash = ''
-  return url.href.replace(/(?:\/index\.html)?\/*$/, '/')
+  const given = parseUrl(from)
+  if (!given || !/^https?:$/.test(given.protocol)) throw sourceWrong(maskedUrl(from))
+  given.search = ''
+  given.hash = ''
+  const { url, authorization } = splitLogin(given.href)
+  const base = url.replace(/(?:\/index\.html)?\/*$/, '/')
+  return { base, ...(authorization === undefined ? {} : { login: { origin: given.origin, authorization } }) }
 }
 
 function parseUrl(text: string): URL | undefined {

@@ -5,6 +5,7 @@ import { trustedKeyUnreadable } from '../errors/signature.js'
 import type { Run } from '../tools/command.js'
 import { bareSshKey, publicKeyOf, signText } from '../tools/signature.js'
 import type { SecretKey, TrustedKeys } from '../tools/signature.js'
+import { urlWords } from '../tools/url-secrets.js'
 import type { Sign } from './seal.js'
 
 export interface KeyOptions {
@@ -46,8 +47,8 @@ export function signerOf(keys: readonly SecretKey[], run: Run): Sign | undefined
 
 /** Everything that no output may show. */
 export function secretsOf(env: Environment): readonly string[] {
-  const names = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', ...Object.values(keyVariables)]
-  return names.flatMap(name => env[name] ?? [])
+  const names = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_CONTAINER_AUTHORIZATION_TOKEN', ...Object.values(keyVariables)]
+  return [...names.flatMap(name => env[name] ?? []), ...urlWords(env['PIPELINE_RELEASES'] ?? '')]
 }
 
 /** Public halves of what this command signs with: what it wrote itself before, it trusts. */

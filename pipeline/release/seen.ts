@@ -3,6 +3,7 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { pointerExpired, serialLower } from '../errors/fetch.js'
 import { writeFileAtomic } from '../tools/atomic-file.js'
+import { withoutCredentials } from '../tools/deb-sources.js'
 import type { Renewed } from './documents.js'
 
 type Seen = Readonly<Record<string, { readonly serial: number; readonly date: string }>>
@@ -21,10 +22,20 @@ export async function requireNews(document: Renewed, { url, file, now }: { reado
 
 async function readSeen(file: string): Promise<Seen> {
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as Seen
+    return withoutLogins(JSON.parse(await readFile(file, 'utf8')) as Seen)
   } catch (error) {
     // A file that a hand has damaged would lock its owner out; the lowest serial is the price.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return {}
     throw error
   }
+}
+
+/** Earlier versions kept an address with its password; its serial counts for the address without. */
+function withoutLogins(seen: Seen): Seen {
+  const kept = new Map<string, Seen[string]>()
+  for (const [key, entry] of Object.entries(seen)) {
+    const url = withoutCredentials(key)
+    if (entry.serial >= (kept.get(url)?.serial ?? 0)) kept.set(url, entry)
+  }
+  return Object.fromEntries(kept)
 }

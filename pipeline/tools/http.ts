@@ -21,6 +21,8 @@ export interface HttpOptions {
   readonly patience: Patience
   /** Told once for each time of trouble, not for each try. */
   readonly onTrouble?: (line: string) => void
+  /** Sent to this server, and to no other that it redirects to. */
+  readonly login?: { readonly origin: string; readonly authorization: string }
 }
 
 export interface Range {
@@ -114,7 +116,7 @@ async function readRange(client: Client, range: Range, signal = client.signal): 
       filled += bytes
       count(client, bytes)
     }
-    const direct = { url: new URL(url), startBytes: from, into: buffer.subarray(filled), headers: fixedHeaders, signal, check: (head: Head) => checkHead(head, range), onBytes }
+    const direct = { url: new URL(url), startBytes: from, into: buffer.subarray(filled), headers: headersFor(client, new URL(url)), signal, check: (head: Head) => checkHead(head, range), onBytes }
     if (await client.sockets.read(direct)) return
     const response = await open(client, url, { range: `bytes=${from}-${to}` }, signal)
     requireRange(response, range, from)
@@ -170,6 +172,10 @@ function requireStatus({ status, headers }: Head, url: string, wanted: readonly 
 
 const fixedHeaders = { 'accept-encoding': 'identity', 'user-agent': 'appliance-pipeline' }
 
+function headersFor({ login }: Client, { origin }: URL): Readonly<Record<string, string>> {
+  return login?.origin === origin ? { ...fixedHeaders, authorization: login.authorization } : fixedHeaders
+}
+
 const noAnswer = (stallMs: number) => `no answer within ${stallMs / 1000} s`
 const nothingCame = (stallMs: number) => `nothing came for ${stallMs / 1000} s`
 
@@ -177,7 +183,7 @@ const nothingCame = (stallMs: number) => `nothing came for ${stallMs / 1000} s`
 function open(client: Client, url: string, headers: OutgoingHttpHeaders, signal: AbortSignal, left = mostRedirects): Promise<IncomingMessage> {
   const target = new URL(url)
   const { agents, patience: { stallMs } } = client
-  const sent = { ...headers, ...fixedHeaders }
+  const sent = { ...headers, ...headersFor(client, target) }
   return new Promise((resolve, reject) => {
     const onResponse = (response: IncomingMessage) => {
       const { location } = response.headers

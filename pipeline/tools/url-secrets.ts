@@ -15,6 +15,15 @@ export function maskedUrl(text: string): string {
   return text.replace(/^([a-z0-9+.-]+:\/\/)?.*@/is, '$1***@')
 }
 
+/** A URL without user and password, and the `Authorization` that carries them instead; absent where there are none. */
+export function splitLogin(address: string): { readonly url: string; readonly authorization?: string } {
+  const url = new URL(address)
+  const login = `${decode(url.username)}:${decode(url.password)}`
+  url.username = ''
+  url.password = ''
+  return { url: url.href, ...(login === ':' ? {} : { authorization: `Basic ${Buffer.from(login).toString('base64')}` }) }
+}
+
 /** As urlWords, to be searched for: a word too short to be told from others comes with what stands around it. */
 export function urlNeedles(url: string): readonly string[] {
   return urlWords(url).map(word => {

@@ -15,6 +15,7 @@ t.test('secret keys come from files, the agent, a keyring or the environment; op
     { kind: 'ssh', file: '/k.pub', agentSocket: '/agent' }, { kind: 'openpgp', id: 'me', home: '/home' },
   ])
   t.same(secretsOf({ ...env, AWS_SECRET_ACCESS_KEY: 'a', AWS_SESSION_TOKEN: 'b', HOME: '/root' }), ['a', 'b', 'ssh text', 'pgp text'])
+  t.same(secretsOf({ AWS_CONTAINER_AUTHORIZATION_TOKEN: 'c', PIPELINE_RELEASES: 'https://reader:sesame@d.example/x' }), ['c', 'sesame'])
   t.end()
 })
 

@@ -32,3 +32,11 @@ t.test('a memory that a hand has damaged counts as empty', async t => {
   await requireNews(document(1), { url, file, now })
   t.match(JSON.parse(readFileSync(file, 'utf8')), { [url]: { serial: 1 } })
 })
+
+t.test('an address that was kept with its password loses it, and not its serial', async t => {
+  const kept = { 'http://reader:sesame@server/ciab/index.json': { serial: 5, date: 'x' }, [url]: { serial: 2, date: 'x' } }
+  const file = join(t.testdir({ 'seen.json': JSON.stringify(kept) }), 'seen.json')
+  t.equal((await failureOf(requireNews(document(4), { url, file, now }))).code, 'serial-lower')
+  await requireNews(document(6), { url, file, now })
+  t.same(Object.keys(JSON.parse(readFileSync(file, 'utf8')) as object), [url])
+})

@@ -1,7 +1,7 @@
 /** What of a URL is secret, and as what its host can be searched for. */
 import t from 'tap'
 import { leastNeedleLength, needleForms } from '../../pipeline/tools/needles.js'
-import { environmentProxies, hostNeedle, maskedUrl, urlNeedles, urlWords } from '../../pipeline/tools/url-secrets.js'
+import { environmentProxies, hostNeedle, maskedUrl, splitLogin, urlNeedles, urlWords } from '../../pipeline/tools/url-secrets.js'
 
 t.test('the secret of a URL is its password, or a user that stands alone, as written and decoded', async t => {
   const table: Readonly<Record<string, readonly string[]>> = {
@@ -66,4 +66,12 @@ t.test('an address is shown without user and password, whether it is a URL or no
     'm.example:9000': 'm.example:9000',
   }
   for (const [url, shown] of Object.entries(table)) t.equal(maskedUrl(url), shown, url)
+})
+
+t.test('a login is split from its address, decoded; one that is not well encoded is taken as it is', async t => {
+  const basic = (login: string) => `Basic ${Buffer.from(login).toString('base64')}`
+  t.strictSame(splitLogin('http://a.example/x'), { url: 'http://a.example/x' })
+  t.strictSame(splitLogin('http://u:p%40@a.example/x'), { url: 'http://a.example/x', authorization: basic('u:p@') })
+  t.strictSame(splitLogin('http://token@a.example/'), { url: 'http://a.example/', authorization: basic('token:') })
+  t.strictSame(splitLogin('http://u:100%@a.example/').authorization, basic('u:100%'))
 })
