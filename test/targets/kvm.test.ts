@@ -58,6 +58,29 @@ t.test("the UEFI variant that the domain's comment offers is valid, too", async 
   await realDeps.run(['virt-xml-validate', join(directory, 'uefi.xml'), 'domain'])
 })
 
+t.test('virt-install takes the command that the page offers (on the driver of libvirt that has no machines)', async t => {
+  for (const [nestedVirt, mode] of [['required', 'host-passthrough'], ['off', 'host-model']] as const) {
+    const directory = t.testdir({})
+    await writeKit(directory, { ...ciab, nestedVirt })
+    await realDeps.run(['qemu-img', 'create', '-q', '-f', 'qcow2', join(directory, disk), '10G'])
+    const [offered = ''] = /virt-install .*?[^\\]\n/s.exec(readFileSync(join(directory, 'README.txt'), 'utf8')) ?? []
+    t.match(offered, ',format=qcow2', 'which that driver, not being QEMU, leaves out of its answer')
+    const command = `${offered.trim().replace('/var/lib/libvirt/images', directory)} --connect test:///default --print-xml`
+    const { stdout } = await realDeps.run(['sh', '-c', command], { env: { HOME: directory } })
+    for (const [what, wanted] of Object.entries({
+      name: `<name>${disk.replace('.qcow2', '')}</name>`,
+      memory: `<memory>${ciab.hardware.memoryMib * 1024}</memory>`,
+      processors: `<vcpu>${ciab.hardware.cpus}</vcpu>`,
+      processor: `<cpu mode="${mode}"`,
+      disk: `<source file="${join(directory, disk)}"/>\n      <target dev="vda" bus="virtio"/>`,
+      network: '<source network="default"/>',
+      card: '<model type="virtio"/>',
+      screen: '<graphics type="vnc" port="-1" listen="127.0.0.1"/>',
+      start: '<boot dev="hd"/>',
+    })) t.ok(stdout.includes(wanted), what)
+  }
+})
+
 /** Runs run-evc.sh --user with a stand-in for QEMU that answers `--version`; KVM is not asked for. */
 async function start(directory: string, args: readonly string[], qemuVersion = '10.0.2'): Promise<RunResult> {
   const qemu = join(directory, 'qemu')
