@@ -105,7 +105,7 @@ async function checkBoots(target: Target, input: BootsInput): Promise<{ checks: 
   // The guests of the Xen host get their addresses by DHCP, and an appliance of the el family takes none.
   const xenPlans = spec.family === 'el' ? [] : (target.xenBoots?.(planInput) ?? [])
   const skip = (reason: string, name = 'boot') => ({ target: target.name, name, status: 'skipped', detail: reason, durationMs: 0 }) as const
-  const checks: ReportedCheck[] = (target.unshown ?? []).map(({ name, reason }) => skip(`not shown: ${reason}`, `boot: ${name}`))
+  const checks: ReportedCheck[] = (target.unshown?.(planInput) ?? []).map(({ name, reason }) => skip(`not shown: ${reason}`, `boot: ${name}`))
   if (spec.family === 'el' && target.xenBoots) checks.push(skip('not shown: the Xen host here gives addresses by DHCP only', 'boot: xen'))
   if (plans.length + xenPlans.length === 0) return { checks: [...checks, skip('QEMU cannot play this target\'s hardware')], copies: [] }
   if (!input.sound) return { checks: [...checks, skip('its files did not pass')], copies: [] }

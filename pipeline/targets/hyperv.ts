@@ -121,6 +121,8 @@ const hyperv: Target = {
   verify: (input, deps) =>
     runChecks('hyperv', { planned: plan({ ...input, usedBytes: 0 }), checks: input.options.hypervVhd ? { ...checks, ...fixedChecks } : checks }, [input, deps]),
   boots,
+  unshown: ({ options }) =>
+    options.hypervVhd ? [{ name: 'fixed VHD', reason: 'it is compared, not booted; the VHDX beside it is booted' }] : [],
 }
 
 export default hyperv

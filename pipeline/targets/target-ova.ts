@@ -1,15 +1,25 @@
-/** Checks that the OVAs of VMware and of VirtualBox share: their parts, looked at as files of their own. */
+/** Checks that the OVAs of VMware and of VirtualBox share: the whole by its rules, their parts as files of their own. */
 import { join } from 'node:path'
+import { lintOva } from '../images/ova-lint.js'
 import { checkByTool, checkContent, checkStructure, joinVerdicts, lastLine } from './target-checks.js'
 import type { Check, Verdict } from './target-checks.js'
 import { withScratch } from './target-scratch.js'
-import type { TargetDeps } from './types.js'
+import type { TargetDeps, VerifyInput } from './types.js'
 
 export interface OvaNames {
   readonly ova: string
   /** Members of the OVA. */
   readonly ovf: string
   readonly disk: string
+}
+
+/** Form, order and sizes of its parts, and that its manifest is of the kind that was asked for. */
+export async function checkOvaRules(file: string, { directory, options }: VerifyInput): Promise<Verdict> {
+  const { problems, members, manifest = 'none', grains } = await lintOva(join(directory, file))
+  const wanted = options.ovaManifest
+  const missing = manifest.toLowerCase() === wanted ? [] : [`has a manifest by ${manifest.toLowerCase()}, wanted ${wanted}`]
+  if (problems.length + missing.length > 0) return { file, problems: [...problems, ...missing] }
+  return { found: `${members.map(({ name }) => name).join(', ')}; ${grains} grains, one end of stream; manifest by ${wanted}` }
 }
 
 /** What other programs look at as files of their own. */

@@ -18,7 +18,7 @@ import type { Provider } from './target-boxes.js'
 import { applianceData, fullNameOf } from './target-files.js'
 import type { Release } from './target-files.js'
 import { ovfSizes, virtualBoxData, vmdkHardwareVersion } from './target-virtualbox.js'
-import { guestNames, virtualHardware } from './target-vmware.js'
+import { guestNames, virtualHardware, vmwareMemoryMib } from './target-vmware.js'
 import type { DiskFile, ExportInput, TargetDeps } from './types.js'
 
 /** The marker that makes the first boot add the user vagrant; see kickstarts/ciab/first-boot. */
@@ -34,15 +34,10 @@ export const boxDisks: Readonly<Record<Provider, { readonly member: string; read
 
 /** Vagrantfile and metadata.json. Errors: those of templates. */
 async function commonFiles(provider: Provider, input: ExportInput, { render }: TargetDeps) {
-  const data = { ...applianceData(input), provider, macAddress: macOf(input), memoryMib: wholeMemoryMib(input) }
+  const data = { ...applianceData(input), provider, macAddress: macOf(input), memoryMib: vmwareMemoryMib(input.spec) }
   const [metadata, vagrantfile] = await Promise.all(['metadata.json', 'Vagrantfile'].map(name => render(`vagrant/${name}.hbs`, data)))
   JSON.parse(metadata ?? '')
   return [{ name: 'metadata.json', content: metadata ?? '' }, { name: 'Vagrantfile', content: vagrantfile ?? '' }]
-}
-
-/** VMware takes multiples of 4. */
-function wholeMemoryMib({ spec }: Release): number {
-  return Math.ceil(spec.hardware.memoryMib / 4) * 4
 }
 
 /** VirtualBox' own range; Vagrant gives it to every machine of the box, and wants it to be the descriptor's. */
@@ -74,7 +69,7 @@ export const boxWriters: Readonly<Record<Exclude<Provider, 'libvirt'>, MakeWrite
     return writer
   },
   vmware_desktop: async (input, deps) => {
-    const data = { ...applianceData(input), disk: 'box.vmdk', guestOs: guestNames(input.spec).vmx, memoryMib: wholeMemoryMib(input) }
+    const data = { ...applianceData(input), disk: 'box.vmdk', guestOs: guestNames(input.spec).vmx, memoryMib: vmwareMemoryMib(input.spec) }
     const content = await deps.render('vmware/machine.vmx.hbs', data)
     parseVmx(content, 'box.vmx')
     const disk = { fileName: 'box.vmdk', adapterType: 'lsilogic', hardwareVersion: virtualHardware.vmx, seed: seedOf(input) } as const

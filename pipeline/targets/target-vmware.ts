@@ -32,6 +32,11 @@ export function guestNames({ family }: Spec): GuestNames {
   return guests[family]
 }
 
+/** MiB of memory, rounded up: VMware takes multiples of 4. */
+export function vmwareMemoryMib({ hardware }: Spec): number {
+  return Math.ceil(hardware.memoryMib / 4) * 4
+}
+
 /** Both halves of the machine that the descriptors ask for (EFI, pvscsi, vmxnet3), each on what has a driver for it. */
 export function vmwareBoots(disk: Pick<BootPlan, 'disk' | 'member' | 'diskFormat'>): readonly BootPlan[] {
   const hardware = { ...disk, machine: 'q35', networkDevice: 'vmxnet3' }

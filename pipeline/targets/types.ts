@@ -169,7 +169,7 @@ export interface XenBootPlan {
   readonly reaches: 'booting' | 'ready'
 }
 
-/** A piece of virtual hardware that no boot here can show; reported with its reason, never passed over. */
+/** A piece of virtual hardware, or a file, that no boot here shows; reported with its reason, never passed over. */
 export interface UnshownBoot {
   readonly name: string
   readonly reason: string
@@ -199,6 +199,6 @@ export interface Target {
   boots?(input: PlanInput): readonly BootPlan[]
   /** Starts under Xen; absent: the target is no Xen's. */
   xenBoots?(input: PlanInput): readonly XenBootPlan[]
-  /** Hardware of the target that QEMU cannot play. */
-  readonly unshown?: readonly UnshownBoot[]
+  /** Hardware of the target that QEMU cannot play, and files that are compared only. */
+  unshown?(input: PlanInput): readonly UnshownBoot[]
 }

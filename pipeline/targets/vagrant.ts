@@ -177,6 +177,11 @@ const vagrant: Target = {
   export: exportVagrant,
   verify: (input, deps) => runChecks('vagrant', { planned: plan({ ...input, usedBytes: 0 }), checks }, [input, deps]),
   boots,
+  unshown: () => [
+    { name: 'box of virtualbox', reason: 'its disk is compared, not booted; the target virtualbox boots one of this format' },
+    { name: 'box of vmware_desktop', reason: 'its disk is compared, not booted; the target vmware boots one of this format' },
+    { name: 'box of hyperv', reason: 'its disk is compared, not booted; the target hyperv boots one of this format' },
+  ],
 }
 
 export default vagrant

@@ -1,6 +1,5 @@
 /** Target virtualbox: an OVA of VirtualBox's own kind (AHCI, E1000, BIOS, nested virtualisation) and scripts that import it. */
 import { join } from 'node:path'
-import { lintOva } from '../images/ova-lint.js'
 import { ovaWriter } from '../images/ova.js'
 import type { StreamVmdkFacts } from '../images/stream-vmdk.js'
 import { needOf } from '../tools/need.js'
@@ -10,7 +9,7 @@ import type { Check, Verdict } from './target-checks.js'
 import { describeArtifacts, fullNameOf, packedShare } from './target-files.js'
 import type { Release } from './target-files.js'
 import { powerShellScript, startScript } from './target-kit.js'
-import { checkOvaParts } from './target-ova.js'
+import { checkOvaParts, checkOvaRules } from './target-ova.js'
 import { checkPowerShell, plannedText, readme, writeTexts } from './target-texts.js'
 import type { TextPlan } from './target-texts.js'
 import { ovfSizes, virtualBoxData, vmdkHardwareVersion } from './target-virtualbox.js'
@@ -53,7 +52,7 @@ async function exportVirtualBox(input: ExportInput, deps: TargetDeps): Promise<T
 }
 
 const checks: Readonly<Record<string, Check>> = {
-  'OVA by the rules of its readers': checkRules,
+  'OVA by the rules of its readers': input => checkOvaRules(namesOf(input).ova, input),
   'appliance read by virt-v2v': async (input, deps) => {
     const file = namesOf(input).ova
     const command = ['virt-v2v', '-i', 'ova', join(input.directory, file), '--print-source'] as const
@@ -64,13 +63,6 @@ const checks: Readonly<Record<string, Check>> = {
   'import script': (input, deps) => checkShellScript('virtualbox', 'import.sh', [input, deps]),
   'import script for Windows': input => checkPowerShell('import.ps1', wantsNesting(input) ? '$Nested = $true' : '$Nested = $false', input),
   'one page of instructions': input => checkText(readme.name, input),
-}
-
-async function checkRules(input: VerifyInput): Promise<Verdict> {
-  const file = namesOf(input).ova
-  const { problems, members, grains } = await lintOva(join(input.directory, file))
-  if (problems.length > 0) return { file, problems }
-  return { found: `${members.map(({ name }) => name).join(', ')}; ${grains} grains, one end of stream` }
 }
 
 /** VirtualBox reads it in its own part of the descriptor only. */

@@ -16,7 +16,7 @@ import { powerShellScript, startScript } from './target-kit.js'
 import { withScratch } from './target-scratch.js'
 import { checkPowerShell, plannedText, writeTexts } from './target-texts.js'
 import type { TextPlan } from './target-texts.js'
-import { guestNames, virtualHardware, vmwareBoots, vmwareGuest, vmwareUnshown } from './target-vmware.js'
+import { guestNames, virtualHardware, vmwareBoots, vmwareGuest, vmwareMemoryMib, vmwareUnshown } from './target-vmware.js'
 import type { ArtifactPlan, ExportInput, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
 
 /** The VMDK holds every grain with data whole; the zip was measured on 745 MiB of Debian with Incus: 342 MiB. */
@@ -53,8 +53,7 @@ async function exportVmware(input: ExportInput, deps: TargetDeps): Promise<Targe
   const { directory, spec, sourceDateEpoch } = input
   const paths = pathsOf(input)
   const fileName = `${paths.folder}.vmdk`
-  const memoryMib = Math.ceil(spec.hardware.memoryMib / 4) * 4
-  const data = { ...applianceData(input), disk: fileName, vmxFile: `${paths.folder}.vmx`, guestOs: guestNames(spec).vmx, memoryMib }
+  const data = { ...applianceData(input), disk: fileName, vmxFile: `${paths.folder}.vmx`, guestOs: guestNames(spec).vmx, memoryMib: vmwareMemoryMib(spec) }
   await mkdir(join(directory, paths.folder), { recursive: true })
   const files = await writeTexts({ target: 'vmware', directory, texts: textsOf(input), data }, deps)
   parseVmx(files[0]?.content ?? '', paths.vmx)
@@ -155,7 +154,7 @@ const vmware: Target = {
   export: exportVmware,
   verify: (input, deps) => runChecks('vmware', { planned: plan({ ...input, usedBytes: 0 }), checks }, [input, deps]),
   boots: input => vmwareBoots({ disk: pathsOf(input).zip, member: pathsOf(input).disk, diskFormat: 'vmdk' }),
-  unshown: vmwareUnshown,
+  unshown: () => vmwareUnshown,
 }
 
 export default vmware

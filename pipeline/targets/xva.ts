@@ -183,7 +183,7 @@ const xva: Target = {
   plan,
   export: exportXva,
   verify: (input, deps) => runChecks('xva', { planned: plan({ ...input, usedBytes: 0 }), checks }, [input, deps]),
-  unshown: [{ name: 'XCP-ng', reason: 'no xapi runs here; the same disk is started on Xen by the target xen' }],
+  unshown: () => [{ name: 'XCP-ng', reason: 'no xapi runs here; the same disk is started on Xen by the target xen' }],
 }
 
 export default xva

@@ -37,6 +37,8 @@ t.test('a fixed VHD comes where it was asked for, and is checked', async t => {
   const passed = await hyperv.verify(input, realDeps)
   t.match(foundBy(passed, 'vhd by libvhdi'), 'vhdiinfo: Fixed, 1 GiB')
   t.match(foundBy(passed, 'vhdx by libvhdi'), 'vhdiinfo: Dynamic, 1 GiB')
+  const unshown = (of: typeof options) => hyperv.unshown?.({ spec, version, options: of, usedBytes: 0 }).map(({ name }) => name)
+  t.strictSame([unshown(withVhd), unshown(options)], [['fixed VHD'], []], 'and reported as not booted')
 })
 
 t.test('names each fault of disk and script', async t => {

@@ -46,6 +46,13 @@ t.test('a title with special letters and no nesting stay valid and whole', async
   await ova.verify({ spec: of, version, options, directory, signal }, realDeps)
 })
 
+t.test('the memory is a multiple of 4 MiB, as ESXi wants it', async t => {
+  const path = await exported(t.testdir({}), 'sha256', { ...spec, hardware: { ...spec.hardware, memoryMib: 4097 } })
+  const items = findAll(parseXml(await memberText(path, `${name}.ovf`), 'ovf'), 'Item')
+  const memory = items.find(item => findAll(item, 'ResourceType')[0]?.text === '4')
+  t.equal(memory && findAll(memory, 'VirtualQuantity')[0]?.text, '4100')
+})
+
 t.test('manifests of each kind', async t => {
   for (const ovaManifest of ['sha256', 'sha1', 'none'] as const) {
     const directory = t.testdir({})

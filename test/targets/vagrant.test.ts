@@ -7,7 +7,7 @@ import vagrant from '../../pipeline/targets/vagrant.js'
 import { sha256File } from '../../pipeline/tools/checksum.js'
 import { matchGolden } from '../fixtures/golden.js'
 import { makeSealedGolden } from '../fixtures/sealed-golden.js'
-import { exportTarget, realDeps, spec, testTarget, version } from '../fixtures/target-contract.js'
+import { exportTarget, options, realDeps, spec, testTarget, version } from '../fixtures/target-contract.js'
 
 await testTarget(vagrant, makeSealedGolden)
 
@@ -34,4 +34,10 @@ t.test('writes descriptors and page word for word, and a catalog with the sums o
 t.test("Vagrant takes a version without a build's own part", async t => {
   t.equal(boxVersion({ version: '0.1.0+20260101.0123abcd' }), '0.1.0')
   t.equal(boxVersion({ version: '1.2.3-rc1' }), '1.2.3')
+})
+
+t.test('tells which boxes are compared only', t => {
+  const names = vagrant.unshown?.({ spec, version, options, usedBytes: 0 }).map(({ name }) => name)
+  t.strictSame(names, providers.filter(provider => provider !== 'libvirt').map(provider => `box of ${provider}`))
+  t.end()
 })

@@ -33,6 +33,16 @@ t.test('a title with special letters and no nesting still gives files that pass'
   t.match(error.details[0], `virtualbox/${base}.ova does not ask for nested virtualisation.`)
 })
 
+t.test('an OVA without the manifest that was asked for is refused', async t => {
+  const directory = t.testdir({})
+  const none = { ...options, ovaManifest: 'none' } as const
+  await exportTarget(virtualbox, { goldenDisk: writeGoldenDisk(t.testdir({})), directory, options: none })
+  const passed = await virtualbox.verify({ spec, version, options: none, directory, signal }, realDeps)
+  t.match(foundBy(passed, 'OVA by the rules of its readers'), /manifest by none$/)
+  const error = await failureOf(virtualbox.verify({ spec, version, options, directory, signal }, realDeps))
+  t.match(error.message, `virtualbox/${base}.ova has a manifest by none, wanted sha256.`)
+})
+
 /** Runs import.sh with a VBoxManage that writes its arguments down; `known` is the machine that is there already. */
 async function runImport(directory: string, args: readonly string[], known = '') {
   const vbox = join(directory, 'vbox')
