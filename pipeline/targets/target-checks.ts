@@ -5,7 +5,7 @@ import { joinProblems } from '../errors/pipeline-error.js'
 import type { PipelineError } from '../errors/pipeline-error.js'
 import { artifactWrong } from '../errors/targets.js'
 import type { Command } from '../tools/command.js'
-import { checkCommand, compareCommand, parseCheck } from '../tools/qemu-img.js'
+import { checkCommand, compareCommand, infoCommand, parseCheck, parseInfo } from '../tools/qemu-img.js'
 import type { ImageFile } from '../tools/qemu-img.js'
 import type { ArtifactPlan, TargetCheck, TargetDeps, VerifyInput } from './types.js'
 
@@ -19,6 +19,13 @@ export type Verdict =
   | { readonly file: string; readonly problems: readonly string[] }
 
 export type Check = (input: VerifyInput, deps: TargetDeps) => Promise<Verdict>
+
+/**
+ * Every writer here rounds a disk up to whole sectors and no further, so the sizes must be equal: VMDK, qcow2, VHDX and hds
+ * count sectors or bytes, an XVA's last block is as short as the disk, and of a fixed VHD QEMU reads the size, not the
+ * geometry, since its creator is "win ".
+ */
+const sectorBytes = 512
 
 const filesCheck = 'all files are there'
 const contentCheck = 'content equal to the golden disk'
@@ -87,17 +94,26 @@ export async function checkStructure(target: string, { file, image }: CheckedIma
 
 export const notCompared: Verdict = { skipped: 'not compared: the golden disk is not on this host' }
 
-/** The guest must see what is on the golden disk. */
+/** The guest must see what is on the golden disk, on a disk as long: qemu-img compare lets zeros behind the end pass. */
 export async function checkContent(
   target: string,
   { file, image }: CheckedImage,
   [{ goldenDisk }, { run }]: readonly [VerifyInput, TargetDeps]
 ): Promise<Verdict> {
   if (!goldenDisk) return notCompared
+  const virtualBytesOf = async (of: ImageFile) => parseInfo((await run(infoCommand(of), { reason: `verify ${target}` })).stdout).virtualBytes
   const answer = await run(compareCommand(goldenDisk, image), { okCodes: [0, 1, 2, 3, 4], reason: `verify ${target}` })
-  if (answer.exitCode === 0) return { found: 'qemu-img compare: identical' }
+  if (answer.exitCode === 0) {
+    const [wanted, found] = [wholeSectors(await virtualBytesOf(goldenDisk)), await virtualBytesOf(image)]
+    if (found !== wanted) return { file, problems: [`shows the guest ${found} bytes, and the golden disk has ${wanted}`] }
+    return { found: 'qemu-img compare: identical' }
+  }
   if (answer.exitCode === 1) return { file, problems: [`does not hold what the golden disk holds: ${lastLine(answer.stdout)}`] }
   return { file, problems: [`cannot be compared with the golden disk: ${lastLine(answer.stderr)}`] }
+}
+
+function wholeSectors(bytes: number): number {
+  return Math.ceil(bytes / sectorBytes) * sectorBytes
 }
 
 /** A validator that ends with 0 when it is content; any other code is a fault that its last line tells. */

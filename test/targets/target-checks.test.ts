@@ -95,6 +95,26 @@ t.test('an image is compared with the golden disk, where there is one', async t 
   })
 })
 
+t.test('a disk that is longer or shorter than the golden disk is no copy of it, though all else is zeros', async t => {
+  const directory = t.testdir({})
+  const raw = (name: string, bytes: number) => {
+    const path = join(directory, name)
+    writeFileSync(path, 'x')
+    truncateSync(path, bytes)
+    return { path, format: 'raw' } as const
+  }
+  const longer = join(directory, 'longer.vmdk')
+  await realDeps.run(['qemu-img', 'convert', '-f', 'raw', '-O', 'vmdk', '-o', 'subformat=monolithicSparse', raw('a', 80 << 20).path, longer])
+  const verdict = async (golden: number) =>
+    await checkContent('kvm', { file: 'longer.vmdk', image: { path: longer, format: 'vmdk' } }, [
+      { ...inputOf(directory), goldenDisk: raw('golden', golden) }, realDeps,
+    ])
+  const problem = (bytes: number) => ({ file: 'longer.vmdk', problems: [`shows the guest 83886080 bytes, and the golden disk has ${bytes}`] })
+  t.strictSame(await verdict(64 << 20), problem(64 << 20))
+  t.strictSame(await verdict(96 << 20), problem(96 << 20))
+  t.strictSame(await verdict((80 << 20) - 100), { found: 'qemu-img compare: identical' }, 'whole sectors')
+})
+
 t.test("a validator's last line is the fault, be it on either stream", async t => {
   const tool = { command: ['sh', '-c', 'true'], file: 'a.xml', found: 'valid' } as const
   const script = (text: string) => ({ ...tool, command: ['sh', '-c', text] as const })
