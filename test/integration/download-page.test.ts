@@ -168,7 +168,7 @@ t.test('tells the nightly beside stable, and older releases', async t => {
     t.equal(await page.locator('summary', { hasText: '1.0.2 (nightly)' }).count(), 1)
     t.match(await page.locator('table').textContent(), /1\.0\.0/)
     await page.locator('details.panel').first().locator('summary').click()
-    t.match(await page.locator('details.panel pre').first().textContent(), `curl -fL -C - -O ${server.url}/page-images/ciab/1.0.1/kvm/`, 'addresses are whole')
+    t.match(await page.locator('details.panel pre').first().textContent(), `curl -fL -C - -o ciab-1.0.0.qcow2 '${server.url}/page-images/ciab/1.0.1/kvm/`, 'addresses are whole')
     await screenshot(page, 'opened')
   })
 })
