@@ -160,7 +160,7 @@ function prune(io: CommandIo): Command {
     .description('delete old releases; never one that a channel points to')
     .addOption(new Option('--keep <number>', 'newest releases that stay').default(14).argParser(checkCount))
     .addOption(new Option('--keep-stable <number>', 'of those that were ever stable; "all" for every one').default('all' as number | 'all').argParser(countOrAll))
-    .addOption(new Option('--stale-days <days>', 'what was never finished goes when older').default(7).argParser(checkAge))
+    .addOption(new Option('--stale-days <days>', 'what a killed publish or prune has left goes when older').default(7).argParser(checkAge))
     .option('--dry-run', 'say what would go')
     .action(async (options: PruneOptions) => {
       await (await import('./manage.js')).runPrune(options, io)

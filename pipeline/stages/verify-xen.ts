@@ -92,7 +92,7 @@ async function seeHowFar({ spec, plan }: XenBootRequest, { serial }: RunningVm, 
   return undefined
 }
 
-/** The words of report.sh for a step that its time limit ended. */
+/** The words of the first boot for a step that its time limit ended (kickstarts/shared/first-boot/usr/lib/evc/first-boot). */
 const stepOverdue = /did not end within \d+ s/
 
 /** Where a guest that was going on came to its end by a clock; undefined for a failure. Limits of steps are for machines that are not emulated. */
