@@ -63,7 +63,10 @@ t.test('a key with another one behind it is refused: rpm would trust both', asyn
 })
 
 t.test('an index or a list that was changed on its way is refused', async t => {
-  const index = readFileSync(join(folder, 'web/base/repodata/repomd.xml'), 'utf8').replaceAll(/(<checksum type="sha256">)[0-9a-f]/g, '$1f')
+  const index = readFileSync(join(folder, 'web/base/repodata/repomd.xml'), 'utf8').replaceAll(
+    /(<checksum type="sha256">)([0-9a-f])/g,
+    (_, tag: string, first: string) => `${tag}${first === 'f' ? '0' : 'f'}`
+  )
   const broken = createServer((request, response) => {
     if (request.url === '/plain/repodata/repomd.xml') response.end('<html>hello</html>')
     else if (request.url === '/list/repodata/repomd.xml') response.end(index)
@@ -78,7 +81,7 @@ t.test('an index or a list that was changed on its way is refused', async t => {
     formatError(await failureOf(ask([], { url: `${url}/plain` }))),
     `error: The repository base at ${url}/plain/ cannot be used: its repomd.xml names no list of packages. ${hint}`
   )
-  t.match(formatError(await failureOf(ask([], { url: `${url}/list` }))), /cannot be used: its list of packages has the digest [0-9a-f]{64}, not f[0-9a-f]{63}\. /)
+  t.match(formatError(await failureOf(ask([], { url: `${url}/list` }))), /cannot be used: its list of packages has the digest [0-9a-f]{64}, not [0f][0-9a-f]{63}\. /)
 })
 
 t.test('the names are those that the kickstart gives to its own program', async t => {
