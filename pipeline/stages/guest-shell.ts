@@ -36,6 +36,8 @@ export interface GuestShell {
   asRoot(script: string): Promise<string>
   /** Runs a bash script as the user. */
   asUser(script: string): Promise<string>
+  /** Runs a bash script as another user who lets the same key in. */
+  as(user: string, script: string): Promise<string>
   /** The ways to log in that the guest offers this user, e.g. `publickey`. */
   offeredMethods(user: string): Promise<string>
 }
@@ -52,13 +54,15 @@ export async function openShell(access: ShellAccess): Promise<GuestShell> {
     ].flatMap(option => ['-o', option]),
     '--', `${user}@127.0.0.1`, remote,
   ]
+  const as = async (user: string, script: string) => (await access.run(ssh(user, [], 'bash -eu'), { ...options, input: `${script}\n` })).stdout
   return {
+    as,
     asRoot: async script => {
       // sudo takes the first line, bash the rest; -k: asked even if it was given a moment ago.
       const input = `${access.password}\n${script}\n`
       return (await access.run(ssh(access.user, [], 'sudo -k -S -p "" bash -eu'), { ...options, input })).stdout
     },
-    asUser: async script => (await access.run(ssh(access.user, [], 'bash -eu'), { ...options, input: `${script}\n` })).stdout,
+    asUser: script => as(access.user, script),
     offeredMethods: async user => {
       const command = ssh(user, ['PreferredAuthentications=none', 'PubkeyAuthentication=no'], 'true')
       const { stderr } = await access.run(command, { ...options, okCodes: [0, 255] })

@@ -21,6 +21,10 @@ export interface Guest {
   readonly serialLog: string
   /** Virtual size of the artifact; the disk in this boot is larger. */
   readonly imageBytes: number
+  /** The user that this artifact's first boot makes and no other's. */
+  readonly account: string | undefined
+  /** Public half, one line, of the key that `shell` logs in with. */
+  readonly visitKey: string
   /** A step in emulation takes that much longer. */
   readonly timeoutFactor: number
 }

@@ -117,7 +117,7 @@ async function bootOnce(request: BootRequest, context: VmContext): Promise<BootR
     const { running, imageBytes } = vm
     const panic = watchForPanic(serialLog, () => void running.stop())
     try {
-      const identity = await visit({ vm: running, imageBytes, spec, directory, serialLog, thorough, recorder, secrets, context })
+      const identity = await visit({ vm: running, imageBytes, spec, account: plan.account, directory, serialLog, thorough, recorder, secrets, context })
       const { kind } = context.acceleration
       const crash = (await crashOf(running.ended, kind)) ?? (kind === 'tcg' ? await panic() : undefined) ?? nestedTrouble(recorder.checks, kind)
       return { checks: recorder.checks, ...(identity ? { identity } : {}), ...(crash === undefined ? {} : { crash }) }

@@ -24,6 +24,7 @@ export const pagePromises: Readonly<Record<string, Promised>> = {
     if (state !== 'ready') throw promiseBroken(`GET /state.json answered ${page.status}, state "${state}"`)
     return 'state "ready"'
   },
+  'accounts of people': peopleOf,
 }
 
 /** Of an appliance with Incus in it, in every boot. */
@@ -91,6 +92,21 @@ export async function sudoAsks(guest: Guest): Promise<string> {
   const bare = (await guest.shell.asUser('sudo -k -n true 2>&1 && echo "no question" || true')).trim()
   if (bare.endsWith('no question')) throw promiseBroken(`sudo asks ${guest.credentials.user} for no password`)
   return 'sudo asks for the password'
+}
+
+/** The owner's, and in an artifact with a marker for it the one more that can come in as is usual there. */
+async function peopleOf(guest: Guest): Promise<string> {
+  const { account, credentials, shell, visitKey } = guest
+  const people = (await shell.asRoot("awk -F: '$3 >= 1000 && $3 < 60000 { print $1 }' /etc/passwd")).trim().split('\n')
+  const wanted = [credentials.user, ...(account === undefined ? [] : [account])]
+  if (people.sort().join() !== wanted.sort().join()) throw promiseBroken(`There are the accounts ${people.join(', ')}, not ${wanted.join(', ')}`)
+  if (account === undefined) return `${credentials.user} alone`
+  // Its own key is everybody's: whether the account lets a key in at all is what is looked at.
+  const keys = `~${account}/.ssh/authorized_keys`
+  await shell.asRoot(`cmp ${keys} /usr/lib/evc/${account}.pub; echo '${visitKey}' >>${keys}`)
+  const user = (await shell.as(account, 'sudo -k -n whoami')).trim()
+  if (user !== 'root') throw promiseBroken(`sudo gives ${account} "${user}"`)
+  return `${people.join(', ')}; ${account} comes in by key, and sudo asks it nothing`
 }
 
 async function secretsShownNowhere(guest: Guest): Promise<string> {

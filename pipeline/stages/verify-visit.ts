@@ -20,6 +20,8 @@ import type { VmContext } from './types.js'
 export interface Visit {
   readonly vm: RunningVm
   readonly spec: Spec
+  /** As in `BootPlan`. */
+  readonly account?: string | undefined
   /** Virtual size of the artifact. */
   readonly imageBytes: number
   readonly directory: string
@@ -60,19 +62,21 @@ export async function visit(visit: Visit): Promise<Identity | undefined> {
   recording = false
   const credentials = await step('credentials on the serial console', () => askCredentials(visit))
   if (!credentials) return undefined
-  const shell = await step('SSH by key', () => enter(visit, credentials))
-  if (!shell) return undefined
+  const opened = await step('SSH by key', () => enter(visit, credentials))
+  if (!opened) return undefined
   const entered = await step(manners.entering, () => enterCloud(visit, credentials, client))
   if (!entered) return undefined
-  const { spec, serialLog, imageBytes } = visit
+  const { spec, serialLog, imageBytes, account } = visit
   const guest = {
-    spec, ready, consoleLines, credentials, secrets: manners.secrets(credentials), shell, cloud: entered.cloud, serialLog, imageBytes,
+    spec, ready, consoleLines, credentials, secrets: manners.secrets(credentials), cloud: entered.cloud, serialLog, imageBytes,
+    account,
+    ...opened,
     webPort: vm.port(ports.web),
     timeoutFactor: factor(visit),
   }
   for (const [name, promised] of promises) await recorder.check(name, async () => ({ found: await promised(guest), value: true }))
   const identity = await recorder.check('identity', async () => {
-    const value = await collectIdentity(shell, credentials, entered.fingerprint)
+    const value = await collectIdentity(opened.shell, credentials, entered.fingerprint)
     return { found: `${value.size} values to compare with those of other copies`, value }
   })
   if (visit.thorough) await recorder.check('powers off when asked to', () => powerOff(visit))
@@ -98,12 +102,12 @@ async function askCredentials(visit: Visit): Promise<Found<Credentials>> {
   return { found: `shown after Enter: user ${value.user}, password, ${words.api} at ${value.api}, ${words.apiToken}`, value }
 }
 
-async function enter(visit: Visit, credentials: Credentials): Promise<Found<GuestShell>> {
+async function enter(visit: Visit, credentials: Credentials): Promise<Found<{ readonly shell: GuestShell; readonly visitKey: string }>> {
   const { run } = visit.context
   const key = await makeVisitKey(visit.directory, run)
   const { serial } = visit.vm
   const hostKey = await leaveKey(serial, { credentials, publicKey: key.publicKey, timeoutMs: limits.consoleMs * factor(visit) })
-  const value = await openShell({
+  const shell = await openShell({
     run,
     port: visit.vm.port(mannersOf(visit.spec).ports.ssh),
     directory: visit.directory,
@@ -113,9 +117,9 @@ async function enter(visit: Visit, credentials: Credentials): Promise<Found<Gues
     password: credentials.password,
     timeoutMs: limits.scriptMs * factor(visit),
   })
-  const user = (await value.asRoot('whoami')).trim()
+  const user = (await shell.asRoot('whoami')).trim()
   if (user !== 'root') throw promiseBroken(`sudo with the password gives "${user}"`)
-  return { found: `logged in as ${credentials.user} on the console, then by key; sudo with the password gives root`, value }
+  return { found: `logged in as ${credentials.user} on the console, then by key; sudo with the password gives root`, value: { shell, visitKey: key.publicKey } }
 }
 
 function enterCloud(visit: Visit, credentials: Credentials, client: ClientIdentity): Promise<Found<Entered>> {

@@ -21,7 +21,7 @@ import { ovfSizes, virtualBoxData, vmdkHardwareVersion } from './target-virtualb
 import { guestNames, virtualHardware, vmwareMemoryMib } from './target-vmware.js'
 import type { DiskFile, ExportInput, TargetDeps } from './types.js'
 
-/** The marker that makes the first boot add the user vagrant; see kickstarts/ciab/first-boot. */
+/** The marker that makes the first boot add the user vagrant; see kickstarts/shared/first-boot. */
 export const markerFile = '/etc/evc/vagrant'
 
 /** Where the disk lies in each box, and qemu-img's name of its format. */
@@ -34,7 +34,8 @@ export const boxDisks: Readonly<Record<Provider, { readonly member: string; read
 
 /** Vagrantfile and metadata.json. Errors: those of templates. */
 async function commonFiles(provider: Provider, input: ExportInput, { render }: TargetDeps) {
-  const data = { ...applianceData(input), provider, macAddress: macOf(input), memoryMib: vmwareMemoryMib(input.spec) }
+  const { spec } = input
+  const data = { ...applianceData(input), provider, guest: guestNames(spec).vagrant, macAddress: macOf(input), memoryMib: vmwareMemoryMib(spec) }
   const [metadata, vagrantfile] = await Promise.all(['metadata.json', 'Vagrantfile'].map(name => render(`vagrant/${name}.hbs`, data)))
   JSON.parse(metadata ?? '')
   return [{ name: 'metadata.json', content: metadata ?? '' }, { name: 'Vagrantfile', content: vagrantfile ?? '' }]

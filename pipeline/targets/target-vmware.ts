@@ -21,11 +21,13 @@ interface GuestNames {
   /** Of CIM_OperatingSystem. */
   readonly cimOsId: number
   readonly osName: string
+  /** Vagrant's plugin for the guest: how it shuts it down, sets its name and network. */
+  readonly vagrant: string
 }
 
 const guests: Readonly<Record<Family, GuestNames>> = {
-  debian: { vmx: 'debian12-64', vmwareOsType: 'other3xLinux64Guest', cimOsId: 96, osName: 'Debian GNU/Linux (64-bit)' },
-  el: { vmx: 'centos7-64', vmwareOsType: 'centos7_64Guest', cimOsId: 107, osName: 'CentOS (64-bit)' },
+  debian: { vmx: 'debian12-64', vmwareOsType: 'other3xLinux64Guest', cimOsId: 96, osName: 'Debian GNU/Linux (64-bit)', vagrant: 'debian' },
+  el: { vmx: 'centos7-64', vmwareOsType: 'centos7_64Guest', cimOsId: 107, osName: 'CentOS (64-bit)', vagrant: 'redhat' },
 }
 
 export function guestNames({ family }: Spec): GuestNames {

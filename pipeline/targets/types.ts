@@ -135,6 +135,8 @@ export interface BootPlan {
   readonly machine: string
   readonly diskDevice: string
   readonly networkDevice: string
+  /** The user that the first boot of this artifact alone makes; it logs in by its key, and sudo asks it nothing. */
+  readonly account?: string
 }
 
 export interface TargetDeps {

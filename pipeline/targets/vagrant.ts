@@ -161,6 +161,7 @@ function boots(input: PlanInput): readonly BootPlan[] {
   return [{
     name: 'libvirt', firmware: 'bios', disk: boxName(input, 'libvirt'), member, diskFormat: format,
     machine: 'pc', diskDevice: 'virtio-blk-pci', networkDevice: 'virtio-net-pci',
+    account: 'vagrant',
   }]
 }
 

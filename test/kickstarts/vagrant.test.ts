@@ -1,4 +1,4 @@
-/** The first boot's step for Vagrant boxes, run for real in an empty folder; useradd, chown and visudo are stand-ins. */
+/** The first boot's step for Vagrant boxes, run for real in an empty folder; useradd, install, restorecon and visudo are stand-ins. */
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,18 +6,20 @@ import t from 'tap'
 import { realRun } from '../fixtures/phony-disk.js'
 
 const kickstarts = fileURLToPath(new URL('../../kickstarts', import.meta.url))
-const library = (part: 'shared' | 'ciab') => join(kickstarts, part, 'first-boot/usr/lib/evc')
+const library = (part: string) => join(kickstarts, part, 'first-boot/usr/lib/evc')
 
 /** Each stand-in writes its call to `calls`; `known` users are those that `id` finds. */
 function guest(directory: string): Readonly<Record<string, string>> {
-  for (const folder of ['bin', 'run', 'state/done', 'sudoers', 'home']) mkdirSync(join(directory, folder), { recursive: true })
+  for (const folder of ['bin', 'run', 'state/done', 'etc/sudoers.d', 'etc/evc', 'home']) mkdirSync(join(directory, folder), { recursive: true })
   writeFileSync(join(directory, 'appliance.env'), '')
   // As the image has them: the engine's files and the appliance's own in one folder.
   for (const part of ['shared', 'ciab'] as const) cpSync(library(part), join(directory, 'lib'), { recursive: true })
   const programs: Readonly<Record<string, string>> = {
     id: `grep -q -x "$1" ${directory}/known`,
     useradd: `echo "useradd $*" >>${directory}/calls; echo vagrant >>${directory}/known`,
-    chown: `echo "chown $*" >>${directory}/calls`,
+    // Whom a file belongs to is for root to say.
+    install: `echo "install $*" >>${directory}/calls; exec /usr/bin/install $(echo "$*" | sed 's/-[og] vagrant //g')`,
+    restorecon: `echo "restorecon $*" >>${directory}/calls`,
     visudo: `echo visudo >>${directory}/calls; [ ! -e ${directory}/visudo-fails ]`,
   }
   writeFileSync(join(directory, 'known'), 'evc\n')
@@ -31,9 +33,7 @@ function guest(directory: string): Readonly<Record<string, string>> {
     EVC_CONFIG: join(directory, 'appliance.env'),
     EVC_RUN: join(directory, 'run'),
     EVC_STATE: join(directory, 'state'),
-    EVC_VAGRANT_MARKER: join(directory, 'marker'),
-    EVC_VAGRANT_HOME: join(directory, 'home'),
-    EVC_SUDOERS: join(directory, 'sudoers'),
+    EVC_ROOT: directory,
   }
 }
 
@@ -43,41 +43,50 @@ t.test('without the marker nothing is done', async t => {
   const directory = t.testdir({})
   t.equal(await boot(guest(directory)), 0)
   t.notOk(existsSync(join(directory, 'calls')))
-  t.notOk(existsSync(join(directory, 'home/.ssh')))
+  t.notOk(existsSync(join(directory, 'home/vagrant/.ssh')))
 })
 
 t.test('with the marker the user is made once, by a key that everybody knows, with sudo', async t => {
-  const directory = t.testdir({ marker: '' })
+  const directory = t.testdir({ etc: { evc: { vagrant: '' } } })
   const env = guest(directory)
   t.equal(await boot(env), 0)
   t.equal(await boot(env), 0)
+  const home = join(directory, 'home/vagrant')
   const calls = readFileSync(join(directory, 'calls'), 'utf8').split('\n')
   t.strictSame(calls, [
-    `useradd --create-home --home-dir ${directory}/home --shell /bin/bash --comment Vagrant vagrant`,
-    `chown -R vagrant:vagrant ${directory}/home/.ssh`,
+    `useradd --create-home --home-dir ${home} --shell /bin/bash --comment Vagrant vagrant`,
+    `install -d -o vagrant -g vagrant -m 700 ${home} ${home}/.ssh`,
+    `install -o vagrant -g vagrant -m 600 ${directory}/lib/vagrant.pub ${home}/.ssh/authorized_keys`,
+    `restorecon -R ${home}`,
     'visudo',
     '',
   ])
-  const keys = join(directory, 'home/.ssh/authorized_keys')
-  t.equal(readFileSync(keys, 'utf8'), readFileSync(join(library('ciab'), 'vagrant.pub'), 'utf8'))
+  const keys = join(directory, 'home/vagrant/.ssh/authorized_keys')
+  t.equal(readFileSync(keys, 'utf8'), readFileSync(join(library('shared'), 'vagrant.pub'), 'utf8'))
   t.equal(statSync(keys).mode & 0o777, 0o600)
-  t.equal(readFileSync(join(directory, 'sudoers/vagrant'), 'utf8'), 'vagrant ALL=(ALL) NOPASSWD: ALL\n')
-  t.equal(statSync(join(directory, 'sudoers/vagrant')).mode & 0o777, 0o440)
+  t.equal(readFileSync(join(directory, 'etc/sudoers.d/vagrant'), 'utf8'), 'Defaults:vagrant !requiretty\nvagrant ALL=(ALL) NOPASSWD: ALL\n')
+  t.equal(statSync(join(directory, 'etc/sudoers.d/vagrant')).mode & 0o777, 0o440)
 })
 
 t.test('a boot that failed is continued, and keeps the key that Vagrant has put in', async t => {
-  const directory = t.testdir({ marker: '', 'visudo-fails': '' })
+  const directory = t.testdir({ etc: { evc: { vagrant: '' } }, 'visudo-fails': '' })
   const env = guest(directory)
   t.equal(await boot(env), 1)
   t.equal(readFileSync(join(directory, 'run/reason'), 'utf8'), 'could not let the user vagrant use sudo\n')
-  t.notOk(existsSync(join(directory, 'sudoers/vagrant')))
-  writeFileSync(join(directory, 'home/.ssh/authorized_keys'), 'ssh-ed25519 AAAA own\n')
+  t.notOk(existsSync(join(directory, 'etc/sudoers.d/vagrant')))
+  writeFileSync(join(directory, 'home/vagrant/.ssh/authorized_keys'), 'ssh-ed25519 AAAA own\n')
   await realRun(['rm', join(directory, 'visudo-fails')])
   t.equal(await boot(env), 0)
-  t.equal(readFileSync(join(directory, 'home/.ssh/authorized_keys'), 'utf8'), 'ssh-ed25519 AAAA own\n')
-  t.ok(existsSync(join(directory, 'sudoers/vagrant')))
+  t.equal(readFileSync(join(directory, 'home/vagrant/.ssh/authorized_keys'), 'utf8'), 'ssh-ed25519 AAAA own\n')
+  t.ok(existsSync(join(directory, 'etc/sudoers.d/vagrant')))
 })
 
 t.test('is a part of booting: it has no state line of its own', async t => {
-  t.match(readFileSync(join(library('ciab'), 'steps/06-vagrant'), 'utf8'), /^# state: booting$/m)
+  t.match(readFileSync(join(library('shared'), 'steps/06-vagrant'), 'utf8'), /^# state: booting$/m)
+})
+
+t.test('the first key is the one that Vagrant itself has, and logs in with', async t => {
+  const { stdout } = await realRun(['dpkg', '--listfiles', 'vagrant'])
+  const own = stdout.split('\n').find(path => path.endsWith('/keys/vagrant.pub')) ?? ''
+  t.equal(readFileSync(join(library('shared'), 'vagrant.pub'), 'utf8').split('\n')[0], readFileSync(own, 'utf8').trim())
 })

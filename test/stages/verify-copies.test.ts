@@ -5,7 +5,7 @@ import type { GuestShell } from '../../pipeline/stages/guest-shell.js'
 import { failureOf } from '../fixtures/failure.js'
 
 const credentials = { user: 'evc', password: 'p1', api: 'https://a:8443', apiToken: 't1' }
-const shell = (said: string): GuestShell => ({ asRoot: async () => said, asUser: async () => '', offeredMethods: async () => '' })
+const shell = (said: string): GuestShell => ({ asRoot: async () => said, asUser: async () => '', as: async () => '', offeredMethods: async () => '' })
 const said = 'machine id=abc\nSSH host key ssh_host_ed25519_key.pub=AAA=\ncertificate /var/lib/incus/server.crt=12  -\n'
 
 t.test('collects keys, certificates, ids and what was generated', async t => {

@@ -3,8 +3,8 @@ import t from 'tap'
 import { EucalyptusMachine } from '../../fixtures/eucalyptus-cloud.js'
 import { kills } from '../../fixtures/eucalyptus-faults.js'
 
-/** A folder has no partition to grow, and its files are put in place by the real mv: these two are killed in the VM. */
-const onlyInVm = ['05-grow', '30-configuration']
+/** A folder has no partition to grow, no accounts, and its files are put in place by the real mv: these are killed in the VM. */
+const onlyInVm = ['05-grow', '06-vagrant', '30-configuration']
 
 for (const [step, moments] of Object.entries(kills).filter(([step]) => !onlyInVm.includes(step))) {
   t.test(`${step}, killed ${moments.length === 1 ? 'once' : `${moments.length} times`}, still ends in ready`, async t => {

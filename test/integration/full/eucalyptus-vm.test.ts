@@ -89,6 +89,8 @@ t.test('the first boot, killed in every step as a process in one running machine
   const vm = start({ kill: first })
   t.ok(await vm.says(/EVC \{"state":"booting"/, startMs))
   t.match(await vm.firstBoot('wait'), { killed: true }, first)
+  // As in a Vagrant box: without it the step has nothing to be killed in.
+  await vm.run('touch /etc/evc/vagrant')
   for (const moment of moments) {
     const { killed, state } = await vm.firstBoot(moment)
     t.ok(killed, `${moment}, ${JSON.stringify(state)}`)
@@ -97,6 +99,7 @@ t.test('the first boot, killed in every step as a process in one running machine
   const { state } = await vm.firstBoot('')
   t.match(state, { state: 'ready' })
   t.equal((await vm.run('stat -c %U /home/evc/demo.pem')).output.trim(), 'evc')
+  t.match(await vm.run('cmp ~vagrant/.ssh/authorized_keys /usr/lib/evc/vagrant.pub && runuser -u vagrant -- sudo -n whoami'), { code: 0, output: /root/ })
   t.same(Object.keys(kills), (await vm.run('ls -1 /usr/lib/evc/steps')).output.trim().split('\n'), 'no step was left out')
 })
 
