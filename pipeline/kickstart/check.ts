@@ -2,7 +2,7 @@
 import { commandNotInRelease, commandRemoved, optionUnknown, sectionUnknown } from '../errors/kickstart.js'
 import type { PipelineError } from '../errors/pipeline-error.js'
 import { adviceFor } from './advice.js'
-import { commandConflicts, optionConflicts } from './conflicts.js'
+import { commandConflicts, opposedOptions, optionConflicts } from './conflicts.js'
 import type { WordTable } from './option-rules.js'
 import { readWords } from './options.js'
 import type { ReadWords } from './options.js'
@@ -67,7 +67,11 @@ function checkSection(section: KickstartSection, release: ElRelease, rules: ElRu
   // An add-on reads its own words: the first is its name.
   if (section.name === '%addon') return { problems: [], warnings: [] }
   const read = readLine(section, { options }, release)
-  return { problems: read.problems, warnings: lineWarnings(section, read, release) }
+  const { values, problems } = read
+  return {
+    problems: problems.length > 0 ? problems : opposedOptions({ name: section.name, place, values }),
+    warnings: lineWarnings(section, read, release),
+  }
 }
 
 /** As Anaconda's own reader does, the last value of an option counts. */

@@ -29,37 +29,49 @@ export function optionConflicts(command: CheckedCommand, release: ElRelease): re
       ),
     ]
   }
-  return [...oneOfProblems(command, release), ...together(command), ...volumeProblems(command)]
+  return [...oneOfProblems(command, release), ...opposedOptions(command), ...volumeProblems(command)]
 }
 
-/** Options of one command that say opposite things. */
-const opposites: Readonly<Record<string, readonly string[]>> = {
-  timezone: ['--nontp', '--ntpservers'],
+/** Options of one command or section that say opposite things, in pairs. */
+const opposites: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+  timezone: [['--nontp', '--ntpservers']],
+  '%packages': [
+    ['--default', '--nobase'],
+    ['--default', '--nocore'],
+  ],
 }
 
-function together({ name, place, values }: CheckedCommand): readonly PipelineError[] {
-  const given = opposites[name]?.filter(option => values.flag(option)) ?? []
-  if (given.length < 2) return []
-  return [kickstartRule(place, `${name} has ${given.join(' and ')}, which exclude each other`, 'Keep one of them.')]
+/** Problems of a line, or of the line that begins a section. */
+export function opposedOptions({ name, place, values }: Omit<CheckedCommand, 'words'>): readonly PipelineError[] {
+  return (opposites[name] ?? [])
+    .filter(pair => pair.every(option => values.flag(option)))
+    .map(pair => kickstartRule(place, `${name} has ${pair.join(' and ')}, which exclude each other`, 'Keep one of them.'))
 }
 
-/** Automatic partitioning and partitions of one's own: Anaconda ends with an error when it sees both. */
-const excluded: Readonly<Record<string, readonly string[]>> = {
-  autopart: ['part', 'partition', 'raid', 'volgroup', 'logvol', 'reqpart'],
+const ownLayout = ['part', 'partition', 'raid', 'volgroup', 'logvol'] as const
+
+/**
+ * By a command: those that cannot come behind it. Anaconda's reader asks each of them what it has seen so far, and not all
+ * ask for the same: `mount` behind `part` is read, `part` behind `mount` is not.
+ */
+const notBehind: Readonly<Record<string, readonly string[]>> = {
+  autopart: [...ownLayout, 'reqpart'],
+  mount: [...ownLayout, 'autopart', 'reqpart'],
+  ...Object.fromEntries(ownLayout.map(name => [name, ['autopart']])),
 }
 
-/** Problems between commands of one file, at the later of the two. */
+/** Problems between commands of one file: one for each that cannot come behind another, at the first of its lines. */
 export function commandConflicts(tree: Kickstart): readonly PipelineError[] {
   const commands = tree.nodes.filter(node => node.kind === 'command')
-  return Object.entries(excluded).flatMap(([name, others]) => {
-    const first = commands.find(command => command.name === name)
-    const other = commands.find(command => others.includes(command.name))
-    if (!first || !other) return []
-    const [earlier, later] = commands.indexOf(first) < commands.indexOf(other) ? [first, other] : [other, first]
+  const told = new Set<string>()
+  return commands.flatMap((later, at) => {
+    const earlier = commands.slice(0, at).find(({ name }) => notBehind[name]?.includes(later.name))
+    if (!earlier || told.has(later.name)) return []
+    told.add(later.name)
     return [
       kickstartRule(
         formatPlace(later.place),
-        `${later.name} cannot stand beside ${earlier.name} at ${formatPlace(earlier.place)}`,
+        `${later.name} cannot stand behind ${earlier.name} at ${formatPlace(earlier.place)}`,
         'Keep one of the two.'
       ),
     ]

@@ -8,6 +8,8 @@ import type { ElRelease } from './releases.js'
 interface OneOf {
   /** By their names in el-commands.json; a release need not know them all. */
   readonly options: readonly string[]
+  /** Those of them that say nothing without a value. */
+  readonly lists?: readonly string[]
   /** What an argument says in their stead. */
   readonly argument?: string
   /** More than one may be given. */
@@ -23,7 +25,7 @@ const oneOf: Readonly<Record<string, OneOf>> = {
   repo: { options: ['--baseurl', '--mirrorlist', '--metalink'], mayLack: ['RHEL7', 'RHEL8', 'RHEL9', 'RHEL10'] },
   harddrive: { options: ['--partition', '--biospart'] },
   driverdisk: { options: ['--source', '--biospart'], argument: 'a partition' },
-  ignoredisk: { options: ['--only-use', '--drives', '--interactive'] },
+  ignoredisk: { options: ['--only-use', '--drives', '--interactive'], lists: ['--only-use', '--drives'] },
   keyboard: { options: ['--vckeymap', '--xlayouts'], argument: 'a layout', several: true },
   timezone: { options: ['--utc', '--isUtc', '--nontp', '--ntpservers'], argument: 'a zone', several: true },
 }
@@ -35,7 +37,7 @@ export function oneOfProblems(command: CheckedCommand, release: ElRelease): read
   const { name, place, values, words } = command
   const given = [
     ...(rule.argument && words.length > 0 ? [rule.argument] : []),
-    ...rule.options.filter(option => values.flag(option)),
+    ...rule.options.filter(option => values.flag(option) && !(rule.lists?.includes(option) && values.list(option).length === 0)),
   ]
   if (given.length === 0) {
     return rule.mayLack?.includes(release) ? [] : [optionMissing(place, name, ...waysIn(rule, name, release))]

@@ -23,13 +23,30 @@ const table: Readonly<Record<string, Partial<Record<ElRelease, readonly string[]
     RHEL8: ['x.ks:1: repo has --baseurl and --mirrorlist, which exclude each other. (Keep one of them.)'],
   },
   'autopart\npart / --size=1': {
-    RHEL6: ['x.ks:2: part cannot stand beside autopart at x.ks:1. (Keep one of the two.)'],
-    RHEL10: ['x.ks:2: part cannot stand beside autopart at x.ks:1. (Keep one of the two.)'],
+    RHEL6: ['x.ks:2: part cannot stand behind autopart at x.ks:1. (Keep one of the two.)'],
+    RHEL10: ['x.ks:2: part cannot stand behind autopart at x.ks:1. (Keep one of the two.)'],
   },
   'volgroup vg pv.01\nautopart': {
-    RHEL7: ['x.ks:2: autopart cannot stand beside volgroup at x.ks:1. (Keep one of the two.)'],
+    RHEL7: ['x.ks:2: autopart cannot stand behind volgroup at x.ks:1. (Keep one of the two.)'],
   },
   'reqpart\npart / --size=1': { RHEL7: none },
+  'autopart\nreqpart': { RHEL8: ['x.ks:2: reqpart cannot stand behind autopart at x.ks:1. (Keep one of the two.)'] },
+  'mount /dev/sda1 /\npart /home --size=1\npart /srv --size=1': {
+    RHEL8: ['x.ks:2: part cannot stand behind mount at x.ks:1. (Keep one of the two.)'],
+  },
+  'mount /dev/sda1 /\nautopart': { RHEL10: ['x.ks:2: autopart cannot stand behind mount at x.ks:1. (Keep one of the two.)'] },
+  'part /home --size=1\nmount /dev/sda1 /': { RHEL9: none },
+  '%packages --default --nocore\n%end': {
+    RHEL7: ['x.ks:1: %packages has --default and --nocore, which exclude each other. (Keep one of them.)'],
+    RHEL10: ['x.ks:1: %packages has --default and --nocore, which exclude each other. (Keep one of them.)'],
+  },
+  '%packages --default --nobase\n%end': {
+    RHEL6: ['x.ks:1: %packages has --default and --nobase, which exclude each other. (Keep one of them.)'],
+    RHEL7: ['x.ks:1: %packages has --default and --nobase, which exclude each other. (Keep one of them.)'],
+  },
+  'ignoredisk --drives=': {
+    RHEL9: ['x.ks:1: ignoredisk needs one of --only-use, --drives. (Add one of them.)'],
+  },
 }
 
 for (const [text, releases] of Object.entries(table)) {
