@@ -19,6 +19,7 @@ import { debianRecipe } from './debian-recipe.js'
 import { elRecipe } from './el-recipe.js'
 import { keyFacts } from './key-facts.js'
 import { stageKey } from './key.js'
+import { writersDigest } from './writers-digest.js'
 import type { Recipe } from './recipe.js'
 
 export interface PrepareRequest {
@@ -35,6 +36,8 @@ export interface PrepareRequest {
   readonly exportOptions: ExportOptions
   /** Of the programs that are run: proxies count. */
   readonly env: Readonly<Record<string, string | undefined>>
+  /** The folder of this program's own modules; its writers' code counts for what they wrote. @default where it runs from */
+  readonly program?: URL
   readonly signal: AbortSignal
   /** --version */
   readonly version?: string
@@ -84,7 +87,7 @@ export async function prepareBuild(request: PrepareRequest, run: Run): Promise<P
     request.version ??
     buildVersion({ specVersion: spec.version, sourceDateEpoch: recipe.sourceDateEpoch, key: described })
   const { exportOptions } = request
-  const exportFacts = { described, version, tools, options: exportOptions }
+  const exportFacts = { described, version, options: exportOptions, writers: await writersDigest(request.program), programs: programsOf(tools) }
   const exportKeys = await keysOfExports(request.templates, targets, exportFacts)
   return { ...facts, targets, stages, exportOptions, exportKeys, version, specHash: specHash(spec) }
 }
@@ -135,19 +138,26 @@ function withKey(inputs: Json): StageInputs {
   return { key: stageKey(inputs), inputs }
 }
 
-async function keysOfExports(
-  templates: string,
-  targets: readonly Target[],
-  facts: { readonly described: string; readonly version: string; readonly tools: ToolVersions; readonly options: ExportOptions }
-): Promise<Record<string, string>> {
+interface ExportFacts {
+  readonly described: string
+  readonly version: string
+  readonly options: ExportOptions
+  readonly writers: string
+  /** What decides about the bytes of an export besides: who makes formats and who compresses. */
+  readonly programs: Json
+}
+
+function programsOf(tools: ToolVersions): Json {
+  return { qemuImg: tools['qemu-img'], zstd: tools.zstd, zlib: process.versions.zlib ?? '' }
+}
+
+async function keysOfExports(templates: string, targets: readonly Target[], facts: ExportFacts): Promise<Record<string, string>> {
   const entries = await Promise.all(
-    targets.map(async ({ name, templates: others = [] }) => {
+    targets.map(async ({ name, templates: others = [], heeds = [] }) => {
       const folders = await Promise.all([name, kitTemplates, ...others].map(async folder => [folder, treeDigest(await readFolder(join(templates, folder)))] as const))
       const files = Object.fromEntries(folders)
-      const qemuImg = facts.tools['qemu-img']
-      const { described, version } = facts
-      const options = { ...facts.options }
-      return [name, stageKey({ described, version, options, target: name, files, qemuImg })] as const
+      const options = Object.fromEntries(heeds.map(option => [option, facts.options[option]]))
+      return [name, stageKey({ ...facts, options, target: name, files })] as const
     })
   )
   return Object.fromEntries(entries)

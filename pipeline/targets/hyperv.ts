@@ -103,6 +103,7 @@ const hyperv: Target = {
   name: 'hyperv',
   summary: 'Hyper-V: VHDX and a PowerShell script',
   from: 'disk',
+  heeds: ['hypervVhd'],
   tools: [needOf('qemu-img', 'verify hyperv'), needOf('vhdiinfo', 'verify hyperv')],
   guest: {
     packages: { debian: ['hyperv-daemons'], el: ['hyperv-daemons'] },

@@ -69,6 +69,7 @@ const ova: Target = {
   name: 'ova',
   summary: 'vSphere and ESXi: OVA with streamOptimized VMDK',
   from: 'disk',
+  heeds: ['ovaManifest'],
   tools: ['qemu-img', 'vmdkinfo', 'virt-v2v', 'xmllint', 'bsdtar'].map(file => needOf(file, 'verify ova')),
   guest: vmwareGuest,
   plan,

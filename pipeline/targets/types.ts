@@ -189,6 +189,8 @@ export interface Target {
   readonly guest: GuestNeeds
   /** Folders in templates/ that it renders from besides its own: a change there is one of its files, too. */
   readonly templates?: readonly string[]
+  /** Options that change its files; no other makes it write them again. @default none */
+  readonly heeds?: readonly (keyof ExportOptions)[]
   /** Names, media types and sizes; pure. */
   plan(input: PlanInput): readonly ArtifactPlan[]
   /** Bytes that the export needs besides its files while it runs. @default 0 */

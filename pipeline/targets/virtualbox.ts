@@ -90,6 +90,7 @@ const virtualbox: Target = {
   name: 'virtualbox',
   summary: 'VirtualBox: OVA and scripts that import it',
   from: 'disk',
+  heeds: ['ovaManifest'],
   tools: ['qemu-img', 'vmdkinfo', 'virt-v2v', 'xmllint', 'bsdtar'].map(file => needOf(file, 'verify virtualbox')),
   guest: {
     packages: { debian: [], el: [] },

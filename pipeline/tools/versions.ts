@@ -9,6 +9,7 @@ const questions = {
   mmdebstrap: ['mmdebstrap', '--version'],
   tar2sqfs: ['tar2sqfs', '--version'],
   e2fsprogs: ['mke2fs', '-V'],
+  zstd: ['zstd', '--version'],
 } as const satisfies Readonly<Record<string, Command>>
 
 export type VersionedTool = keyof typeof questions

@@ -9,7 +9,7 @@ import type { Manifest } from '../../pipeline/stages/release-folder.js'
 import { runMain, stubPrograms } from '../fixtures/main-run.js'
 
 const version = '1.0.0+1'
-const tools = { packer: '1', qemu: '1', 'qemu-img': '1', mmdebstrap: '1', tar2sqfs: '1', e2fsprogs: '1' }
+const tools = { packer: '1', qemu: '1', 'qemu-img': '1', mmdebstrap: '1', tar2sqfs: '1', e2fsprogs: '1', zstd: '1' }
 
 const scripts = ['run-evc.sh', 'teardown-evc.sh', 'status']
 

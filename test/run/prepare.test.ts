@@ -48,6 +48,9 @@ const changes: Readonly<Record<string, Change>> = {
   'memory, which only descriptors name': { set: ['hardware.memoryMib=8192'], runs: ['kvm', 'version', 'specHash'] },
   'the page of a target': { make: shop => shop.append('templates/kvm/README.txt.hbs', 'x\n'), runs: ['kvm'] },
   'another qemu-img': { make: shop => (shop.versions['qemu-img'] = '1.2.4'), runs: ['kvm'] },
+  'another zstd': { make: shop => (shop.versions['zstd'] = '1.2.4'), runs: ['kvm'] },
+  'a writer of images': { make: shop => shop.append('pipeline/images/qcow2.ts', '// mended\n'), runs: ['kvm'] },
+  'the code of a target': { make: shop => shop.append('pipeline/targets/kvm.ts', '// mended\n'), runs: ['kvm'] },
   'the page of a target that was not chosen': { make: shop => shop.append('templates/vmware/README.txt.hbs', 'x\n'), runs: [] },
   'more time for each part': { set: ['timeouts.installSeconds=900', 'timeouts.provisionSeconds=900', 'timeouts.readySeconds=900'], runs: [] },
 }
@@ -77,7 +80,14 @@ t.test('the chosen targets are no input of the disk', async t => {
 })
 
 t.test("a wish for a target's files counts for them alone", async t => {
-  t.strictSame(changed(usual, await shop.prepare({ exportOptions: { ovaManifest: 'sha1', hypervVhd: false } })), ['kvm'])
+  const targets = ['all']
+  const [before, sha1, vhd] = [
+    await shop.prepare({ targets }),
+    await shop.prepare({ targets, exportOptions: { ovaManifest: 'sha1', hypervVhd: false } }),
+    await shop.prepare({ targets, exportOptions: { ovaManifest: 'sha256', hypervVhd: true } }),
+  ]
+  t.strictSame(changed(before, sha1), ['ova', 'virtualbox'])
+  t.strictSame(changed(before, vhd), ['hyperv'])
 })
 
 t.test('neither the mirror nor the folders it all lies in are an input', async t => {

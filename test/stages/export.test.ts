@@ -57,7 +57,7 @@ function requestFor(release: string, targets: readonly Target[], golden = 'golde
       date: '2025-11-15T10:00:00.000Z',
       goldenKey: golden,
       specHash: 'hash',
-      tools: { packer: '1', qemu: '2', 'qemu-img': '3', mmdebstrap: '4', tar2sqfs: '5', e2fsprogs: '6' },
+      tools: { packer: '1', qemu: '2', 'qemu-img': '3', mmdebstrap: '4', tar2sqfs: '5', e2fsprogs: '6', zstd: '7' },
       packageSources: [],
       packages: [],
     },

@@ -58,7 +58,7 @@ t.test("the hook takes out what mmdebstrap was told of the host's apt", async t 
 })
 
 t.test('its key holds the packages and tools, and neither mirror nor proxy', async t => {
-  const tools = { packer: '1', qemu: '2', 'qemu-img': '3', mmdebstrap: '4', tar2sqfs: '5', e2fsprogs: '6' }
+  const tools = { packer: '1', qemu: '2', 'qemu-img': '3', mmdebstrap: '4', tar2sqfs: '5', e2fsprogs: '6', zstd: '7' }
   const inputs = mediaInputs({ spec, packages, include: ['jq'], hooks: { 'start-install': '644 abc' }, tools })
   t.same(inputs, {
     release: 'trixie',

@@ -6,7 +6,7 @@ import { defaultExportOptions } from '../../pipeline/targets/index.js'
 import { describeFiles, readManifest, targetIsWhole, writeManifest, writeSums } from '../../pipeline/stages/release-folder.js'
 import type { Manifest } from '../../pipeline/stages/release-folder.js'
 
-const tools = { packer: '1', qemu: '1', 'qemu-img': '1', mmdebstrap: '1', tar2sqfs: '1', e2fsprogs: '1' }
+const tools = { packer: '1', qemu: '1', 'qemu-img': '1', mmdebstrap: '1', tar2sqfs: '1', e2fsprogs: '1', zstd: '1' }
 
 async function release(t: { testdir: typeof import('tap').t.testdir }) {
   const directory = t.testdir({ kvm: { 'a.qcow2': 'disk', scripts: { 'start.sh': 'run' } } })

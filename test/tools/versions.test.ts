@@ -29,6 +29,7 @@ const answers = [
   { on: 'mmdebstrap --version', stdout: 'mmdebstrap 1.3.5\n' },
   { on: 'tar2sqfs --version', stdout: 'tar2sqfs (squashfs-tools-ng) 1.2.0\n' },
   { on: 'mke2fs -V', stderr: 'mke2fs 1.47.0 (5-Feb-2023)\n' },
+  { on: 'zstd --version', stdout: '*** Zstandard CLI (64-bit) v1.5.7, by Yann Collet ***\n' },
 ]
 
 t.test('asks every tool, on either stream, and Packer without a call to its maker', async t => {
@@ -40,6 +41,7 @@ t.test('asks every tool, on either stream, and Packer without a call to its make
     mmdebstrap: '1.3.5',
     tar2sqfs: '1.2.0',
     e2fsprogs: '1.47.0',
+    zstd: '1.5.7',
   })
   t.same(calls.find(({ line }) => line === 'packer version')?.options.env, { CHECKPOINT_DISABLE: '1' })
 })
