@@ -21,13 +21,27 @@ const others = {
   ova: work => [['ova.vmdk', stream], ['disk.ova', tar(join(work, 'ova.vmdk'), 'ova.vmdk')]],
   virtualbox: work => [['vbox.vmdk', stream], ['vbox.ova', tar(join(work, 'vbox.vmdk'), 'vbox.vmdk')]],
   hyperv: work => [['disk.vhdx', convert('vhdx', 'subformat=dynamic')]],
+  xen: () => [['xen.qcow2', convert('qcow2', 'compat=1.1', ['-c'])]],
+  // The tool makes no folder, and wants the descriptor beside it.
+  xva: work => [
+    ['Ref', (_, out) => ['mkdir', out]],
+    ['Ref', (disk, out) => ['xva-img', 'disk-import', `${out}/`, disk]],
+    ['disk.xva', (_, out) => ['xva-img', 'package', out, join(work, 'Ref/')]],
+  ],
+  vagrant: work => [
+    ['box.img', convert('qcow2', 'compat=1.1', ['-c'])], ['libvirt.box', tar(join(work, 'box.img'), 'box.img')],
+    ['vbox-box.vmdk', stream], ['virtualbox.box', tar(join(work, 'vbox-box.vmdk'), 'vbox-box.vmdk')],
+    ['vmware-box.vmdk', sparse], ['vmware.box', (_, out) => ['zip', '-q', '-j', out, join(work, 'vmware-box.vmdk')]],
+    ['box.vhdx', convert('vhdx', 'subformat=dynamic')], ['hyperv.box', (_, out) => ['zip', '-q', '-j', out, join(work, 'box.vhdx')]],
+  ],
   parallels: work => [['disk.hds', convert('parallels')], ['parallels.zip', (_, out) => ['zip', '-q', '-j', out, join(work, 'disk.hds')]]],
 }
 
 function timed(command) {
   process.stderr.write(`bench: ${command.join(' ')}\n`)
   const started = performance.now()
-  const { status, stderr, stdout } = spawnSync(command[0], command.slice(1), { encoding: 'utf8', maxBuffer: 64 * mib })
+  const { error, status, stderr, stdout } = spawnSync(command[0], command.slice(1), { encoding: 'utf8', maxBuffer: 64 * mib })
+  if (error?.code === 'ENOENT') throw new Error(`${command[0]} is not installed, which others export with`)
   if (status !== 0) throw new Error(`${command.join(' ')} ended with ${status}: ${stderr}`)
   return { milliseconds: performance.now() - started, stdout }
 }
