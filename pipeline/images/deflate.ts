@@ -24,13 +24,14 @@ const { Z_FINISH, Z_SYNC_FLUSH } = zlib.constants
 /** Level 6 is what qemu-img and zip take; memory level 9 makes it a little faster. */
 const settings = { level: 6, memLevel: 9, chunkSize: 72 * 1024 } as const
 
-const kinds: Readonly<Record<DeflateKind, zlib.ZlibOptions>> = {
+/** How each way is deflated, raw. Grains of `stream` end in a flush. */
+export const deflateOptions: Readonly<Record<DeflateKind, zlib.ZlibOptions>> = {
   stream: { ...settings, windowBits: 15, finishFlush: Z_SYNC_FLUSH },
   qcow2: { ...settings, windowBits: 12, finishFlush: Z_FINISH },
 }
 
 export function deflateGrain(kind: DeflateKind, grain: Uint8Array): Uint8Array {
-  return zlib.deflateRawSync(grain, kinds[kind])
+  return zlib.deflateRawSync(grain, deflateOptions[kind])
 }
 
 const adlerModulus = 65521

@@ -11,8 +11,8 @@ import { exitCodes } from '../errors/exit-codes.js'
 import type { Run } from '../tools/command.js'
 import { blockBytes, blockDigest } from '../tools/chunk-index.js'
 import type { ChunkIndex, Segment } from '../tools/chunk-index.js'
-import { segmentBytes } from '../tools/chunk-segments.js'
-import type { Encoding } from '../tools/chunk-segments.js'
+import { segmentBytes } from '../tools/segment-bytes.js'
+import type { Encoding } from '../tools/segment-bytes.js'
 import { convertCommand } from '../tools/qemu-img.js'
 import { blockTable } from './block-table.js'
 import type { BlockTable } from './block-table.js'
@@ -79,7 +79,7 @@ interface Held {
 }
 
 function reencoders(): Readonly<Record<Encoding, Reencoder>> {
-  return { stored: createReencoder('stored'), qcow2: createReencoder('qcow2'), zlib: createReencoder('zlib') }
+  return { stored: createReencoder('stored'), qcow2: createReencoder('qcow2'), zlib: createReencoder('zlib'), deflate: createReencoder('deflate') }
 }
 
 function segmentsHeld(copies: readonly OlderCopy[]): Map<string, Held> {

@@ -81,7 +81,7 @@ async function sourceOf(fetch: ReleaseFetch, file: PublishedFile, request: FileR
   const older = fetch.older === 'find' ? await olderCopies(fetch, file) : fetch.older
   if (older.length === 0) return undefined
   if (file.chunkIndex === undefined) {
-    deps.progress(`downloading all of it, for it has no chunk index, as what is compressed as a whole: nothing of ${older.join(', ')} can be used`)
+    deps.progress(`downloading all of it, for it is compressed as a whole and has no chunk index: nothing of ${older.join(', ')} can be used`)
     return undefined
   }
   const index = await readIndex(fetch, file.chunkIndex, request, deps)
@@ -107,13 +107,13 @@ async function readIndex(fetch: ReleaseFetch, path: string, request: FileRequest
   return undefined
 }
 
-/** The newest file of the same kind in each other version's folder of this target, and in this version's other targets. */
+/** The newest of the files with the same ending in each other version's folder of this target, and in this version's other targets. */
 async function olderCopies(fetch: ReleaseFetch, file: PublishedFile): Promise<readonly string[]> {
   const { output, release, target } = fetch
   const own = basename(releaseFolder(fetch))
   const folders = (await readdir(output).catch(() => [])).filter(name => name.startsWith(`${release.appliance}-`) && name !== own)
   const others = release.targets.map(({ mainFile }) => join(releaseFolder(fetch), mainFile)).filter(path => dirname(path) !== join(releaseFolder(fetch), target))
-  const older = await Promise.all(folders.map(name => filesOfKind(join(output, name, target), extname(file.path))))
+  const older = await Promise.all(folders.map(name => filesOfKind(join(output, name, target), endingOf(file, release))))
   const found = await Promise.all([...older.flat(), ...others].map(describe))
   return found.flatMap(each => each ?? []).sort((a, b) => b.modifiedMs - a.modifiedMs).slice(0, mostCopies).map(({ path }) => path)
 }
@@ -121,9 +121,15 @@ async function olderCopies(fetch: ReleaseFetch, file: PublishedFile): Promise<re
 /** Each costs reading it once. */
 const mostCopies = 1
 
-async function filesOfKind(folder: string, extension: string): Promise<string[]> {
+/** What stands behind the version in a file's name: boxes of several providers differ in it. */
+function endingOf({ path }: PublishedFile, { appliance, version }: ReleaseFetch['release']): string {
+  const [name, front] = [basename(path), `${appliance}-${version}`]
+  return name.startsWith(front) ? name.slice(front.length) : extname(name)
+}
+
+async function filesOfKind(folder: string, ending: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => [])
-  return names.filter(name => extname(name) === extension && !name.startsWith('.')).map(name => join(folder, name))
+  return names.filter(name => name.endsWith(ending) && !name.startsWith('.')).map(name => join(folder, name))
 }
 
 async function describe(path: string): Promise<{ path: string; modifiedMs: number } | undefined> {

@@ -1,9 +1,9 @@
 /** Compresses content again into the very bytes that a release holds. Deflate is not unique: each way is tried, and held against the digest. */
-import { constants, deflate, deflateRaw } from 'node:zlib'
+import { deflate, deflateRaw } from 'node:zlib'
 import type { InputType, ZlibOptions } from 'node:zlib'
-import { adler32 } from '../images/deflate.js'
+import { adler32, deflateOptions } from '../images/deflate.js'
 import { qcow2WindowBits } from '../tools/qcow2-clusters.js'
-import type { Encoding } from '../tools/chunk-segments.js'
+import type { Encoding } from '../tools/segment-bytes.js'
 import { segmentDigest } from './older-copy.js'
 
 export interface Reencoder {
@@ -40,8 +40,9 @@ export function createReencoder(encoding: Encoding): Reencoder {
 function waysOf(encoding: Encoding): readonly Encode[] {
   const levels = [6, 1, 9]
   if (encoding === 'stored') return [content => Promise.resolve(content)]
-  if (encoding === 'zlib') return [...levels.map(level => plain(deflate, { level })), flushed]
-  return levels.flatMap(level => [8, 9].map(memLevel => plain(deflateRaw, { level, memLevel, windowBits: qcow2WindowBits })))
+  if (encoding === 'deflate') return [flushed]
+  if (encoding === 'zlib') return [flushedZlib, ...levels.map(level => plain(deflate, { level }))]
+  return levels.flatMap(level => [9, 8].map(memLevel => plain(deflateRaw, { level, memLevel, windowBits: qcow2WindowBits })))
 }
 
 type Compress = (content: InputType, options: ZlibOptions, done: (error: Error | null, result: Buffer) => void) => void
@@ -50,13 +51,14 @@ function plain(compress: Compress, options: ZlibOptions): Encode {
   return content => new Promise((resolve, reject) => compress(content, options, (error, bytes) => (error ? reject(error) : resolve(bytes))))
 }
 
-const rawFlushed = plain(deflateRaw, { level: 6, finishFlush: constants.Z_SYNC_FLUSH })
+/** As our own writers do. */
+const flushed = plain(deflateRaw, deflateOptions.stream)
 const zlibHeader = Buffer.from([0x78, 0x9c])
 const finalBlock = Buffer.from([0x03, 0x00])
 
 /** One deflate shared by several formats ends in a flush; as a zlib stream it gets an empty last block. */
-const flushed: Encode = async content => {
+const flushedZlib: Encode = async content => {
   const sum = Buffer.alloc(4)
   sum.writeUInt32BE(adler32(content))
-  return Buffer.concat([zlibHeader, await rawFlushed(content), finalBlock, sum])
+  return Buffer.concat([zlibHeader, await flushed(content), finalBlock, sum])
 }

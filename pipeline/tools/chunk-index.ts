@@ -14,7 +14,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeFileAtomic } from './atomic-file.js'
 import { readSegments } from './chunk-segments.js'
-import type { Encoding } from './chunk-segments.js'
+import type { Encoding } from './segment-bytes.js'
 
 /** Blocks of file systems: what moved on the disk is found again at this grain. */
 export const blockBytes = 4096
@@ -42,7 +42,7 @@ export const chunkSuffix = '.chunks'
 /** What is smaller is downloaded whole. */
 export const leastIndexedBytes = 1024 * 1024
 
-const encodings: readonly Encoding[] = ['stored', 'qcow2', 'zlib']
+const encodings: readonly Encoding[] = ['stored', 'qcow2', 'zlib', 'deflate']
 const recordBytes = 25
 const digestBytes = 16
 
@@ -92,7 +92,7 @@ export interface ChunkIndexRequest {
 }
 
 /** Compressed as a whole: one changed byte changes all that follows. */
-const opaque = /\.(?:zip|gz|xz|zst|bz2|box|tgz)$/
+const opaque = /\.(?:gz|xz|zst|bz2|tgz)$/
 
 /** Path of the artifact's index, made if it is not there yet; undefined where it would be of no use. Errors: the file system's own. */
 export async function chunkIndexFile({ path, sha256, cache, signal }: ChunkIndexRequest): Promise<string | undefined> {

@@ -1,27 +1,14 @@
 /**
  * Cuts an artifact into segments whose content can be told without its compression: each compressed cluster of a
- * qcow2 or grain of a streamOptimized VMDK is one, everything else is cut every 64 KiB.
+ * qcow2, grain of a streamOptimized VMDK or grain in one of our zips is one, everything else is cut every 64 KiB.
  */
 import type { FileHandle } from 'node:fs/promises'
-import { inflate, inflateRaw } from 'node:zlib'
-import type { InputType, ZlibOptions } from 'node:zlib'
-import { compressedClusters, qcow2WindowBits } from './qcow2-clusters.js'
+import { compressedClusters } from './qcow2-clusters.js'
+import { inflateBytes, readBytes, segmentBytes } from './segment-bytes.js'
+import type { Encoding, ReadSegment } from './segment-bytes.js'
+import { tarMembers } from './tar-members.js'
 import { streamGrains } from './vmdk-grains.js'
-
-/** How a segment's bytes in the file come from its content. */
-export type Encoding = 'stored' | 'qcow2' | 'zlib'
-
-export interface ReadSegment {
-  readonly offsetBytes: number
-  readonly encoding: Encoding
-  /** As in the file. */
-  readonly bytes: Buffer
-  /** Without compression; the same buffer for `stored`. */
-  readonly content: Buffer
-}
-
-/** Also the size of clusters and grains, so that what is stored plainly in one file is found in the other. */
-export const segmentBytes = 64 * 1024
+import { deflatedEntries, flushedGrains } from './zip-grains.js'
 
 /** So many are read and inflated at once: about 4 MiB of memory. */
 const batchSize = 64
@@ -35,29 +22,42 @@ interface Span {
 /** All of the file, in its order, without gaps. Errors: the file system's own, the signal's reason. */
 export async function* readSegments(file: FileHandle, signal?: AbortSignal): AsyncGenerator<ReadSegment> {
   const { size } = await file.stat()
-  const compressed = await compressedSpans(file)
+  // What lies in a tar is cut by its own beginning: a member that is new moves all behind it by a header.
+  const starts = (await tarMembers(file))?.map(({ offsetBytes }) => offsetBytes) ?? [0]
+  const stored = storedCutter(file, starts)
   let at = 0
-  for (let index = 0; index < compressed.length; index += batchSize) {
-    signal?.throwIfAborted()
-    const batch = compressed.slice(index, index + batchSize)
-    for (const segment of await Promise.all(batch.map(span => inflateSpan(file, span, size)))) {
-      // Damaged, or inside of another: it is no segment of its own then.
-      if (!segment || segment.offsetBytes < at) continue
-      yield* readStored(file, at, segment.offsetBytes)
-      yield segment
-      at = segment.offsetBytes + segment.bytes.length
-    }
+  for await (const segment of compressedSegments(file, starts, signal)) {
+    // Inside of another: it is no segment of its own then.
+    if (segment.offsetBytes < at) continue
+    yield* stored(at, segment.offsetBytes)
+    yield segment
+    at = segment.offsetBytes + segment.bytes.length
   }
-  yield* readStored(file, at, size)
+  yield* stored(at, size)
 }
 
-async function compressedSpans(file: FileHandle): Promise<Span[]> {
-  const clusters = await compressedClusters(file)
+async function* compressedSegments(file: FileHandle, starts: readonly number[], signal?: AbortSignal): AsyncGenerator<ReadSegment> {
+  signal?.throwIfAborted()
+  for (const entry of await deflatedEntries(file)) yield* flushedGrains(file, entry, signal)
+  const { size } = await file.stat()
+  for (const start of starts) {
+    const spans = await spansAt(file, start)
+    for (let index = 0; index < spans.length; index += batchSize) {
+      signal?.throwIfAborted()
+      const batch = spans.slice(index, index + batchSize)
+      for (const segment of await Promise.all(batch.map(span => inflateSpan(file, span, size)))) if (segment) yield segment
+    }
+  }
+}
+
+async function spansAt(file: FileHandle, startBytes: number): Promise<Span[]> {
+  const clusters = await compressedClusters(file, startBytes)
   if (clusters.length > 0) return clusters.map(cluster => ({ ...cluster, encoding: 'qcow2' as const }))
-  const grains = await streamGrains(file)
+  const grains = await streamGrains(file, startBytes)
   return grains.map(({ offsetBytes, lengthBytes }) => ({ offsetBytes, mostBytes: lengthBytes, encoding: 'zlib' as const }))
 }
 
+/** Undefined when it is damaged. */
 async function inflateSpan(file: FileHandle, span: Span, size: number): Promise<ReadSegment | undefined> {
   const bytes = await readBytes(file, span.offsetBytes, Math.min(span.mostBytes, size - span.offsetBytes))
   const inflated = await inflateBytes(span.encoding, bytes)
@@ -66,37 +66,17 @@ async function inflateSpan(file: FileHandle, span: Span, size: number): Promise<
   return { offsetBytes, encoding, bytes: bytes.subarray(0, inflated.usedBytes), content: inflated.content }
 }
 
-/** Cut at multiples of 64 KiB of the file: clusters that could not be compressed begin there. */
-async function* readStored(file: FileHandle, from: number, to: number): AsyncGenerator<ReadSegment> {
-  for (let at = from; at < to; ) {
-    const end = Math.min(to, (Math.floor(at / segmentBytes) + 1) * segmentBytes)
-    const bytes = await readBytes(file, at, end - at)
-    yield { offsetBytes: at, encoding: 'stored', bytes, content: bytes }
-    at = end
+/** Cuts what is not compressed at multiples of 64 KiB behind the last start: clusters that could not be compressed begin there. */
+function storedCutter(file: FileHandle, starts: readonly number[]) {
+  let next = 0
+  let start = 0
+  return async function* (from: number, to: number): AsyncGenerator<ReadSegment> {
+    for (let at = from; at < to; ) {
+      while ((starts[next] ?? Infinity) <= at) start = starts[next++] ?? 0
+      const end = Math.min(to, starts[next] ?? Infinity, start + (Math.floor((at - start) / segmentBytes) + 1) * segmentBytes)
+      const bytes = await readBytes(file, at, end - at)
+      yield { offsetBytes: at, encoding: 'stored', bytes, content: bytes }
+      at = end
+    }
   }
-}
-
-export async function readBytes(file: FileHandle, offsetBytes: number, lengthBytes: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(Math.max(0, lengthBytes))
-  const { bytesRead } = await file.read(buffer, 0, buffer.length, offsetBytes)
-  return buffer.subarray(0, bytesRead)
-}
-
-/** The content and how many bytes its stream had; undefined when it is no such stream. */
-export function inflateBytes(encoding: Encoding, bytes: Buffer): Promise<{ content: Buffer; usedBytes: number } | undefined> {
-  if (encoding === 'stored') return Promise.resolve({ content: bytes, usedBytes: bytes.length })
-  const [run, windowBits] = encoding === 'qcow2' ? [inflateRaw, qcow2WindowBits] : [inflate, undefined]
-  const options = { info: true, ...(windowBits === undefined ? {} : { windowBits }), maxOutputLength: 4 * 1024 * 1024 }
-  return new Promise(resolve => {
-    // With `info` the result is the buffer and the engine, which knows where the stream ended; the types do not say so.
-    const done = (error: Error | null, result: unknown) => resolve(error ? undefined : withUse(result))
-    ;(run as Inflate)(bytes, options, done)
-  })
-}
-
-type Inflate = (bytes: InputType, options: ZlibOptions, done: (error: Error | null, result: unknown) => void) => void
-
-function withUse(result: unknown): { content: Buffer; usedBytes: number } {
-  const { buffer, engine } = result as { buffer: Buffer; engine: { bytesWritten: number } }
-  return { content: buffer, usedBytes: engine.bytesWritten }
 }

@@ -20,24 +20,25 @@ const sectorBytes = 512
 export const qcow2WindowBits = 12
 
 /**
- * In the order of the file; empty when the file is no qcow2 compressed by zlib.
+ * In the order of the file; empty when no qcow2 compressed by zlib begins there.
+ * @param startBytes where the image begins: behind the header of its member, when the file is a tar
  * Errors: the file system's own. A table that points outside the file is taken for empty: the digest of the whole
  * file is what tells whether it is sound.
  */
-export async function compressedClusters(file: FileHandle): Promise<readonly CompressedCluster[]> {
-  const head = await readAt(file, 0, headerBytes)
+export async function compressedClusters(file: FileHandle, startBytes = 0): Promise<readonly CompressedCluster[]> {
+  const head = await readAt(file, startBytes, headerBytes)
   const header = parseQcow2Header(head)
   if (header?.compression !== 'zlib') return []
   const { clusterBytes } = header
   const found: CompressedCluster[] = []
-  for (const l2 of entriesOf(await readAt(file, Number(head.readBigUInt64BE(40)), head.readUInt32BE(36) * 8))) {
+  for (const l2 of entriesOf(await readAt(file, startBytes + Number(head.readBigUInt64BE(40)), head.readUInt32BE(36) * 8))) {
     const at = Number(l2 & offsetMask)
     if (at === 0) continue
-    for (const entry of entriesOf(await readAt(file, at, clusterBytes))) {
+    for (const entry of entriesOf(await readAt(file, startBytes + at, clusterBytes))) {
       if ((entry & compressedBit) !== 0n) found.push(parseDescriptor(entry, clusterBytes))
     }
   }
-  return found.sort((a, b) => a.offsetBytes - b.offsetBytes)
+  return found.sort((a, b) => a.offsetBytes - b.offsetBytes).map(({ offsetBytes, mostBytes }) => ({ offsetBytes: startBytes + offsetBytes, mostBytes }))
 }
 
 function parseDescriptor(entry: bigint, clusterBytes: number): CompressedCluster {

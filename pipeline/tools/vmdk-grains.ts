@@ -1,5 +1,5 @@
 /**
- * Where the grains of a streamOptimized VMDK lie, alone or as a member of an OVA, by VMware's
+ * Where the grains of a streamOptimized VMDK lie, by VMware's
  * "Virtual Disk Format 5.0": markers in the order of the file, each with its grain behind it.
  */
 import type { FileHandle } from 'node:fs/promises'
@@ -17,17 +17,17 @@ const streamFlags = 0x30000
 const markerHeadBytes = 12
 const endOfStream = 0
 
-/** In the order of the file; empty when there is no such disk in it. Errors: the file system's own. */
-export async function streamGrains(file: FileHandle): Promise<readonly Grain[]> {
+/**
+ * In the order of the file; empty when no such disk begins there.
+ * @param startBytes where the disk begins: behind the header of its member, when the file is a tar
+ * Errors: the file system's own.
+ */
+export async function streamGrains(file: FileHandle, startBytes = 0): Promise<readonly Grain[]> {
   const { size } = await file.stat()
-  const grains: Grain[] = []
-  for (const start of await diskOffsets(file, size)) {
-    const head = await readAt(file, start, sectorBytes)
-    if (head.toString('latin1', 0, 4) !== magic || (head.readUInt32LE(8) & streamFlags) !== streamFlags) continue
-    const overheadBytes = Number(head.readBigUInt64LE(64)) * sectorBytes
-    grains.push(...(await walk(file, start + overheadBytes, size)))
-  }
-  return grains
+  if (startBytes + sectorBytes > size) return []
+  const head = await readAt(file, startBytes, sectorBytes)
+  if (head.toString('latin1', 0, 4) !== magic || (head.readUInt32LE(8) & streamFlags) !== streamFlags) return []
+  return await walk(file, startBytes + Number(head.readBigUInt64LE(64)) * sectorBytes, size)
 }
 
 async function walk(file: FileHandle, startBytes: number, endBytes: number): Promise<Grain[]> {
@@ -47,22 +47,6 @@ async function walk(file: FileHandle, startBytes: number, endBytes: number): Pro
     }
   }
   return grains
-}
-
-/** Of the file itself, or of the members of a tar. */
-async function diskOffsets(file: FileHandle, size: number): Promise<number[]> {
-  if (size < sectorBytes) return []
-  const head = await readAt(file, 0, sectorBytes)
-  if (head.toString('latin1', 257, 262) !== 'ustar') return [0]
-  const offsets: number[] = []
-  for (let at = 0; at + 2 * sectorBytes <= size; ) {
-    const member = await readAt(file, at, sectorBytes)
-    const bytes = Number.parseInt(member.toString('latin1', 124, 136), 8)
-    if (member[0] === 0 || !(bytes >= 0)) break
-    if (bytes >= sectorBytes) offsets.push(at + sectorBytes)
-    at += sectorBytes + roundUp(bytes)
-  }
-  return offsets
 }
 
 function roundUp(bytes: number): number {

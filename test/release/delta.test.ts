@@ -1,28 +1,15 @@
 /** A delta takes from an older copy what that holds, and never trusts it. Real disks, made by qemu-img. */
 import t from 'tap'
 import { execFileSync } from 'node:child_process'
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { copyFileSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { deltaSource } from '../../pipeline/release/delta.js'
-import { fetchFile } from '../../pipeline/release/fetch-file.js'
 import { buildChunkIndex } from '../../pipeline/tools/chunk-index.js'
 import { createRun } from '../../pipeline/tools/exec.js'
 import { createHttp } from '../../pipeline/tools/http.js'
-import { startFileServer } from '../fixtures/file-server.js'
-
-const block = 4096
-const { signal } = new AbortController()
-const run = createRun({ signal, parentEnv: process.env })
-
-/** Blocks of text that compresses, each different; as varied as a program's, so that two zlibs differ on it. */
-function textBlocks(count: number, seed: number): Buffer[] {
-  let state = seed
-  const next = (below: number) => (state = (state * 48271) % 2147483647) % below
-  const words = Array.from({ length: 700 }, () => next(1e9).toString(36).slice(0, 2 + next(5)))
-  return Array.from({ length: count }, () => Buffer.from(Array.from({ length: block }, () => words[next(700)]).join(' ')).subarray(0, block))
-}
+import { block, fetchWith, run, signal, textBlocks } from '../fixtures/delta-fetch.js'
 
 const oldBlocks = [...textBlocks(700, 1), ...Array.from({ length: 200 }, () => randomBytes(block))]
 
@@ -38,36 +25,6 @@ function disk(directory: string, name: string, blocks: readonly Buffer[], option
 
 const qcow2 = ['-c', '-O', 'qcow2', '-o', 'compat=1.1,compression_type=zlib,cluster_size=65536']
 const vmdk = ['-O', 'vmdk', '-o', 'subformat=streamOptimized']
-
-interface Fetched {
-  readonly path: string
-  readonly receivedBytes: number
-  readonly lines: readonly string[]
-}
-
-/** Downloads `<directory>/served/<name>` to `<directory>/out` with the help of older copies. */
-async function fetchWith(directory: string, name: string, older: readonly string[], use = run): Promise<Fetched> {
-  const server = await startFileServer(join(directory, 'served'))
-  const lines: string[] = []
-  const http = createHttp({ signal, patience: { stallMs: 2000, giveUpMs: 2000 } })
-  try {
-    const served = join(directory, 'served', name)
-    const bytes = readFileSync(served)
-    const handle = await open(served)
-    const index = await buildChunkIndex(handle)
-    await handle.close()
-    const sha256 = createHash('sha256').update(bytes).digest('hex')
-    const file = { url: `${server.url}/${name}`, path: join(directory, 'out', name), sizeBytes: bytes.length, sha256 }
-    const deps = { http, signal, connections: 4, progress: (line: string) => void lines.push(line) }
-    const source = await deltaSource({ file, index, older, run: use }, deps)
-    await fetchFile(file, deps, source)
-    await source.close?.()
-    return { path: file.path, receivedBytes: http.receivedBytes(), lines }
-  } finally {
-    http.close()
-    server.close()
-  }
-}
 
 const folders = { served: {}, out: {} }
 

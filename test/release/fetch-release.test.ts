@@ -44,18 +44,18 @@ t.test('the folder is laid out as a release, without what a killed delta left', 
 
 t.test('a file without a chunk index is downloaded whole, and that is said where an older copy is', async t => {
   const bytes = Buffer.alloc(leastIndexedBytes)
-  const file = publishedFile('vmware/box.zip', { sizeBytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') })
+  const file = publishedFile('raw/ciab-1.0.raw.zst', { sizeBytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') })
   const said = async (older: ReleaseFetch['older'], more: object = {}) => {
-    const output = t.testdir({ 'ciab-0.9': { vmware: { 'old.zip': Buffer.alloc(leastIndexedBytes, 1) } } })
-    const fetch: ReleaseFetch = { base: 'http://x/', release, target: 'vmware', output, older, allowUnverified: false, run: realRun, ...more }
+    const output = t.testdir({ 'ciab-0.9': { raw: { 'ciab-0.9.raw.zst': Buffer.alloc(leastIndexedBytes, 1), 'ciab-0.9.raw.other.zst': Buffer.alloc(leastIndexedBytes, 1) } } })
+    const fetch: ReleaseFetch = { base: 'http://x/', release, target: 'raw', output, older, allowUnverified: false, run: realRun, ...more }
     const lines: string[] = []
     const http = { document: async () => undefined, range: async () => bytes, receivedBytes: () => 0, close: () => {} }
     await fetchOne(fetch, file, { http, signal: new AbortController().signal, connections: 1, progress: line => void lines.push(line.replaceAll(output, '')) })
     return lines
   }
-  const line = (path: string) => `downloading all of it, for it has no chunk index, as what is compressed as a whole: nothing of ${path} can be used`
-  t.same(await said('find'), [line('/ciab-0.9/vmware/old.zip')])
-  t.same(await said(['/old.zip']), [line('/old.zip')])
+  const line = (path: string) => `downloading all of it, for it is compressed as a whole and has no chunk index: nothing of ${path} can be used`
+  t.same(await said('find'), [line('/ciab-0.9/raw/ciab-0.9.raw.zst')], 'by its ending')
+  t.same(await said(['/old.zst']), [line('/old.zst')])
   t.same(await said('none'), [])
   t.same(await said('find', { target: 'kvm' }), [], 'no older copy')
 })

@@ -49,7 +49,7 @@ t.test('of a folder and its zip, as the target vmware writes them, readers get t
   const { document } = await inspect()
   const zip = 'vmware/ciab-1.0.0+20260101.aaaaaaaa.zip'
   t.match(document.targets, [{ name: 'vmware', mainFile: zip, sizeBytes: 1024 * 1024 + 1 + readFileSync(join(release, 'vmware/SHA256SUMS')).length }])
-  t.same(document.files.filter(({ target }) => target === 'vmware').map(({ path }) => path), ['vmware/SHA256SUMS', zip])
+  t.same(document.files.filter(({ target }) => target === 'vmware').map(({ path }) => path), ['vmware/SHA256SUMS', zip, `${zip}.chunks`])
   t.same([...parseSums(readFileSync(join(release, 'vmware/SHA256SUMS'), 'utf8')).keys()], [zip.slice('vmware/'.length)])
   const whole = [...parseSums(readFileSync(join(release, 'SHA256SUMS'), 'utf8')).keys()]
   t.ok(plan.every(({ name }) => whole.includes(`vmware/${name}`)), 'on this host every file has its sum')

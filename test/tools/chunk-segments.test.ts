@@ -5,8 +5,10 @@ import { join } from 'node:path'
 import { deflateRawSync, deflateSync } from 'node:zlib'
 import { interrupted } from '../../pipeline/errors/tools.js'
 import { compressedClusters } from '../../pipeline/tools/qcow2-clusters.js'
-import { inflateBytes, readSegments, segmentBytes } from '../../pipeline/tools/chunk-segments.js'
-import type { ReadSegment } from '../../pipeline/tools/chunk-segments.js'
+import { readSegments } from '../../pipeline/tools/chunk-segments.js'
+import { inflateBytes, segmentBytes } from '../../pipeline/tools/segment-bytes.js'
+import type { ReadSegment } from '../../pipeline/tools/segment-bytes.js'
+import { realRun } from '../fixtures/phony-disk.js'
 import { damaged, makeLetteredDisk, opened } from '../fixtures/lettered-disk.js'
 
 const disk = makeLetteredDisk(t.testdir({}))
@@ -40,6 +42,19 @@ for (const [name, path, encoding] of [['a compressed qcow2', qcow2, 'qcow2'], ['
     t.ok(segments.filter(segment => segment.encoding === 'stored').every(({ content, bytes }) => content === bytes && bytes.length <= segmentBytes))
   })
 }
+
+t.test('finds every disk in a tar, and cuts the rest by where its member begins', async t => {
+  const folder = t.testdir({ 'box.ovf': '<Envelope/>', 'plain.bin': 'x'.repeat(segmentBytes + 1500) })
+  for (const [name, path] of [['disk.vmdk', vmdk], ['box.img', qcow2]] as const) writeFileSync(join(folder, name), readFileSync(path))
+  const tar = join(folder, 'box.tar')
+  await realRun(['tar', '--format=ustar', '-cf', tar, '-C', folder, 'box.ovf', 'plain.bin', 'disk.vmdk', 'box.img'])
+  const segments = await segmentsOf(tar)
+  t.ok(isWhole(tar, segments))
+  for (const encoding of ['zlib', 'qcow2'] as const) {
+    t.strictSame(segments.filter(segment => segment.encoding === encoding).map(({ content }) => String(content)), disk.pieces.map(String), encoding)
+  }
+  t.ok(segments.some(({ content }) => String(content) === 'x'.repeat(segmentBytes)), 'the plain file by its own beginning')
+})
 
 t.test('cuts any other file every 64 KiB, and gives its rest', async t => {
   const path = join(t.testdir({}), 'file')

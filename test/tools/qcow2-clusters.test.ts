@@ -30,6 +30,13 @@ t.test('reads the descriptors of other cluster sizes', async t => {
   t.strictSame([...new Set(lengths)], [4096])
 })
 
+t.test('finds them where the image begins later in the file', async t => {
+  const path = `${qcow2}.behind`
+  writeFileSync(path, Buffer.concat([Buffer.alloc(1536, 'x'), readFileSync(qcow2)]))
+  const [alone, behind] = [await opened(qcow2, file => compressedClusters(file)), await opened(path, file => compressedClusters(file, 1536))]
+  t.strictSame(behind, alone.map(({ offsetBytes, mostBytes }) => ({ offsetBytes: offsetBytes + 1536, mostBytes })))
+})
+
 t.test('finds none where nothing is compressed by zlib', async t => {
   for (const [name, options] of Object.entries({ plain: ['-O', 'qcow2'], zstd: ['-O', 'qcow2', '-c', '-o', 'compression_type=zstd'], vmdk: ['-O', 'vmdk'] })) {
     t.strictSame(await opened(await disk.convert(name, ...options), compressedClusters), [], name)
