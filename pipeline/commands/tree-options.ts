@@ -20,6 +20,7 @@ export interface WriteOptions extends TreeOptions, KeyOptions {
   readonly appliance: string
   readonly validDays: number
   readonly adoptUnsigned?: boolean
+  readonly acceptOlder?: boolean
   readonly publicUrl?: string
 }
 
@@ -46,6 +47,7 @@ export function addWrite(command: Command): Command {
   return addKeys(addTree(command))
     .addOption(new Option('--valid-days <days>', 'after so many days readers refuse index and pointers').default(30).argParser(wholeNumber(1, mostDays)))
     .option('--adopt-unsigned', 'sign what lies there unsigned')
+    .option('--accept-older', 'go on from a tree that was put back to an older state on purpose')
     .option('--public-url <url>', 'address of the tree for people; kept in its index (default: what is kept there, else that of the bucket)')
 }
 

@@ -4,6 +4,7 @@ import { treeUrlWrong } from '../errors/publish.js'
 import { openConditionalWriter } from '../release/conditional.js'
 import { joinKeys, ownPublicKeys, readTrustedKeys, secretKeys, secretsOf, signerOf } from '../release/keys.js'
 import type { Tree } from '../release/published-tree.js'
+import { openSerials } from '../release/seen.js'
 import { normalizePrefix, urlPath } from '../release/tree.js'
 import type { Host } from '../run/host.js'
 import { createMasker } from '../tools/mask.js'
@@ -11,7 +12,7 @@ import { openBucket } from '../tools/s3.js'
 import type { Bucket } from '../tools/s3.js'
 import type { TrustedKeys } from '../tools/signature.js'
 import type { CommandIo } from './io.js'
-import { packageRoot } from './places.js'
+import { packageRoot, placesOf } from './places.js'
 import type { TreeOptions, WriteOptions } from './tree-options.js'
 
 export interface ReadableTree {
@@ -50,7 +51,8 @@ export async function openTree(options: WriteOptions, host: Host, io: CommandIo)
   const writer = await openConditionalWriter({ bucket, prefix, signal, patienceMs, progress })
   return {
     ...readable, trusted, writer, signal, progress, now: () => new Date(), validMs: options.validDays * dayMs,
-    adoptUnsigned: options.adoptUnsigned ?? false, ...(sign ? { sign } : {}),
+    adoptUnsigned: options.adoptUnsigned ?? false, acceptOlder: options.acceptOlder ?? false,
+    serials: await openSerials({ base: publicUrlOf({}, readable), file: join(placesOf(options).state, 'publish/seen.json') }), ...(sign ? { sign } : {}),
     ...(options.publicUrl === undefined ? {} : { publicUrl: publicUrlOf(options, readable) }),
   }
 }

@@ -133,6 +133,17 @@ export function wouldAdopt(key: string): PipelineError {
   )
 }
 
+/** @param serial that lies there, 0 when nothing does; @param known highest that was seen, or is named by what lies beside it */
+export function treePutBack(key: string, serial: number, known: number): PipelineError {
+  const found = serial === 0 ? `${key} is gone` : `${key} has serial ${serial}`
+  return new PipelineError({
+    code: 'tree-put-back',
+    message: `${found}, and it had serial ${known} before: it was put back to an older state. Nothing was written.`,
+    hint: 'find out who did it, look at pipeline releases, and put the newer one back; if you restored it on purpose, --accept-older goes on from what lies there',
+    exitCode: exitCodes.verification,
+  })
+}
+
 export function channelUnknown(channel: string, known: readonly string[]): PipelineError {
   const hint = known.length > 0 ? `channels: ${known.join(', ')}` : 'nothing is published there yet'
   return new PipelineError({ code: 'channel-unknown', message: `There is no channel or version "${channel}".`, hint, exitCode: exitCodes.usage })

@@ -87,6 +87,8 @@ export interface ChannelDocument extends Document, Renewed {
   readonly current?: ReleaseReference
   /** What it pointed to before, newest first; `retract` goes back to the first. */
   readonly previous: readonly ReleaseReference[]
+  /** Serial of the index when this was written; absent in documents of older versions. */
+  readonly indexSerial?: number
 }
 
 export interface ListedRelease extends ReleaseReference {
@@ -116,6 +118,8 @@ export interface IndexDocument extends Document, Renewed {
   /** Address of the tree for people, ends in a slash; absent: that of the bucket. */
   readonly publicUrl?: string
   readonly channels: readonly string[]
+  /** Serial of each channel's pointer when this was written; absent in documents of older versions. */
+  readonly channelSerials?: Readonly<Record<string, number>>
   /** Newest publication first. */
   readonly releases: readonly ListedRelease[]
 }

@@ -2,6 +2,7 @@
 import { channelEmpty, channelUnknown, promoteUnsigned, releaseRetracted } from '../errors/publish.js'
 import { channelPlace, changeDocument, emptyIndex, indexPlace, keepPublicUrl, readChannels, readDocument, renewIndex, renewOthers, renewed } from './published-tree.js'
 import type { Read, Tree } from './published-tree.js'
+import { readAppliance } from './put-back.js'
 import { movedBack, moveChannel } from './channels.js'
 import type { ChannelDocument, IndexDocument, ListedRelease } from './documents.js'
 import { treeKeys } from './tree.js'
@@ -29,7 +30,7 @@ export async function listTree(tree: Pick<Tree, 'bucket' | 'prefix' | 'trusted' 
  * of moveChannel, `channel-unknown` (exit 2), `channel-empty`, `release-retracted`, `promote-unsigned` (exit 6).
  */
 export async function promote(tree: Tree, { appliance, from, to, publicUrl }: { readonly appliance: string; readonly from: string; readonly to: string; readonly publicUrl: string }): Promise<{ version: string; moved: boolean }> {
-  const channels = await readChannels(tree, appliance)
+  const { channels } = await readAppliance(tree, appliance)
   const source = channels.find(({ document }) => document.channel === from)
   if (!source) throw channelUnknown(from, channels.map(({ document }) => document.channel))
   const { current } = source.document
@@ -64,7 +65,7 @@ export interface Retraction {
  * the channels until all is done: run again after a kill, it ends what was begun, and takes no other release back.
  */
 export async function retract(tree: Tree, { appliance, what, reason, publicUrl }: Retraction): Promise<{ version: string; channels: Readonly<Record<string, string | null>> }> {
-  const [channels, index] = await Promise.all([readChannels(tree, appliance), readDocument(tree, indexPlace(appliance))])
+  const { channels, index } = await readAppliance(tree, appliance)
   const releases = index?.document.releases ?? []
   const begun = releases.filter(({ retracted }) => retracted?.unfinished)
   const version = begun.find(({ retracted }) => retracted?.unfinished?.includes(what))?.version ?? versionOf(what, channels, releases)
@@ -141,8 +142,8 @@ export interface Pruned {
  */
 export async function prune(tree: Tree, pruning: Pruning): Promise<Pruned> {
   const { appliance } = pruning
-  const index = await readDocument(tree, indexPlace(appliance))
-  const channels = (await readChannels(tree, appliance)).map(({ document }) => document)
+  const { index, ...read } = await readAppliance(tree, appliance)
+  const channels = read.channels.map(({ document }) => document)
   const wanted = doomedOf(index?.document, channels, pruning)
   const kept = (index?.document.releases ?? []).map(({ version }) => version).filter(version => !wanted.includes(version))
   if (pruning.dryRun) {

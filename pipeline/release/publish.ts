@@ -1,6 +1,6 @@
 /**
- * Publishes a release: artifacts, then what describes them, then the release's index, the list of releases, and last the
- * channel's pointer. Nobody sees a release before its index is there, and nobody is led to it before the pointer moved.
+ * Publishes a release: artifacts, then what describes them, then the release's index, the list of releases, then the
+ * channel's pointer, whose serial the list notes last. Nobody sees a release before its index is there, and nobody is led to it before the pointer moved.
  */
 import { releaseRetracted, releaseSignatureOther, stableNeedsVerified } from '../errors/publish.js'
 import { createGate, settleAll } from '../tools/gate.js'
@@ -11,6 +11,7 @@ import type { Journal } from './journal.js'
 import { releaseHeaders } from './object-headers.js'
 import * as published from './published-tree.js'
 import type { Tree } from './published-tree.js'
+import { readAppliance } from './put-back.js'
 import { manifestName, sumsName } from '../stages/release-folder.js'
 import { provenanceName, sbomName, treeKeys } from './tree.js'
 import { uploadFile } from './upload.js'
@@ -53,9 +54,9 @@ export async function publish(tree: Tree, request: PublishRequest): Promise<Publ
   const { appliance, version, verified } = document
   if (channel === stableChannel && !verified) throw stableNeedsVerified(version)
   requireSameKeys(tree, request.release)
-  const seen = await published.readDocument(tree, published.channelPlace(appliance, channel))
+  const { index, channels } = await readAppliance(tree, appliance)
+  const seen = channels.find(each => each.document.channel === channel)
   published.requireSameTrust(tree, treeKeys.channel(appliance, channel), seen)
-  const index = await published.readDocument(tree, published.indexPlace(appliance))
   published.requireSameTrust(tree, treeKeys.index(appliance), index)
   requireNotRetracted(index?.document, request)
   const claim = await claimVersion(tree, document)
@@ -70,6 +71,7 @@ export async function publish(tree: Tree, request: PublishRequest): Promise<Publ
   const moved = await moveChannel(tree, { appliance, channel, to: reference, verified, seen })
   await published.keepPublicUrl(tree, appliance)
   await published.renewOthers(tree, appliance)
+  await published.renewIndex(tree, appliance)
   const publicUrl = await writeViews(tree, appliance, request.publicUrl)
   await journal.remove()
   const signed = tree.sign !== undefined

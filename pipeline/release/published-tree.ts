@@ -8,8 +8,10 @@ import type { TrustedKeys } from '../tools/signature.js'
 import type { ConditionalWriter, Seen } from './conditional.js'
 import type { ChannelDocument, IndexDocument, Renewed, SealedDocument } from './documents.js'
 import { changingHeaders } from './object-headers.js'
+import { isBehind, noteSerials, requireNotOlder, withSerials } from './put-back.js'
 import { checkSignatures, parseSealed, seal } from './seal.js'
 import type { Sign } from './seal.js'
+import type { Serials } from './seen.js'
 import { channelFolder, sha256Text, treeKeys } from './tree.js'
 
 export interface Tree {
@@ -29,9 +31,16 @@ export interface Tree {
   readonly validMs: number
   /** Sign what lies there unsigned. */
   readonly adoptUnsigned: boolean
+  /** What is known of the tree's serials. */
+  readonly serials: Serials
+  /** Go on from an older state than is known. @default false */
+  readonly acceptOlder?: boolean
   /** Address of the tree for people, where this command was told one; ends in a slash. */
   readonly publicUrl?: string
 }
+
+/** What reading takes; without serials nothing is found to be older than it was. */
+export type ReadTree = Pick<Tree, 'bucket' | 'prefix' | 'trusted' | 'run' | 'acceptOlder'> & Partial<Pick<Tree, 'serials'>>
 
 export interface Read<Content> {
   readonly document: Content
@@ -51,20 +60,32 @@ export interface Place<Kind extends SealedDocument['kind']> {
 }
 
 /**
- * Undefined when it is not there. Errors: `document-wrong`, `signature-wrong` (exit 5): a document that somebody else
- * has written is never built upon.
+ * Undefined when it is not there. Errors: `document-wrong`, `signature-wrong`, `tree-put-back` (exit 5): a document that
+ * somebody else has written, or put back, is never built upon.
  */
 export async function readDocument<Kind extends SealedDocument['kind']>(
-  tree: Pick<Tree, 'bucket' | 'prefix' | 'trusted' | 'run'>,
-  { kind, appliance, key }: Place<Kind>
+  tree: ReadTree,
+  place: Place<Kind>
 ): Promise<Read<OfKind<Kind>> | undefined> {
+  const known = tree.serials?.highest(place.key) ?? 0
+  const read = await readChecked(tree, place)
+  requireNotOlder(tree, place.key, { found: read?.document, known })
+  // Anybody can write any serial into what is not signed.
+  if (read && tree.serials && (read.signed || !hasKeys(tree))) await noteSerials(tree.serials, place.key, read.document)
+  return read
+}
+
+async function readChecked<Kind extends SealedDocument['kind']>(tree: ReadTree, { kind, appliance, key }: Place<Kind>): Promise<Read<OfKind<Kind>> | undefined> {
   const found = await tree.bucket.get(`${tree.prefix}${key}`)
   if (!found) return undefined
   const sealed = parseSealed(found.text, { kind, appliance, what: key })
   requireOwnKey(sealed.signed, key)
-  const known = tree.trusted.ssh.length + tree.trusted.openpgp.length > 0
-  const signed = known ? await checkSignatures(sealed, { what: key, trusted: tree.trusted, run: tree.run }) : sealed.signatures.length > 0
+  const signed = hasKeys(tree) ? await checkSignatures(sealed, { what: key, trusted: tree.trusted, run: tree.run }) : sealed.signatures.length > 0
   return { document: sealed.signed, etag: found.etag, signed, sha256: sha256Text(found.text), sizeBytes: Buffer.byteLength(found.text) }
+}
+
+function hasKeys({ trusted }: Pick<Tree, 'trusted'>): boolean {
+  return trusted.ssh.length + trusted.openpgp.length > 0
 }
 
 /** A signed document must not be put in another one's place: the nightly pointer in that of stable. */
@@ -88,8 +109,11 @@ export function requireSameTrust(tree: Pick<Tree, 'sign' | 'adoptUnsigned'>, key
 /** False: another publisher wrote first. Errors: those of Bucket, `would-unsign`, `would-adopt` (exit 6). */
 export async function writeDocument(tree: Tree, key: string, document: SealedDocument, seen: (Seen & { readonly signed: boolean }) | null): Promise<boolean> {
   requireSameTrust(tree, key, seen ?? undefined)
-  const text = await seal(document, tree.sign ?? (async () => []))
-  return (await tree.writer.write(`${tree.prefix}${key}`, text, seen, changingHeaders(key))).won
+  const written = withSerials(tree.serials, key, document)
+  const text = await seal(written, tree.sign ?? (async () => []))
+  const { won } = await tree.writer.write(`${tree.prefix}${key}`, text, seen, changingHeaders(key))
+  if (won) await noteSerials(tree.serials, key, written)
+  return won
 }
 
 /** Serial, date and expiry of the next version of a document. */
@@ -139,7 +163,7 @@ export function indexPlace(appliance: string): Place<'index'> {
 }
 
 /** Every channel with its name. Errors: those of readDocument. */
-export async function readChannels(tree: Pick<Tree, 'bucket' | 'prefix' | 'trusted' | 'run'>, appliance: string): Promise<readonly Read<ChannelDocument>[]> {
+export async function readChannels(tree: ReadTree, appliance: string): Promise<readonly Read<ChannelDocument>[]> {
   const names = await channelNames(tree, appliance)
   const read = await Promise.all(names.map(name => readDocument(tree, channelPlace(appliance, name))))
   return read.flatMap(each => each ?? [])
@@ -148,7 +172,7 @@ export async function readChannels(tree: Pick<Tree, 'bucket' | 'prefix' | 'trust
 /** A document that this command did not change gets a new date before a third of its time is over. */
 export async function renewOthers(tree: Tree, appliance: string): Promise<void> {
   for (const { document, signed } of await readChannels(tree, appliance)) {
-    if (!isAging(document, tree)) continue
+    if (!isAging(document, tree) && !isOlder(tree, channelPlace(appliance, document.channel), document)) continue
     if (signed !== (tree.sign !== undefined)) {
       tree.progress(`${document.channel} expires ${document.expires.slice(0, 10)}; it is ${signed ? 'signed' : 'not signed'}, and this command could not seal it alike`)
       continue
@@ -165,15 +189,24 @@ export async function keepPublicUrl(tree: Tree, appliance: string): Promise<void
     before && before.document.publicUrl !== publicUrl ? { ...before.document, ...renewed(tree, before.document), publicUrl } : undefined)
 }
 
-/** The list, too, when nothing else of it changes: a prune that finds nothing to delete keeps the tree readable. */
+/**
+ * The list, too, when nothing else of it changes: a prune that finds nothing to delete keeps the tree readable. It names the
+ * serials of the pointers that this command has moved.
+ */
 export async function renewIndex(tree: Tree, appliance: string): Promise<void> {
   const read = await readDocument(tree, indexPlace(appliance))
-  if (!read || !isAging(read.document, tree)) return
+  const isDue = (index: IndexDocument) => isAging(index, tree) || isOlder(tree, indexPlace(appliance), index) || isBehind(tree.serials, index)
+  if (!read || !isDue(read.document)) return
   if (read.signed !== (tree.sign !== undefined)) {
-    tree.progress(`the list of releases expires ${read.document.expires.slice(0, 10)}; it is ${read.signed ? 'signed' : 'not signed'}, and this command could not seal it alike`)
+    if (isAging(read.document, tree)) tree.progress(`the list of releases expires ${read.document.expires.slice(0, 10)}; it is ${read.signed ? 'signed' : 'not signed'}, and this command could not seal it alike`)
     return
   }
-  await changeDocument(tree, indexPlace(appliance), before => before && { ...before.document, ...renewed(tree, before.document) })
+  await changeDocument(tree, indexPlace(appliance), before => before && isDue(before.document) ? { ...before.document, ...renewed(tree, before.document) } : undefined)
+}
+
+/** After --accept-older: its serial must rise above what readers have seen. */
+function isOlder({ serials }: Tree, { key }: Place<'channel' | 'index'>, { serial }: Renewed): boolean {
+  return serial < serials.highest(key)
 }
 
 function isAging({ expires }: Renewed, { now, validMs }: Tree): boolean {

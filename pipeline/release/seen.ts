@@ -1,21 +1,53 @@
-/** Remembers the serials of documents that were seen, so that nobody can put a reader back to an older state. */
+/** Remembers the serials of documents that were seen, so that nobody can put a reader or a publisher back to an older state. */
 import { mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { pointerExpired, serialLower } from '../errors/fetch.js'
 import { writeFileAtomic } from '../tools/atomic-file.js'
 import { withoutCredentials } from '../tools/deb-sources.js'
 import type { Renewed } from './documents.js'
+import { urlPath } from './tree.js'
 
-type Seen = Readonly<Record<string, { readonly serial: number; readonly date: string }>>
+export type SeenSerial = Pick<Renewed, 'serial' | 'date'>
+
+type Seen = Readonly<Record<string, SeenSerial>>
 
 /** Errors: `pointer-expired`, `serial-lower` (exit 5). @param url of the document; @param file where serials are kept */
 export async function requireNews(document: Renewed, { url, file, now }: { readonly url: string; readonly file: string; readonly now: Date }): Promise<void> {
   if (!(Date.parse(document.expires) > now.getTime())) throw pointerExpired(url, document.expires, now.toISOString())
-  const seen = await readSeen(file)
-  const before = seen[url]?.serial ?? 0
+  const before = (await readSeen(file))[url]?.serial ?? 0
   if (document.serial < before) throw serialLower(url, document.serial, before)
-  if (document.serial === before) return
-  const { serial, date } = document
+  await remember(file, url, document)
+}
+
+/** What a publisher knows of the serials of one tree; they only ever rise. */
+export interface Serials {
+  /** 0: the document was never seen. @param key inside the tree, without its prefix */
+  readonly highest: (key: string) => number
+  /** A lower one than is known changes nothing. */
+  readonly note: (key: string, seen: SeenSerial) => Promise<void>
+}
+
+/** Errors: the file system's own. @param base address of the tree, ends in a slash; @param file where serials are kept */
+export async function openSerials({ base, file }: { readonly base: string; readonly file: string }): Promise<Serials> {
+  const known = new Map(Object.entries(await readSeen(file)).map(([url, { serial }]) => [url, serial]))
+  const urlOf = (key: string) => `${base}${urlPath(key)}`
+  const highest = (key: string) => known.get(urlOf(key)) ?? 0
+  let writing = Promise.resolve()
+  return {
+    highest,
+    note: async (key, seen) => {
+      if (seen.serial <= highest(key)) return
+      known.set(urlOf(key), seen.serial)
+      // One after the other: each reads the file that it writes.
+      writing = writing.then(() => remember(file, urlOf(key), seen))
+      await writing
+    },
+  }
+}
+
+async function remember(file: string, url: string, { serial, date }: SeenSerial): Promise<void> {
+  const seen = await readSeen(file)
+  if (serial <= (seen[url]?.serial ?? 0)) return
   await mkdir(dirname(file), { recursive: true })
   await writeFileAtomic(file, `${JSON.stringify({ ...seen, [url]: { serial, date } }, null, 2)}\n`)
 }

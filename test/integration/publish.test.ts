@@ -25,7 +25,7 @@ t.test('artifacts travel first, then what describes them, the release index, the
   const last = (part: string) => keys.lastIndexOf(`${folder}${part}`)
   const first = (part: string) => keys.indexOf(`${folder}${part}`)
   t.ok(Math.max(last('kvm/ciab.qcow2'), last('vmware/ciab.vmdk'), last('kvm/empty')) < Math.min(first('SHA256SUMS'), first('sbom.cdx.json'), first('SHA256SUMS.sig')))
-  t.same(keys.slice(-4), [`${folder}index.json`, 'ciab/index.json', 'ciab/channels/nightly.json', 'index.html'])
+  t.same(keys.slice(-5), [`${folder}index.json`, 'ciab/index.json', 'ciab/channels/nightly.json', 'ciab/index.json', 'index.html'])
   t.same(await visible(t, prefix), [versionOf(made)])
   const [disk, readme] = await Promise.all([bucket.head(`${prefix}${folder}kvm/ciab.qcow2`), bucket.get(`${prefix}${folder}kvm/README für alle.txt`)])
   t.match(disk, { sizeBytes: usualFiles.kvm['ciab.qcow2'] })

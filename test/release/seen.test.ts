@@ -1,7 +1,7 @@
 import t from 'tap'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { requireNews } from '../../pipeline/release/seen.js'
+import { openSerials, requireNews } from '../../pipeline/release/seen.js'
 import { failureOf } from '../fixtures/failure.js'
 
 const now = new Date('2026-01-10T00:00:00.000Z')
@@ -39,4 +39,17 @@ t.test('an address that was kept with its password loses it, and not its serial'
   t.equal((await failureOf(requireNews(document(4), { url, file, now }))).code, 'serial-lower')
   await requireNews(document(6), { url, file, now })
   t.same(Object.keys(JSON.parse(readFileSync(file, 'utf8')) as object), [url])
+})
+
+t.test('a publisher remembers the highest serial of each document of a tree, over runs', async t => {
+  const file = join(t.testdir({}), 'state/seen.json')
+  const tree = { base: 'http://server/a b/', file }
+  const first = await openSerials(tree)
+  await Promise.all([['ciab/index.json', 3], ['ciab/index.json', 2], ['ciab/1+2/x', 5]].map(([key, serial]) => first.note(String(key), { serial: Number(serial), date: 'x' })))
+  t.same([first.highest('ciab/index.json'), first.highest('ciab/1+2/x'), first.highest('other')], [3, 5, 0])
+  const second = await openSerials(tree)
+  await first.note('ciab/index.json', { serial: 7, date: 'x' })
+  await second.note('ciab/index.json', { serial: 6, date: 'x' })
+  t.match(JSON.parse(readFileSync(file, 'utf8')), { 'http://server/a b/ciab/index.json': { serial: 7 }, 'http://server/a b/ciab/1%2B2/x': { serial: 5 } })
+  t.equal((await openSerials({ ...tree, base: 'http://other/' })).highest('ciab/index.json'), 0)
 })
