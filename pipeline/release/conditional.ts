@@ -66,7 +66,7 @@ interface Job {
  * winner, too. So the object is read again, and only that decides.
  */
 async function writeIf({ key, text, seen, headers }: Job, options: WriterOptions, quoted: boolean): Promise<Written> {
-  const { bucket, signal, patienceMs } = options
+  const { bucket, signal } = options
   const body = textBody(text)
   const started = Date.now()
   for (let attempt = 0; ; attempt += 1) {
@@ -81,11 +81,8 @@ async function writeIf({ key, text, seen, headers }: Job, options: WriterOptions
     const now = await bucket.get(key)
     if (now?.text === text) return { won: true }
     if ((now?.etag ?? null) !== (seen?.etag ?? null)) return { won: false }
-    const triedMs = Date.now() - started
-    if (triedMs > patienceMs) {
-      const place = { doing: `Writing ${key}`, bucket: bucket.name, server: bucket.server }
-      throw unclear?.failure.error(place, Math.round(triedMs / 1000)) ?? treeBusy(key)
-    }
+    if (unclear) requirePatience(unclear, { key, started }, options)
+    else if (Date.now() - started > options.patienceMs) throw treeBusy(key)
     await pause(delayMs(attempt), signal)
   }
 }
@@ -114,7 +111,8 @@ const probeHeaders = { contentType: 'text/plain', cacheControl: 'no-store', sha2
 const notImplemented = 501
 
 /** A bad minute of the server must not pass for a server without conditions, so it is asked until it has answered. */
-async function isWritten({ bucket, signal, patienceMs }: WriterOptions, key: string, condition: Condition): Promise<boolean> {
+async function isWritten(options: WriterOptions, key: string, condition: Condition): Promise<boolean> {
+  const { bucket, signal } = options
   const started = Date.now()
   for (let attempt = 0; ; attempt += 1) {
     try {
@@ -122,9 +120,7 @@ async function isWritten({ bucket, signal, patienceMs }: WriterOptions, key: str
     } catch (error) {
       if (!(error instanceof UnclearAnswer)) throw error
       if (error.failure.status === notImplemented) return false
-      const triedMs = Date.now() - started
-      const place = { doing: `Writing ${key}`, bucket: bucket.name, server: bucket.server }
-      if (triedMs > patienceMs) throw error.failure.error(place, Math.round(triedMs / 1000))
+      requirePatience(error, { key, started }, options)
     }
     await pause(delayMs(attempt), signal)
   }
@@ -132,30 +128,72 @@ async function isWritten({ bucket, signal, patienceMs }: WriterOptions, key: str
 
 /** A claim older than this belongs to a publisher that was killed. */
 const claimLifeMs = 60_000
+/** A write is begun under a claim not older than this, and ended after so long: the rest of its life is for what is on its way. */
+const freshClaimMs = 15_000
+const putLimitMs = 30_000
 const claimTries = 30
 
-/** Announce, look, act: of two that announce, at least the later one sees the other. Both step back; chance decides. */
-async function writeClaimed({ key, text, seen, headers }: Job, { bucket, signal }: WriterOptions): Promise<Written> {
-  const body = textBody(text)
-  for (let attempt = 0; attempt < claimTries; attempt += 1) {
-    const claim = `${key}.claim-${randomBytes(8).toString('hex')}`
-    const note = textBody(claim)
-    await bucket.put(claim, note, { contentType: 'text/plain', cacheControl: 'no-store', sha256: note.sha256 })
+/** Until it is written, another publisher has won, or neither patience nor turns are left. */
+async function writeClaimed(job: Job, options: WriterOptions): Promise<Written> {
+  const { signal } = options
+  const started = Date.now()
+  for (let [attempt, turns] = [0, 0]; turns < claimTries; attempt += 1) {
     try {
-      const claims = (await bucket.list(`${key}.claim-`)).filter(other => other.key !== claim)
-      const mine = (await bucket.head(claim))?.modifiedMs ?? 0
-      // Both times are the server's.
-      const dead = claims.filter(other => mine - other.modifiedMs > claimLifeMs)
-      await bucket.remove(dead.map(other => other.key))
-      if (claims.length === dead.length) {
-        if (((await bucket.get(key))?.etag ?? null) !== (seen?.etag ?? null)) return { won: false }
-        await bucket.put(key, body, { ...headers, sha256: body.sha256 })
-        return { won: true }
-      }
-    } finally {
-      await bucket.remove([claim])
+      const written = await writeInTurn(job, options)
+      if (written) return written
+      turns += 1
+    } catch (error) {
+      if (!(error instanceof UnclearAnswer)) throw error
+      requirePatience(error, { key: job.key, started }, options)
     }
     await pause(delayMs(Math.min(attempt, 4)), signal)
   }
-  throw treeBusy(key)
+  throw treeBusy(job.key)
+}
+
+/**
+ * Announce, look, act: of two that announce, at least the later one sees the other. Both step back; chance decides.
+ * Undefined: it is not our turn. Errors: besides those of Bucket, `UnclearAnswer`: nothing of anybody was written.
+ */
+async function writeInTurn({ key, text, seen, headers }: Job, { bucket }: WriterOptions): Promise<Written | undefined> {
+  const claim = `${key}.claim-${randomBytes(8).toString('hex')}`
+  const note = textBody(claim)
+  const claimed = Date.now()
+  await bucket.put(claim, note, { contentType: 'text/plain', cacheControl: 'no-store', sha256: note.sha256 })
+  try {
+    if (!(await isAlone(bucket, key, claim))) return undefined
+    if (((await bucket.get(key))?.etag ?? null) !== (seen?.etag ?? null)) return { won: false }
+    // Who was held up so long may be taken for dead, and its claim removed.
+    if (!(await bucket.head(claim)) || Date.now() - claimed > freshClaimMs) return undefined
+    return await putAndLook({ key, text, seen, headers }, bucket)
+  } finally {
+    await bucket.remove([claim])
+  }
+}
+
+async function isAlone(bucket: Bucket, key: string, claim: string): Promise<boolean> {
+  const claims = (await bucket.list(`${key}.claim-`)).filter(other => other.key !== claim)
+  const mine = (await bucket.head(claim))?.modifiedMs ?? 0
+  // Both times are the server's.
+  const dead = claims.filter(other => mine - other.modifiedMs > claimLifeMs)
+  await bucket.remove(dead.map(other => other.key))
+  return claims.length === dead.length
+}
+
+/** What stands there afterwards decides: the write of somebody who was late, or a lost answer, is seen only so. */
+async function putAndLook({ key, text, seen, headers }: Job, bucket: Bucket): Promise<Written> {
+  const body = textBody(text)
+  const unclear = await bucket.tryPut(key, body, { ...headers, sha256: body.sha256 }, putLimitMs).then(() => undefined, (error: unknown) => {
+    if (error instanceof UnclearAnswer) return error
+    throw error
+  })
+  const now = await bucket.get(key)
+  if (now?.text === text) return { won: true }
+  if (unclear && (now?.etag ?? null) === (seen?.etag ?? null)) throw unclear
+  return { won: false }
+}
+
+function requirePatience({ failure }: UnclearAnswer, { key, started }: { readonly key: string; readonly started: number }, { bucket, patienceMs }: WriterOptions): void {
+  const triedMs = Date.now() - started
+  if (triedMs > patienceMs) throw failure.error({ doing: `Writing ${key}`, bucket: bucket.name, server: bucket.server }, Math.round(triedMs / 1000))
 }

@@ -94,8 +94,10 @@ export interface Bucket {
   /** Names of the folders directly below a prefix, without their slash. */
   folders(prefix: string): Promise<readonly string[]>
   put(key: string, body: Body, headers: ObjectHeaders): Promise<Receipt>
-  /** One try: undefined when the condition did not hold; a failed answer is thrown as `S3Failure`, for nobody knows what it did. */
+  /** One try: undefined when the condition did not hold; a failed answer is thrown as `UnclearAnswer`, for nobody knows what it did. */
   putIf(key: string, body: Body, headers: ObjectHeaders, condition: Condition): Promise<Receipt | undefined>
+  /** One try, ended after so long; a failed answer, or none in time, is thrown as `UnclearAnswer`: nobody knows what it did. */
+  tryPut(key: string, body: Body, headers: ObjectHeaders, limitMs: number): Promise<Receipt>
   remove(keys: readonly string[]): Promise<void>
   /** Makes the bucket itself; a bucket of one's own that is there already is no error. */
   create(): Promise<void>
@@ -115,7 +117,7 @@ export interface Bucket {
   close(): void
 }
 
-/** A failed answer to a conditional write, as an error that can be thrown. */
+/** A failed answer to a write that is tried once, as an error that can be thrown. */
 export class UnclearAnswer extends Error {
   readonly failure: S3Failure
 
@@ -207,15 +209,19 @@ function bucketOf(connection: Connection): Bucket {
     put: (key, body, headers) => ask(`uploading ${key}`, async () => receiptOf(await client.send(putCommand(sdk, { Bucket, Key: key }, body, headers), abort), body)),
     putIf: async (key, body, headers, condition) => {
       const wanted = condition.etag === null ? { IfNoneMatch: '*' } : { IfMatch: condition.quoted ? `"${condition.etag}"` : condition.etag }
-      try {
-        return receiptOf(await client.send(putCommand(sdk, { Bucket, Key: key, ...wanted }, body, headers), abort), body)
-      } catch (error) {
-        const failure = signal.aborted ? undefined : classify(error)
-        if (failure?.status === 412) return undefined
-        if (failure === undefined || failure.kind === 'final') throw explain(error, connection, `writing ${key}`, 0)
-        throw new UnclearAnswer(failure)
-      }
+      return await once(connection, `writing ${key}`, async () => {
+        try {
+          return receiptOf(await client.send(putCommand(sdk, { Bucket, Key: key, ...wanted }, body, headers), abort), body)
+        } catch (error) {
+          if (!signal.aborted && classify(error)?.status === 412) return undefined
+          throw error
+        }
+      })
     },
+    tryPut: (key, body, headers, limitMs) => once(connection, `writing ${key}`, async () => {
+      const abortSignal = AbortSignal.any([signal, AbortSignal.timeout(limitMs)])
+      return receiptOf(await client.send(putCommand(sdk, { Bucket, Key: key }, body, headers), { abortSignal }), body)
+    }),
     // One by one: DeleteObjects wants a Content-MD5 on some servers and refuses it on others.
     remove: async keys => {
       for (const key of keys) await ask(`deleting ${key}`, () => client.send(new sdk.DeleteObjectCommand({ Bucket, Key: key }), abort))
@@ -256,6 +262,17 @@ function bucketOf(connection: Connection): Bucket {
       return { items, next: page.IsTruncated ? JSON.stringify([page.NextKeyMarker, page.NextUploadIdMarker]) : undefined }
     }),
     close: () => client.destroy(),
+  }
+}
+
+/** Errors: besides those of `persist`, `UnclearAnswer` where another try might help. */
+async function once<Value>(connection: Connection, doing: string, work: () => Promise<Value>): Promise<Value> {
+  try {
+    return await work()
+  } catch (error) {
+    const failure = connection.options.signal.aborted ? undefined : classify(error)
+    if (failure === undefined || failure.kind === 'final') throw explain(error, connection, doing, 0)
+    throw new UnclearAnswer(failure)
   }
 }
 

@@ -87,3 +87,68 @@ t.test('a claim of a publisher that was killed is removed, one of a living publi
   t.same(await writer.write('p/x', 'two', (await bucket.head('p/x')) ?? null, headers), { won: true })
   t.equal(bucket.objects.get('p/x')?.bytes.toString(), 'two')
 })
+
+/** Another publisher that was late, or has taken our claim for a dead one. */
+const theirs = (bucket: MemoryBucket) => bucket.put('p/x', textBody('theirs'), { ...headers, sha256: '' })
+
+t.test('without conditions only what stands there afterwards tells who won', async t => {
+  for (const [what, isUnclear, stored, won] of [
+    ['a write over ours', false, 'theirs', false], ['a lost answer', true, 'mine', true], ['theirs and a lost answer', true, 'theirs', false],
+  ] as const) {
+    const bucket = memoryBucket('none')
+    const writer = await writerOf(bucket)
+    const tryPut = bucket.tryPut
+    bucket.tryPut = async (key, body, ...more) => {
+      const receipt = await tryPut(key, body, ...more)
+      if (stored === 'theirs') await theirs(bucket)
+      if (isUnclear) throw unclear(500, 'InternalError')
+      return receipt
+    }
+    t.same(await writer.write('p/x', 'mine', null, headers), { won }, what)
+    t.same([...bucket.objects].map(([key, { bytes }]) => [key, bytes.toString()]), [['p/x', stored]], 'no claim is left')
+  }
+})
+
+t.test('a write that came to nothing is tried under a claim of its own each time, while patience lasts', async t => {
+  const bucket = memoryBucket('none')
+  const writer = await writerOf(bucket, { patienceMs: 60_000 })
+  let tries = 0
+  bucket.before = call => {
+    if (call === 'tryPut p/x' && (tries += 1) < 3) throw unclear(503, 'SlowDown')
+  }
+  t.same(await writer.write('p/x', 'mine', null, headers), { won: true })
+  const claims = bucket.calls.filter(call => call.startsWith('put p/x.claim-'))
+  t.same([tries, new Set(claims).size], [3, 3])
+  bucket.before = call => {
+    if (call === 'tryPut p/y') throw unclear(503, 'SlowDown')
+  }
+  const failure = await failureOf((await writerOf(bucket)).write('p/y', 'mine', null, headers))
+  t.equal(failure.message, 'Writing p/y: http://memory keeps answering 503 SlowDown, tried for 0 s.')
+  t.same([...bucket.objects.keys()], ['p/x'])
+})
+
+t.test('nothing is written under a claim that is gone or old, and no write outlives its claim', async t => {
+  const now = Date.now
+  t.teardown(() => { Date.now = now })
+  for (const hold of ['removed', 'old'] as const) {
+    const bucket = memoryBucket('none')
+    const writer = await writerOf(bucket)
+    const limits: number[] = []
+    const tryPut = bucket.tryPut
+    bucket.tryPut = async (...request) => {
+      limits.push(request[3])
+      return await tryPut(...request)
+    }
+    bucket.before = async call => {
+      if (call !== 'get p/x') return
+      bucket.before = () => {}
+      t.equal(limits.length, 0)
+      if (hold === 'old') Date.now = () => now() + 20_000
+      else await bucket.remove([...bucket.objects.keys()].filter(key => key.startsWith('p/x.claim-')))
+    }
+    t.same(await writer.write('p/x', 'mine', null, headers), { won: true }, hold)
+    const claims = bucket.calls.filter(call => call.startsWith('put p/x.claim-'))
+    t.same([claims.length, limits], [2, [30_000]], `${hold}: a second claim`)
+    Date.now = now
+  }
+})

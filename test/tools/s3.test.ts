@@ -4,7 +4,7 @@ import type { Test } from 'tap'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { textBody } from '../../pipeline/tools/body.js'
-import { endpointOf } from '../../pipeline/tools/s3.js'
+import { endpointOf, UnclearAnswer } from '../../pipeline/tools/s3.js'
 import { testBucket } from '../fixtures/s3-server.js'
 
 const hello = textBody('hello')
@@ -49,4 +49,19 @@ t.test('an endpoint is an address without a password; nothing else is begun with
   for (const [endpoint, shown] of Object.entries(table)) {
     t.throws(() => endpointOf({ endpoint, env: {} }), { code: 'endpoint-wrong', exitCode: 2, message: `"${shown}" is no address of an S3 server.` }, endpoint)
   }
+})
+
+t.test('a write with a limit is ended by it, and nobody knows what it did', async t => {
+  const server = createServer(request => void request.resume())
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const bucket = await testBucket(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, 'images')
+  t.teardown(() => {
+    bucket.close()
+    server.closeAllConnections()
+    server.close()
+  })
+  const headers = { contentType: 'text/plain', cacheControl: 'no-store', sha256: hello.sha256 }
+  const ended = await bucket.tryPut('x', hello, headers, 200).then(() => undefined, (error: unknown) => error)
+  t.ok(ended instanceof UnclearAnswer)
+  t.match(ended, { failure: { kind: 'again', answer: 'connection cut' } })
 })
