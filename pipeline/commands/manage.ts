@@ -1,16 +1,17 @@
 /** `pipeline releases`, `promote`, `retract` and `prune`: what is done to a published tree after publishing. */
 import { nameUnsafe } from '../errors/publish.js'
-import { listTree, promote, prune, retract } from '../release/manage.js'
-import type { ListedTree } from '../release/manage.js'
+import { listTree, promote, prune, retract, wouldPrune } from '../release/manage.js'
+import type { ListedTree, Pruned } from '../release/manage.js'
 import type { Tree } from '../release/published-tree.js'
 import { isSafeName } from '../release/tree.js'
 import { listAppliances } from '../release/views.js'
 import { openHost } from '../run/host.js'
+import type { Host } from '../run/host.js'
 import { gib } from '../plan/format.js'
 import { printJson, printLine } from './io.js'
 import type { CommandIo } from './io.js'
 import type { TreeOptions, WriteOptions } from './tree-options.js'
-import { openReadableTree, openTree, publicUrlOf } from './tree-session.js'
+import { openReadableTree, openTree, openTreeToLook, publicUrlOf } from './tree-session.js'
 
 /** Prints channels and releases of every appliance, or of one. Errors: those of the S3 server (exit 6), `signature-wrong` (5). */
 export async function runReleases(appliance: string | undefined, options: TreeOptions, io: CommandIo): Promise<void> {
@@ -80,22 +81,31 @@ export interface PruneOptions extends WriteOptions {
 
 /** Prints the versions that are gone, or would go. */
 export async function runPrune(options: PruneOptions, io: CommandIo): Promise<void> {
-  await change(options, io, async tree => {
-    const { appliance, keep, keepStable, dryRun = false } = options
-    const staleMs = options.staleDays * 24 * 60 * 60 * 1000
-    const pruned = await prune(tree, { appliance, keep, keepStable, dryRun, staleMs, publicUrl: publicUrlOf(options, tree) })
-    if (options.json) return printJson(io, { ...pruned, dryRun })
-    for (const version of pruned.removed) printLine(io, `${dryRun ? 'would remove' : 'removed'} ${version}`)
-    for (const name of pruned.leftovers) printLine(io, `${dryRun ? 'would remove' : 'removed'} ${name} (left by a killed command)`)
-    printLine(io, `${dryRun ? 'would free' : 'freed'} ${gib(pruned.freedBytes)}`)
-  })
+  const { appliance, keep, keepStable, dryRun = false } = options
+  const pruning = { appliance, keep, keepStable, staleMs: options.staleDays * 24 * 60 * 60 * 1000 }
+  if (dryRun) await using(openTreeToLook, options, io, async tree => printPruned(await wouldPrune(tree, pruning), options, io))
+  else await change(options, io, async tree => printPruned(await prune(tree, { ...pruning, publicUrl: publicUrlOf(options, tree) }), options, io))
+}
+
+function printPruned(pruned: Pruned, { json, dryRun = false }: PruneOptions, io: CommandIo): void {
+  if (json) return printJson(io, { ...pruned, dryRun })
+  const gone = dryRun ? 'would remove' : 'removed'
+  for (const version of pruned.removed) printLine(io, `${gone} ${version}`)
+  for (const name of pruned.leftovers) printLine(io, `${gone} ${name} (left by a killed command)`)
+  printLine(io, `${dryRun ? 'would free' : 'freed'} ${gib(pruned.freedBytes)}`)
 }
 
 async function change(options: WriteOptions, io: CommandIo, work: (tree: Tree) => Promise<void>): Promise<void> {
+  await using(openTree, options, io, work)
+}
+
+async function using<Opened extends Pick<Tree, 'bucket'>>(
+  open: (options: WriteOptions, host: Host, io: CommandIo) => Promise<Opened>, options: WriteOptions, io: CommandIo, work: (tree: Opened) => Promise<void>
+): Promise<void> {
   requireNames({ appliance: options.appliance })
   const host = openHost(io)
   try {
-    const tree = await openTree(options, host, io)
+    const tree = await open(options, host, io)
     try {
       await work(tree)
     } finally {

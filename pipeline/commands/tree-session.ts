@@ -37,23 +37,32 @@ export async function openReadableTree(options: TreeOptions, host: Host, io: Com
   return { bucket: opened, prefix, trusted: await readTrustedKeys(options.key, join(packageRoot, 'keys')), run: host.run }
 }
 
-/** Errors: besides, `sign-key-unusable` (exit 3) and those of the S3 server (exit 6). */
-export async function openTree(options: WriteOptions, host: Host, io: CommandIo): Promise<Tree> {
+/** As a command that changes the tree sees it, for one that does not: nothing is sent but questions. */
+export interface TreeToLook extends ReadableTree, Pick<Tree, 'serials' | 'now'> {
+  readonly acceptOlder: boolean
+}
+
+/** Errors: besides those of openReadableTree, `sign-key-unusable` (exit 3). */
+export async function openTreeToLook(options: WriteOptions, host: Host, io: CommandIo): Promise<TreeToLook> {
   const readable = await openReadableTree(options, host, io)
-  const { bucket, prefix, run } = readable
-  const keys = secretKeys(options, io.env)
-  const sign = signerOf(keys, run)
-  const trusted = joinKeys([readable.trusted, await ownPublicKeys(keys, run)])
+  const own = await ownPublicKeys(secretKeys(options, io.env), host.run)
+  const serials = await openSerials({ base: publicUrlOf({}, readable), file: join(placesOf(options).state, 'publish/seen.json') })
+  return { ...readable, trusted: joinKeys([readable.trusted, own]), serials, acceptOlder: options.acceptOlder ?? false, now: () => new Date() }
+}
+
+/** Errors: besides, those of the S3 server (exit 6). */
+export async function openTree(options: WriteOptions, host: Host, io: CommandIo): Promise<Tree> {
+  const looking = await openTreeToLook(options, host, io)
+  const { bucket, prefix, run } = looking
+  const sign = signerOf(secretKeys(options, io.env), run)
   const { signal } = host
   const progress = progressOf(io)
   if (!sign) progress('no key given: what is written is not signed, and readers are told so')
   const patienceMs = options.patience * 1000
   const writer = await openConditionalWriter({ bucket, prefix, signal, patienceMs, progress })
   return {
-    ...readable, trusted, writer, signal, progress, now: () => new Date(), validMs: options.validDays * dayMs,
-    adoptUnsigned: options.adoptUnsigned ?? false, acceptOlder: options.acceptOlder ?? false,
-    serials: await openSerials({ base: publicUrlOf({}, readable), file: join(placesOf(options).state, 'publish/seen.json') }), ...(sign ? { sign } : {}),
-    ...(options.publicUrl === undefined ? {} : { publicUrl: publicUrlOf(options, readable) }),
+    ...looking, writer, signal, progress, validMs: options.validDays * dayMs, adoptUnsigned: options.adoptUnsigned ?? false, ...(sign ? { sign } : {}),
+    ...(options.publicUrl === undefined ? {} : { publicUrl: publicUrlOf(options, looking) }),
   }
 }
 

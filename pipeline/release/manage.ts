@@ -1,7 +1,7 @@
 /** What is done to a published tree after publishing: list, promote, retract, prune. */
 import { channelEmpty, channelUnknown, promoteUnsigned, releaseRetracted } from '../errors/publish.js'
 import { channelPlace, changeDocument, emptyIndex, indexPlace, keepPublicUrl, readChannels, readDocument, renewIndex, renewOthers, renewed } from './published-tree.js'
-import type { Read, Tree } from './published-tree.js'
+import type { Read, ReadTree, Tree } from './published-tree.js'
 import { readAppliance } from './put-back.js'
 import { movedBack, moveChannel } from './channels.js'
 import type { ChannelDocument, IndexDocument, ListedRelease } from './documents.js'
@@ -120,7 +120,6 @@ export interface Pruning {
   readonly keep: number
   /** Of those that stable points to or has pointed to. */
   readonly keepStable: number | 'all'
-  readonly dryRun: boolean
   /** Files of a release that was never finished, or whose pruning was cut, go when older. */
   readonly staleMs: number
   readonly publicUrl: string
@@ -142,20 +141,29 @@ export interface Pruned {
  */
 export async function prune(tree: Tree, pruning: Pruning): Promise<Pruned> {
   const { appliance } = pruning
-  const { index, ...read } = await readAppliance(tree, appliance)
-  const channels = read.channels.map(({ document }) => document)
-  const wanted = doomedOf(index?.document, channels, pruning)
-  const kept = (index?.document.releases ?? []).map(({ version }) => version).filter(version => !wanted.includes(version))
-  if (pruning.dryRun) {
-    const leftovers = await findLeftovers(tree, pruning, wanted)
-    return { removed: wanted, kept, leftovers, freedBytes: await sizeOf(tree, appliance, [...wanted, ...leftovers]) }
-  }
+  const { wanted, kept } = await chooseDoomed(tree, pruning)
   const removed = await unlist(tree, appliance, wanted)
   const leftovers = await findLeftovers(tree, pruning, wanted)
   await forget(tree, appliance, [...removed, ...leftovers])
   const freedBytes = await deleteReleases(tree, appliance, [...removed, ...leftovers])
   await finishChange(tree, appliance, pruning.publicUrl)
   return { removed, kept: [...kept, ...wanted.filter(version => !removed.includes(version))], leftovers, freedBytes }
+}
+
+type LookingTree = ReadTree & Pick<Tree, 'now'>
+
+/** What prune would do; nothing is written. */
+export async function wouldPrune(tree: LookingTree, pruning: Omit<Pruning, 'publicUrl'>): Promise<Pruned> {
+  const { wanted, kept } = await chooseDoomed(tree, pruning)
+  const leftovers = await findLeftovers(tree, pruning, wanted)
+  return { removed: wanted, kept, leftovers, freedBytes: await sizeOf(tree, pruning.appliance, [...wanted, ...leftovers]) }
+}
+
+async function chooseDoomed(tree: ReadTree, pruning: Omit<Pruning, 'publicUrl'>): Promise<{ readonly wanted: readonly string[]; readonly kept: readonly string[] }> {
+  const { index, channels } = await readAppliance(tree, pruning.appliance)
+  const wanted = doomedOf(index?.document, channels.map(({ document }) => document), pruning)
+  const kept = (index?.document.releases ?? []).map(({ version }) => version).filter(version => !wanted.includes(version))
+  return { wanted, kept }
 }
 
 /** Versions that nobody needs; pure. */
@@ -209,7 +217,7 @@ const notReleases = ['channels', 'vagrant']
  * pointer's memory does not keep them. A list that is missing, or lacks what a channel points to, is no proof: then none.
  * Read after the folders: what was listed in between counts.
  */
-async function findLeftovers(tree: Tree, { appliance, staleMs }: Pruning, wanted: readonly string[]): Promise<string[]> {
+async function findLeftovers(tree: LookingTree, { appliance, staleMs }: Pick<Pruning, 'appliance' | 'staleMs'>, wanted: readonly string[]): Promise<string[]> {
   const { bucket, prefix, now } = tree
   const folders = await bucket.folders(`${prefix}${appliance}/`)
   const [channels, index] = [await readChannels(tree, appliance), await readDocument(tree, indexPlace(appliance))]
@@ -224,7 +232,7 @@ async function findLeftovers(tree: Tree, { appliance, staleMs }: Pruning, wanted
   return found.flat()
 }
 
-async function sizeOf({ bucket, prefix }: Tree, appliance: string, versions: readonly string[]): Promise<number> {
+async function sizeOf({ bucket, prefix }: ReadTree, appliance: string, versions: readonly string[]): Promise<number> {
   const lists = await Promise.all(versions.map(version => bucket.list(`${prefix}${treeKeys.release(appliance, version)}`)))
   return lists.flat().reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
 }

@@ -103,7 +103,9 @@ t.test('promote moves without an upload, retract goes back, prune keeps what cha
   t.match(await read<IndexDocument>(prefix, 'ciab/index.json'), { releases: [{ version: '4', retracted: { reason: 'it does not boot' } }, { version: '3' }, { version: '2' }, { version: '1' }] })
   t.equal((await tree('promote', 'nightly', 'stable')).stdout, '3\n')
   t.equal((await publish(await release({ version: '5', files }))).code, 0)
+  const asked = proxy.requests.length
   const dry = await tree('prune', '--keep', '1', '--dry-run')
+  t.same(proxy.requests.slice(asked).filter(({ method }) => !['GET', 'HEAD'].includes(method)), [], 'a dry run writes nothing')
   t.equal(dry.stdout, 'would remove 4\nwould remove 2\nwould remove 1\nwould free 0.0 GiB\n')
   t.equal((await bucket.list(`${prefix}ciab/1/`)).length > 0, true, 'a dry run deletes nothing')
   t.equal((await tree('prune', '--keep', '1')).stdout, 'removed 4\nremoved 2\nremoved 1\nfreed 0.0 GiB\n')

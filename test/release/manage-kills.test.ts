@@ -2,7 +2,7 @@
 import t from 'tap'
 import type { Test } from 'tap'
 import { join } from 'node:path'
-import { promote, prune, retract } from '../../pipeline/release/manage.js'
+import { promote, prune, retract, wouldPrune } from '../../pipeline/release/manage.js'
 import { changingHeaders } from '../../pipeline/release/object-headers.js'
 import { channelPlace, indexPlace, readDocument } from '../../pipeline/release/published-tree.js'
 import type { Tree } from '../../pipeline/release/published-tree.js'
@@ -72,7 +72,7 @@ t.test('promote', async t => {
   await killAtEach(t, tree => promote(tree, { appliance: 'ciab', from: 'nightly', to: 'beta', publicUrl }))
 })
 
-const pruning = { appliance: 'ciab', keep: 0, keepStable: 0, dryRun: false, staleMs: -Infinity, publicUrl } as const
+const pruning = { appliance: 'ciab', keep: 0, keepStable: 0, staleMs: -Infinity, publicUrl } as const
 
 t.test('prune', async t => {
   t.ok(await killAtEach(t, tree => prune(tree, pruning)) >= 5)
@@ -96,7 +96,7 @@ async function cutPrune(folder: string) {
 t.test('what a killed prune took off the list goes with the next one when it is old; a dry run tells it', async t => {
   const { tree } = await cutPrune(t.testdir({}))
   t.match(await prune(tree, { ...pruning, staleMs: Infinity }), { removed: [], leftovers: [] }, 'a publisher may be at work there')
-  t.match(await prune(tree, { ...pruning, dryRun: true }), { removed: [], leftovers: ['1', '2', '3'] })
+  t.match(await wouldPrune(tree, pruning), { removed: [], leftovers: ['1', '2', '3'] })
   t.match(await prune(tree, pruning), { removed: [], kept: ['4'], leftovers: ['1', '2', '3'] })
 })
 

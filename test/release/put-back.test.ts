@@ -2,7 +2,7 @@
 import t from 'tap'
 import { join } from 'node:path'
 import type { ChannelDocument, IndexDocument, Sealed } from '../../pipeline/release/documents.js'
-import { promote, prune, retract } from '../../pipeline/release/manage.js'
+import { promote, prune, retract, wouldPrune } from '../../pipeline/release/manage.js'
 import { changingHeaders } from '../../pipeline/release/object-headers.js'
 import { channelPlace, indexPlace, readDocument, writeDocument } from '../../pipeline/release/published-tree.js'
 import type { Tree } from '../../pipeline/release/published-tree.js'
@@ -27,7 +27,7 @@ const commandsOf = (folder: string): Readonly<Record<string, (tree: Tree) => Pro
   publish: publishing(folder, '4'),
   promote: tree => promote(tree, { appliance: 'ciab', from: 'nightly', to: 'stable', publicUrl }),
   retract: tree => retract(tree, { appliance: 'ciab', what: 'nightly', reason: 'no', publicUrl }),
-  prune: tree => prune(tree, { appliance: 'ciab', keep: 0, keepStable: 0, dryRun: false, staleMs: 0, publicUrl }),
+  prune: tree => prune(tree, { appliance: 'ciab', keep: 0, keepStable: 0, staleMs: 0, publicUrl }),
 })
 
 /** Three releases in nightly, and index and pointer as they were after the first. */
@@ -47,6 +47,8 @@ async function put(bucket: MemoryBucket, texts: Readonly<Record<string, string>>
 
 const serialIn = (bucket: MemoryBucket, key: string) => (JSON.parse(bucket.objects.get(key)?.bytes.toString() ?? '') as Sealed<IndexDocument | ChannelDocument>).signed.serial
 
+const looking = (tree: Tree) => wouldPrune(tree, { appliance: 'ciab', keep: 0, keepStable: 0, staleMs: 0 })
+
 t.test('what was put back is refused by every command, and nothing is written', async t => {
   const folder = t.testdir({})
   const table: Readonly<Record<string, { readonly back: readonly string[]; readonly gone?: string; readonly knows: boolean; readonly message: RegExp }>> = {
@@ -60,7 +62,7 @@ t.test('what was put back is refused by every command, and nothing is written', 
     const { tree, stranger, bucket, old } = await published(folder)
     await put(bucket, Object.fromEntries(back.map(key => [key, old[key] ?? ''])))
     if (gone !== undefined) await bucket.remove([gone])
-    for (const [name, command] of Object.entries(commandsOf(folder))) {
+    for (const [name, command] of Object.entries({ ...commandsOf(folder), 'prune --dry-run': looking })) {
       bucket.calls.length = 0
       const failure = await failureOf(command(knows ? tree : { ...stranger, serials: memorySerials() }))
       t.same([failure.code, failure.exitCode], ['tree-put-back', 5], `${name}: ${what}`)
