@@ -11,6 +11,16 @@ import { signatureSuffixes, treeKeys, urlPath } from './tree.js'
 /** `ADDRESS/` is replaced by the page's own address where scripts run. */
 const address = 'ADDRESS/'
 
+/** What the OpenPGP key is called that a reader has got from the publisher. */
+const openpgpKey = 'release.asc'
+
+/** The key is looked at before it is imported: gpg itself trusts whatever is in its ring. README.md shows the same. */
+export const openpgpLines: readonly string[] = [
+  `gpg --show-keys --with-fingerprint ${openpgpKey}`,
+  `gpg --import ${openpgpKey}`,
+  `gpg --verify ${sumsName}${signatureSuffixes.openpgp} ${sumsName}`,
+]
+
 /** The lines for a shell; README.md shows the same, and a test runs them. */
 export function checkLines(release: ReleaseDocument, target: { readonly name: string; readonly mainFile: string }): readonly string[] {
   const folder = address + urlPath(treeKeys.release(release.appliance, release.version))
@@ -23,7 +33,7 @@ export function checkLines(release: ReleaseDocument, target: { readonly name: st
     `curl -fL -C - ${name.includes('/') ? '--create-dirs ' : ''}-o ${quote(name)} ${quoteUrl(folder + urlPath(target.mainFile))}`,
     `curl -fL -o ${sums()}${ssh ? ` -o ${sums(signatureSuffixes.ssh)}` : ''}${openpgp ? ` -o ${sums(signatureSuffixes.openpgp)}` : ''}`,
     ...(ssh ? [`ssh-keygen -Y verify -f allowed_signers -I ${sshIdentity} -n ${sshNamespace} -s SHA256SUMS.sig < SHA256SUMS`] : []),
-    ...(openpgp ? ['gpg --verify SHA256SUMS.asc SHA256SUMS'] : []),
+    ...(openpgp ? openpgpLines : []),
     'sha256sum -c --ignore-missing SHA256SUMS',
   ]
 }
@@ -45,8 +55,16 @@ export function checkPanel(release: ReleaseDocument): Html {
 <summary>Download and check in a terminal</summary>
 <p>The first line goes on where it was broken off when it is typed again.</p>
 <div class="line"><pre tabindex="0">${checkLines(release, target).join('\n')}</pre></div>
-${release.signatures.length > 0 ? html`<p>The key must come from elsewhere than this page: <code>allowed_signers</code> is in <code>keys/</code> of the publisher's repository.</p>` : undefined}
+${keyNote(release)}
 <p>On Windows, in PowerShell, to be compared with the SHA-256 above:</p>
 <div class="line"><pre tabindex="0">(Get-FileHash -LiteralPath '${nameInSums(target).replaceAll("'", "''")}').Hash.ToLower()</pre></div>
 </details>`
+}
+
+function keyNote({ signatures }: ReleaseDocument): Html | undefined {
+  if (signatures.length === 0) return undefined
+  const ssh = html`<code>allowed_signers</code> is in <code>keys/</code> of the publisher's repository`
+  const openpgp = html`<code>${openpgpKey}</code> is the publisher's OpenPGP key, whose fingerprint is to be compared with the one you were told`
+  const both = signatures.includes('ssh') && signatures.includes('openpgp')
+  return html`<p>The key must come from elsewhere than this page: ${signatures.includes('ssh') ? ssh : undefined}${both ? '; ' : undefined}${signatures.includes('openpgp') ? openpgp : undefined}.</p>`
 }

@@ -1,11 +1,12 @@
 import t from 'tap'
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { checkLines, checkPanel } from '../../pipeline/release/page-check.js'
+import { checkLines, checkPanel, openpgpLines } from '../../pipeline/release/page-check.js'
 import { startFileServer } from '../fixtures/file-server.js'
+import { repository } from '../fixtures/main-run.js'
 import { releaseDocument } from '../fixtures/published-documents.js'
 
 const kvm = { name: 'kvm', mainFile: 'kvm/a+b.qcow2' }
@@ -16,17 +17,28 @@ t.test('the lines download, check the signatures that are there, then the sums',
     "curl -fL -C - -o a+b.qcow2 'ADDRESS/ciab/1/kvm/a%2Bb.qcow2'",
     `curl -fL -o SHA256SUMS '${sums}' -o SHA256SUMS.sig '${sums}.sig' -o SHA256SUMS.asc '${sums}.asc'`,
     'ssh-keygen -Y verify -f allowed_signers -I release -n appliance-release -s SHA256SUMS.sig < SHA256SUMS',
+    'gpg --show-keys --with-fingerprint release.asc',
+    'gpg --import release.asc',
     'gpg --verify SHA256SUMS.asc SHA256SUMS',
     'sha256sum -c --ignore-missing SHA256SUMS',
   ])
   t.same(checkLines(releaseDocument('1', { signatures: [] }), kvm).length, 3)
+  t.notMatch(checkLines(releaseDocument('1', { signatures: ['ssh'] }), kvm).join('\n'), /gpg/, 'only where there is such a signature')
+  t.end()
+})
+
+t.test('README tells the same lines for OpenPGP', t => {
+  const readme = readFileSync(join(repository, 'README.md'), 'utf8')
+  t.same(openpgpLines.filter(line => !new RegExp(`^${line}(?: +#|$)`, 'm').test(readme)), [])
   t.end()
 })
 
 t.test('the panel shows the lines of kvm where there is one, and says where the key comes from', t => {
   const { text } = checkPanel(releaseDocument('1'))
   t.match(text, /ADDRESS\/ciab\/1\/kvm\/ciab-1\.qcow2/)
-  t.match(text, /The key must come from elsewhere than this page/)
+  t.match(text, /The key must come from elsewhere than this page: <code>allowed_signers<\/code> is in <code>keys\/<\/code> of the publisher's repository\./)
+  t.match(checkPanel(releaseDocument('1', { signatures: ['ssh', 'openpgp'] })).text, /repository; <code>release\.asc<\/code> is the publisher's OpenPGP key, whose fingerprint/)
+  t.notMatch(text, /release\.asc/)
   t.equal(checkPanel(releaseDocument('1', { targets: [] })).text, '')
   t.end()
 })
