@@ -1,7 +1,9 @@
 /** Options of the commands that work on a published tree, declared once. */
 import { Option } from 'commander'
 import type { Command } from 'commander'
+import { publicUrlWrong } from '../errors/publish.js'
 import type { KeyOptions } from '../release/keys.js'
+import { maskedUrl } from '../tools/url-secrets.js'
 import { wholeNumber } from './options.js'
 import type { PlaceOptions } from './options.js'
 
@@ -48,7 +50,7 @@ export function addWrite(command: Command): Command {
     .addOption(new Option('--valid-days <days>', 'after so many days readers refuse index and pointers').default(30).argParser(wholeNumber(1, mostDays)))
     .option('--adopt-unsigned', 'sign what lies there unsigned')
     .option('--accept-older', 'go on from a tree that was put back to an older state on purpose')
-    .option('--public-url <url>', 'address of the tree for people; kept in its index (default: what is kept there, else that of the bucket)')
+    .addOption(new Option('--public-url <url>', 'address of the tree for people; kept in its index (default: what is kept there, else that of the bucket)').argParser(checkPublicUrl))
 }
 
 /** Secret keys are named, never given: a command line is seen by everybody on the host. */
@@ -57,6 +59,16 @@ export function addKeys(command: Command): Command {
     .option('--sign-key <file>', 'SSH key to sign with: a private key, or a .pub whose private half the agent has (or PIPELINE_SIGN_KEY: the key itself)')
     .option('--openpgp-key <file>', 'armoured secret OpenPGP key to sign with, too (or PIPELINE_OPENPGP_KEY: the key itself)')
     .option('--openpgp-id <id>', 'OpenPGP key of the own keyring to sign with, too')
+}
+
+/** As the schema of the index has it. */
+const longestUrl = 2048
+
+/** Errors: `public-url-wrong` (exit 2); commander's own error would show a password. */
+function checkPublicUrl(value: string): string {
+  const url = /^https?:\/\/[^/\\]/i.test(value) && !/[\s?#]/.test(value) && URL.canParse(value) ? new URL(value) : undefined
+  if (!url || url.username !== '' || url.password !== '' || url.href.length >= longestUrl) throw publicUrlWrong(maskedUrl(value))
+  return url.href
 }
 
 /** How many releases stay; none, too. */

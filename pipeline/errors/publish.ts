@@ -23,6 +23,16 @@ export function endpointWrong(text: string): PipelineError {
   })
 }
 
+/** @param text as it may be shown */
+export function publicUrlWrong(text: string): PipelineError {
+  return new PipelineError({
+    code: 'public-url-wrong',
+    message: `"${text}" is no address under which people find the tree.`,
+    hint: 'write --public-url as https://HOST/PATH; user, password, query and fragment do not belong in it: everybody reads it',
+    exitCode: exitCodes.usage,
+  })
+}
+
 function refused(code: string, message: string, hint: string, details: readonly string[] = []): PipelineError {
   return new PipelineError({ code, message, hint, exitCode: exitCodes.publish, details })
 }
