@@ -58,9 +58,9 @@ function history({ current, previous }: ChannelDocument, without: string): Relea
   return all.filter(({ version }, at) => version !== without && all.findIndex(other => other.version === version) === at).slice(0, rememberedReleases)
 }
 
-/** Back to the newest release before it that was not taken back itself; to nothing where there is none. */
-export function movedBack(tree: Tree, before: ChannelDocument, retracted: ReadonlySet<string>): ChannelDocument {
-  const [current, ...previous] = before.previous.filter(({ version }) => !retracted.has(version))
+/** Back to the newest release before it that is fit for a channel; to nothing where there is none. */
+export function movedBack(tree: Tree, before: ChannelDocument, unfit: ReadonlySet<string>): ChannelDocument {
+  const [current, ...previous] = before.previous.filter(({ version }) => !unfit.has(version))
   const { current: _left, ...rest } = before
   return { ...rest, ...renewed(tree, before), ...(current ? { current } : {}), previous }
 }

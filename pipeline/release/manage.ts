@@ -45,7 +45,8 @@ export async function promote(tree: Tree, { appliance, from, to, publicUrl }: { 
   await changeIndex(tree, appliance, index => ({ ...index, channels: [...new Set([...index.channels, to])].sort() }))
   // A prune that had read the pointers before this move has taken the release off the list by now.
   if (!(await listed())) {
-    await changeDocument(tree, channelPlace(appliance, to), before => before && movedBack(tree, before.document, new Set()))
+    const listedNow = (await readDocument(tree, indexPlace(appliance)))?.document.releases ?? []
+    await changeDocument(tree, channelPlace(appliance, to), before => before && movedBack(tree, before.document, unfitOf(tree, before.document, listedNow)))
     throw channelUnknown(current.version, [])
   }
   await finishChange(tree, appliance, publicUrl)
@@ -91,16 +92,32 @@ function versionOf(what: string, channels: readonly Read<ChannelDocument>[], rel
   return version
 }
 
-/** To a release that is listed and was not taken back: a killed prune may have left others in a pointer's memory. */
+/** To the newest release before it that is fit for a channel; to nothing where there is none. */
 async function movePointersBack(tree: Tree, appliance: string, version: string): Promise<void> {
   const [channels, index] = await Promise.all([readChannels(tree, appliance), readDocument(tree, indexPlace(appliance))])
-  const good = new Set((index?.document.releases ?? []).filter(({ retracted }) => !retracted).map(each => each.version))
+  const releases = index?.document.releases ?? []
   for (const { document } of channels.filter(each => each.document.current?.version === version)) {
+    tellUnsigned(tree, document, releases)
     await changeDocument(tree, channelPlace(appliance, document.channel), before => {
       if (before?.document.current?.version !== version) return undefined
-      return movedBack(tree, before.document, new Set(before.document.previous.map(each => each.version).filter(each => !good.has(each))))
+      return movedBack(tree, before.document, unfitOf(tree, before.document, releases))
     })
   }
+}
+
+/**
+ * What a pointer remembers and must not go back to: what was taken back, what is not listed (a killed prune may have left it
+ * in a pointer's memory), and in a signed tree what is not signed, for readers with a key refuse it.
+ */
+function unfitOf({ sign }: Tree, { previous }: ChannelDocument, releases: readonly ListedRelease[]): ReadonlySet<string> {
+  const fit = new Set(releases.filter(({ retracted, signed }) => !retracted && (signed || !sign)).map(({ version }) => version))
+  return new Set(previous.map(({ version }) => version).filter(version => !fit.has(version)))
+}
+
+function tellUnsigned({ sign, progress }: Tree, { channel, previous }: ChannelDocument, releases: readonly ListedRelease[]): void {
+  const unsigned = new Set(releases.filter(({ retracted, signed }) => !retracted && !signed).map(({ version }) => version))
+  const passed = previous.map(({ version }) => version).filter(version => unsigned.has(version))
+  if (sign && passed.length > 0) progress(`${channel} does not go back to ${passed.join(', ')}: not signed, and its pointer is`)
 }
 
 async function pointersOf(tree: Tree, appliance: string, names: readonly string[]): Promise<Record<string, string | null>> {

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { join } from 'node:path'
-import { doomedOf, promote } from '../../pipeline/release/manage.js'
+import { doomedOf, promote, retract } from '../../pipeline/release/manage.js'
+import { writeDocument } from '../../pipeline/release/published-tree.js'
 import { publish } from '../../pipeline/release/publish.js'
 import { failureOf } from '../fixtures/failure.js'
 import { makeSshKey } from '../fixtures/keys.js'
@@ -35,4 +36,25 @@ t.test('a channel of a signed tree is never moved to a release that is not signe
   const failure = await failureOf(promote(adopting, { appliance: 'ciab', from: 'nightly', to: 'stable', publicUrl: 'https://downloads.example.org/' }))
   t.same([failure.code, failure.exitCode], ['promote-unsigned', 6])
   t.notOk(bucket.objects.has('p/ciab/channels/stable.json'))
+})
+
+t.test('a channel of a signed tree never goes back to a release that is not signed, and that is said', async t => {
+  const folder = t.testdir({})
+  for (const [releases, now] of [[['3', '2', '1'], '1'], [['3', '2'], null]] as const) {
+    const { tree, said } = await memoryTree(makeSshKey(join(folder, `key ${releases.length}`)))
+    const listed = releases.map(version => listedRelease(version, { signed: version !== '2' }))
+    await writeDocument(tree, 'ciab/index.json', indexDocument(listed, { channels: ['nightly'] }), null)
+    await writeDocument(tree, 'ciab/channels/nightly.json', { ...channelDocument('nightly', '3'), previous: releases.slice(1).map(reference) }, null)
+    const { channels } = await retract(tree, { appliance: 'ciab', what: '3', reason: 'no', publicUrl: 'https://downloads.example.org/' })
+    t.same(channels, { nightly: now })
+    t.same(said, ['nightly does not go back to 2: not signed, and its pointer is'])
+  }
+})
+
+t.test('a tree without signatures goes back as before', async t => {
+  const { tree, said } = await memoryTree()
+  await writeDocument(tree, 'ciab/index.json', indexDocument(['2', '1'].map(version => listedRelease(version, { signed: false })), { channels: ['nightly'] }), null)
+  await writeDocument(tree, 'ciab/channels/nightly.json', { ...channelDocument('nightly', '2'), previous: [reference('1')] }, null)
+  t.same((await retract(tree, { appliance: 'ciab', what: 'nightly', reason: 'no', publicUrl: 'https://downloads.example.org/' })).channels, { nightly: '1' })
+  t.same(said, [])
 })
