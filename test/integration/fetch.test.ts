@@ -7,15 +7,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { checkLines } from '../../pipeline/release/page-check.js'
+import { changingHeaders } from '../../pipeline/release/object-headers.js'
 import { parseSealed } from '../../pipeline/release/seal.js'
+import { textBody } from '../../pipeline/tools/body.js'
 import { allowedSigners } from '../../pipeline/tools/signature.js'
 import { startCli } from '../fixtures/cli-run.js'
 import { startFaultProxy } from '../fixtures/fault-proxy.js'
 import { makeSshKey } from '../fixtures/keys.js'
 import { runMain } from '../fixtures/main-run.js'
 import { makePublicBucket } from '../fixtures/public-bucket.js'
+import { publishedFolder } from '../fixtures/published-folder.js'
 import { makeRelease } from '../fixtures/release.js'
-import { startS3Server } from '../fixtures/s3-server.js'
+import { startS3Server, testBucket } from '../fixtures/s3-server.js'
 
 const server = await startS3Server()
 t.teardown(() => server.close())
@@ -167,4 +170,88 @@ t.test('an older copy beside it saves what did not change', async t => {
   t.ok(readFileSync(join(output, `ciab-${next}/kvm/ciab.qcow2`)).equals(changed))
   const { receivedBytes } = JSON.parse(stdout) as { receivedBytes: number }
   t.ok(receivedBytes < mib, `${receivedBytes} bytes`)
+})
+
+/** A tree of documents, made below a folder and copied to the server; each is signed, and each may lie. */
+async function hostileTree(name: string) {
+  const folder = join(directory, 'hostile', name)
+  const bucket = await testBucket(server.url, 'fetch-images')
+  t.teardown(() => bucket.close())
+  const output = join(directory, 'out', name)
+  return {
+    tree: publishedFolder(folder, key),
+    output,
+    send: async (change: (text: string, path: string) => string = text => text) => {
+      for (const path of readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(each => each.endsWith('.json'))) {
+        const body = textBody(change(readFileSync(join(folder, path), 'utf8'), path))
+        await bucket.put(`hostile/${name}/${path}`, body, { ...changingHeaders(path), sha256: body.sha256 })
+      }
+    },
+    fetch: (...more: string[]) => runMain([...fetchArguments(output).map(word => word.replace(base, `${proxy.url}/fetch-images/hostile/${name}`)), '--patience', '5', ...more]),
+  }
+}
+
+t.test('what lies on the server and is not what its publisher has last signed is refused, and nothing is written', async t => {
+  const file = { sizeBytes: 1, sha256: 'ab'.repeat(32), mediaType: 'x/y' }
+  const retitled = (wanted: RegExp) => (text: string, path: string) => wanted.test(path) ? text.replace('"Cloud in a box"', '"Cloud in a bag"') : text
+  const otherSignature = (text: string) => text.replace(/(BEGIN SSH SIGNATURE-----\\n.{60})./, (_, before: string) => `${before}!`)
+  type Hostile = Awaited<ReturnType<typeof hostileTree>>
+  const table: Readonly<Record<string, { readonly set: (hostile: Hostile) => Promise<void>; readonly more?: readonly string[]; readonly message: RegExp }>> = {
+    traversal: {
+      set: async ({ tree, send }) => {
+        await tree.channel('stable', await tree.release('1', {}, { files: [{ ...file, path: '../../../escaped' }] }))
+        await send()
+      },
+      message: /^error: \S+\/ciab\/1\/index\.json is not what a published tree holds\./m,
+    },
+    'tampered-release': {
+      set: async ({ tree, send }) => {
+        await tree.channel('stable', await tree.release('1', { 'kvm/a': 'a' }))
+        await send(retitled(/1.index\.json$/))
+      },
+      message: /^error: \S+\/ciab\/1\/index\.json is not the file of the release: its SHA-256 is /m,
+    },
+    'tampered-list': {
+      set: async ({ tree, send }) => {
+        await tree.index([await tree.release('1', { 'kvm/a': 'a' })])
+        await send(retitled(/ciab.index\.json$/))
+      },
+      more: ['--version', '1'],
+      message: /^error: The signature of \S+\/ciab\/index\.json does not fit/m,
+    },
+    'tampered-signature': {
+      set: async ({ tree, send }) => {
+        await tree.channel('stable', await tree.release('1', { 'kvm/a': 'a' }))
+        await send((text, path) => (path.includes('channels') ? otherSignature(text) : text))
+      },
+      message: /^error: The signature of \S+\/ciab\/channels\/stable\.json does not fit/m,
+    },
+    'rolled-back': {
+      set: async ({ tree, send, fetch }) => {
+        const reference = await tree.release('1', { 'kvm/a': 'a' })
+        await tree.channel('stable', reference, { serial: 9 })
+        await send()
+        t.match(await fetch('--target', 'xva'), { code: 2 }, 'the newer pointer is read, and there is no such target')
+        await tree.channel('stable', reference, { serial: 8 })
+        await send()
+      },
+      message: /^error: \S+\/ciab\/channels\/stable\.json has serial 8, and serial 9 was seen here before/m,
+    },
+    expired: {
+      set: async ({ tree, send }) => {
+        await tree.channel('stable', await tree.release('1', { 'kvm/a': 'a' }), { expires: '2025-12-31T00:00:00.000Z' })
+        await send()
+      },
+      message: /^error: \S+\/ciab\/channels\/stable\.json was good until 2025-12-31T00:00:00\.000Z/m,
+    },
+  }
+  for (const [name, { set, more = [], message }] of Object.entries(table)) {
+    const hostile = await hostileTree(name)
+    await set(hostile)
+    const { code, stdout, stderr } = await hostile.fetch(...more)
+    t.same([code, stdout], [5, ''], `${name}: ${stderr}`)
+    t.match(stderr, message)
+    t.notOk(existsSync(hostile.output), name)
+  }
+  t.notOk(existsSync(join(directory, 'escaped')))
 })
