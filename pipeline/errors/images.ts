@@ -61,3 +61,33 @@ export function vmxWrong(file: string, problem: string): PipelineError {
     exitCode: exitCodes.verification,
   })
 }
+
+/** @param problem the line and what is wrong there */
+export function xlConfigWrong(file: string, problem: string): PipelineError {
+  return new PipelineError({
+    code: 'xl-config-wrong',
+    message: `${file} is no configuration of xl: ${problem}.`,
+    hint: 'see its template in templates/xen/; names and files there hold no quotes and no backslashes',
+    exitCode: exitCodes.verification,
+  })
+}
+
+/** @param problem the line and what is wrong there */
+export function vagrantfileWrong(file: string, problem: string): PipelineError {
+  return new PipelineError({
+    code: 'vagrantfile-wrong',
+    message: `${file} is no Vagrantfile of a box: ${problem}.`,
+    hint: 'see its template in templates/vagrant/; texts go through the helper json',
+    exitCode: exitCodes.verification,
+  })
+}
+
+/** @param problem what its reader says */
+export function jsonWrong(file: string, problem: string): PipelineError {
+  return new PipelineError({
+    code: 'json-wrong',
+    message: `${file} is no JSON: ${problem}.`,
+    hint: 'see its template in templates/; values go through the helper json',
+    exitCode: exitCodes.verification,
+  })
+}

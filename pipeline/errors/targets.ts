@@ -45,6 +45,16 @@ export function artifactWrong(target: string, name: string, problem: string): Pi
   })
 }
 
+/** A descriptor was rendered that does not say what was asked. `problem` goes on after the file's name. */
+export function descriptorWrong(file: string, problem: string): PipelineError {
+  return new PipelineError({
+    code: 'descriptor-wrong',
+    message: `${file} ${problem}.`,
+    hint: 'see its template in templates/: the value does not reach the place where it is read',
+    exitCode: exitCodes.verification,
+  })
+}
+
 /** A tool answered in a form this version does not know. */
 export function toolAnswerUnknown(tool: string, problem: string): PipelineError {
   return new PipelineError({

@@ -1,5 +1,5 @@
 /** Target kvm: a compressed qcow2 with a libvirt domain, a start script and one page of instructions. */
-import { chmod } from 'node:fs/promises'
+import { chmod, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { qcow2 } from '../images/qcow2.js'
 import type { Spec } from '../spec/types.js'
@@ -9,6 +9,8 @@ import { portabilityProblems, readQcow2Header } from '../tools/qcow2-header.js'
 import { assembleScript } from './target-kit.js'
 import { checkContent, checkShellScript, checkStructure, runChecks } from './target-checks.js'
 import type { Check, CheckedImage, Verdict } from './target-checks.js'
+import { checkDescriptor, requireDescriptor } from './target-descriptors.js'
+import { askedDomain } from './target-domain.js'
 import { applianceData, describeArtifacts, packedShare, qcow2MediaType } from './target-files.js'
 import type {
   ArtifactPlan,
@@ -70,7 +72,9 @@ async function exportKvm(input: ExportInput, { render }: TargetDeps): Promise<Ta
   const { directory } = input
   const data = { ...applianceData(input), disk: diskName(input) }
   for (const { name, parts, executable } of descriptors) {
-    await writeFileAtomic(join(directory, name), await assembleScript(parts, data, render))
+    const text = await assembleScript(parts, data, render)
+    if (name === 'domain.xml') requireDescriptor(askedDomain(data.disk, input), text)
+    await writeFileAtomic(join(directory, name), text)
     if (executable) await chmod(join(directory, name), 0o755)
   }
   return {
@@ -103,15 +107,18 @@ async function checkHeader(input: VerifyInput): Promise<Verdict> {
   }
 }
 
-async function checkDomain({ directory }: VerifyInput, { run }: TargetDeps): Promise<Verdict> {
-  const file = 'domain.xml'
+async function checkDomain(input: VerifyInput, { run }: TargetDeps): Promise<Verdict> {
+  const { directory } = input
+  const descriptor = askedDomain(diskName(input), input)
+  const { file } = descriptor
   // 1: not well formed, 3: not valid; with the other codes virt-xml-validate did not come to look at it.
   const answer = await run(['virt-xml-validate', join(directory, file), 'domain'], {
     okCodes: [0, 1, 3],
     reason: 'verify kvm',
   })
-  if (answer.exitCode === 0) return { found: "valid by libvirt's schema" }
-  return { file, problems: [`is not valid: ${answer.stderr.split('\n')[0]}`] }
+  if (answer.exitCode !== 0) return { file, problems: [`is not valid: ${answer.stderr.split('\n')[0]}`] }
+  const verdict = checkDescriptor(descriptor, await readFile(join(directory, file), 'utf8'))
+  return 'problems' in verdict ? verdict : { found: "valid by libvirt's schema; name, memory, processors and disk as asked" }
 }
 
 async function checkScripts(input: VerifyInput, deps: TargetDeps): Promise<Verdict> {

@@ -10,11 +10,15 @@ import type { ImageWriter } from '../images/types.js'
 import { vhdx } from '../images/vhdx.js'
 import { zipFronted } from '../images/zip-fronted.js'
 import { zipVmdk } from '../images/zip-vmdk.js'
+import { parseJson } from '../tools/json.js'
 import { overlayCommand } from '../tools/qemu-img.js'
+import { parseVagrantfile } from '../tools/vagrantfile.js'
 import { parseVmx } from '../tools/vmx.js'
 import { parseXml } from '../tools/xml.js'
 import { boxName } from './target-boxes.js'
 import type { Provider } from './target-boxes.js'
+import { requireDescriptor } from './target-descriptors.js'
+import type { AskedDescriptor } from './target-descriptors.js'
 import { applianceData, fullNameOf } from './target-files.js'
 import type { Release } from './target-files.js'
 import { ovfSizes, virtualBoxData, vmdkHardwareVersion } from './target-virtualbox.js'
@@ -32,13 +36,32 @@ export const boxDisks: Readonly<Record<Provider, { readonly member: string; read
   hyperv: { member: 'Virtual Hard Disks/box.vhdx', format: 'vhdx' },
 }
 
-/** Vagrantfile and metadata.json. Errors: those of templates. */
+/** Vagrantfile and metadata.json, each read again. Errors: those of templates, of both readers, `descriptor-wrong`. */
 async function commonFiles(provider: Provider, input: ExportInput, { render }: TargetDeps) {
   const { spec } = input
   const data = { ...applianceData(input), provider, guest: guestNames(spec).vagrant, macAddress: macOf(input), memoryMib: vmwareMemoryMib(spec) }
   const [metadata, vagrantfile] = await Promise.all(['metadata.json', 'Vagrantfile'].map(name => render(`vagrant/${name}.hbs`, data)))
-  JSON.parse(metadata ?? '')
+  parseJson(metadata ?? '', `metadata.json (${provider})`)
+  requireDescriptor(askedVagrantfile(provider, input), vagrantfile ?? '')
   return [{ name: 'metadata.json', content: metadata ?? '' }, { name: 'Vagrantfile', content: vagrantfile ?? '' }]
+}
+
+/** What is asked of each provider, in its own words. */
+function askedVagrantfile(provider: Provider, input: ExportInput): AskedDescriptor {
+  const { hardware, nestedVirt } = input.spec
+  const nested = <Value>(value: Value) => (nestedVirt === 'required' ? value : undefined)
+  const sizes = { 'machine.memory': hardware.memoryMib, 'machine.cpus': hardware.cpus }
+  const wanted = {
+    libvirt: { ...sizes, 'machine.cpu_mode': nested('host-passthrough'), 'machine.nested': nested(true) },
+    virtualbox: { ...sizes, 'config.vm.base_mac': macOf(input), 'machine.customize': nested('["modifyvm", :id, "--nested-hw-virt", "on"]') },
+    vmware_desktop: {
+      'machine.vmx["memsize"]': String(vmwareMemoryMib(input.spec)),
+      'machine.vmx["numvcpus"]': String(hardware.cpus),
+      'machine.vmx["vhv.enable"]': nested('TRUE'),
+    },
+    hyperv: { ...sizes, 'machine.enable_virtualization_extensions': nested(true) },
+  }
+  return { file: `Vagrantfile (${provider})`, parse: parseVagrantfile, wanted: wanted[provider] }
 }
 
 /** VirtualBox' own range; Vagrant gives it to every machine of the box, and wants it to be the descriptor's. */

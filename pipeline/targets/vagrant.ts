@@ -7,6 +7,7 @@ import { writeFileAtomic } from '../tools/atomic-file.js'
 import { sha256File } from '../tools/checksum.js'
 import { openExt4 } from '../tools/ext4.js'
 import type { Ext4Entry } from '../tools/ext4.js'
+import { parseJson } from '../tools/json.js'
 import { needOf } from '../tools/need.js'
 import { readLayout, rootPartition } from '../tools/partitions.js'
 import { boxName, boxVersion, catalogBoxName, providers } from './target-boxes.js'
@@ -71,7 +72,7 @@ async function writeCatalog(input: ExportInput, { render }: TargetDeps): Promise
     boxesOf(input).map(async box => ({ ...box, sha256: await sha256File(join(input.directory, box.file), input.signal) }))
   )
   const text = await render('vagrant/catalog.json.hbs', { ...vagrantData(input), boxes })
-  JSON.parse(text)
+  parseJson(text, catalogName(input))
   await writeFileAtomic(join(input.directory, catalogName(input)), text)
 }
 

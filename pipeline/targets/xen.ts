@@ -3,8 +3,11 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { qcow2 } from '../images/qcow2.js'
 import { needOf } from '../tools/need.js'
+import { parseXlConfig } from '../tools/xl-config.js'
 import { checkContent, checkShellScript, checkStructure, checkText, notCompared, runChecks } from './target-checks.js'
 import type { Check, CheckedImage, Verdict } from './target-checks.js'
+import { checkDescriptor, requireDescriptor } from './target-descriptors.js'
+import type { AskedDescriptor } from './target-descriptors.js'
 import { applianceData, describeArtifacts, fullNameOf, qcow2MediaType, packedShare } from './target-files.js'
 import type { Release } from './target-files.js'
 import { startScript } from './target-kit.js'
@@ -26,6 +29,8 @@ const texts: readonly TextPlan[] = [
 ]
 
 const diskName = (release: Release) => `${fullNameOf(release)}.qcow2`
+/** Of the guests, as xl lists them. */
+const namesOf = (release: Release) => ({ hvmName: fullNameOf(release), pvName: `${fullNameOf(release)}-pv` })
 
 function plan(input: PlanInput): readonly ArtifactPlan[] {
   const estimatedBytes = Math.round(input.usedBytes * packedShare(input, compressedShare))
@@ -34,9 +39,9 @@ function plan(input: PlanInput): readonly ArtifactPlan[] {
 
 async function exportXen(input: ExportInput, deps: TargetDeps): Promise<TargetExport> {
   const { directory } = input
-  const base = fullNameOf(input)
-  const data = { ...applianceData(input), disk: diskName(input), hvmName: base, pvName: `${base}-pv` }
-  await writeTexts({ target: 'xen', directory, texts, data }, deps)
+  const data = { ...applianceData(input), disk: diskName(input), ...namesOf(input) }
+  const written = new Map((await writeTexts({ target: 'xen', directory, texts, data }, deps)).map(({ name, content }) => [name, content]))
+  for (const descriptor of [asked('hvm', input), asked('pv', input)]) requireDescriptor(descriptor, written.get(descriptor.file) ?? '')
   return {
     writers: [qcow2(join(directory, diskName(input)))],
     finish: () => describeArtifacts(directory, plan({ ...input, usedBytes: 0 })),
@@ -50,28 +55,29 @@ function image(input: VerifyInput): CheckedImage {
 const checks: Readonly<Record<string, Check>> = {
   'qcow2 structure': (input, deps) => checkStructure('xen', image(input), deps),
   'content equal to the golden disk': (input, deps) => checkContent('xen', image(input), [input, deps]),
-  'fully virtualised configuration': input =>
-    checkConfiguration('hvm.cfg', input, { type: '"hvm"', ...(input.spec.nestedVirt === 'required' ? { nestedhvm: '1', hap: '1' } : { nestedhvm: undefined }) }),
-  'paravirtualised configuration': input =>
-    checkConfiguration('pv.cfg', input, { type: '"pv"', bootloader: '"pygrub"', nestedhvm: undefined }),
+  'fully virtualised configuration': input => checkConfiguration('hvm', input),
+  'paravirtualised configuration': input => checkConfiguration('pv', input),
   'kernel found by pygrub': checkPygrub,
   'start script': (input, deps) => checkShellScript('xen', 'start.sh', [input, deps]),
   'one page of instructions': input => checkText(readme.name, input),
 }
 
-/** xl itself reads a configuration only on Xen: each line must be a setting that it knows, and these must have these values. */
-async function checkConfiguration(file: string, input: VerifyInput, wanted: Readonly<Record<string, string | undefined>>): Promise<Verdict> {
-  const lines = (await readFile(join(input.directory, file), 'utf8')).split('\n').filter(line => !/^\s*(#|$)/.test(line))
-  const settings = new Map(lines.map(line => /^(\w+) = ("[^"]*"|\d+|\['[^']*'\])$/.exec(line)).flatMap(found => (found ? [[found[1] ?? '', found[2] ?? ''] as const] : [])))
-  const { memoryMib, cpus } = input.spec.hardware
-  const disk = `['format=qcow2, vdev=xvda, access=rw, target=${diskName(input)}']`
-  const values = { memory: String(memoryMib), vcpus: String(cpus), disk, altp2m: undefined, ...wanted }
-  const problems = [
-    ...(settings.size === lines.length ? [] : [`has ${lines.length - settings.size} lines that are no setting, or one twice`]),
-    ...Object.entries(values).filter(([key, value]) => settings.get(key) !== value).map(([key, value]) =>
-      value === undefined ? `must not set ${key}` : `has ${key} = ${settings.get(key) ?? 'nothing'}, wanted ${value}`),
-  ]
-  return problems.length > 0 ? { file, problems } : { found: [...settings.keys()].join(', ') }
+/** xl itself reads a configuration only on Xen: each line must be a setting, and these must have these values. */
+function asked(kind: 'hvm' | 'pv', release: Release): AskedDescriptor {
+  const { hardware, nestedVirt } = release.spec
+  const nested = nestedVirt === 'required' ? 1 : undefined
+  const kinds = {
+    hvm: { name: namesOf(release).hvmName, type: 'hvm', nestedhvm: nested, hap: nested },
+    pv: { name: namesOf(release).pvName, type: 'pv', bootloader: 'pygrub', nestedhvm: undefined },
+  }
+  const disk = [`format=qcow2, vdev=xvda, access=rw, target=${diskName(release)}`]
+  const wanted = { ...kinds[kind], memory: hardware.memoryMib, vcpus: hardware.cpus, disk, altp2m: undefined }
+  return { file: `${kind}.cfg`, parse: parseXlConfig, wanted }
+}
+
+async function checkConfiguration(kind: 'hvm' | 'pv', input: VerifyInput): Promise<Verdict> {
+  const descriptor = asked(kind, input)
+  return checkDescriptor(descriptor, await readFile(join(input.directory, descriptor.file), 'utf8'))
 }
 
 /** It reads raw disks; the exported one was compared with the golden disk. Of a disk without a menu it says nothing, and ends with 0. */

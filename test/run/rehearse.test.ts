@@ -41,3 +41,28 @@ for (const file of files) {
     t.equal(problems.length, 1)
   })
 }
+
+/** A change of a template, and what is told of it. */
+const breaks: readonly (readonly [file: string, from: string, to: string, code: string, message: string])[] = [
+  ['kvm/domain.xml.hbs', '<acpi/>', '<acpi>', 'xml-wrong', 'domain.xml is no well-formed XML: '],
+  ['kvm/domain.xml.hbs', '{{xml hardware.cpus}}', '1', 'descriptor-wrong', 'domain.xml has vcpu = "1", wanted "2".'],
+  ['xen/hvm.cfg.hbs', 'type = "hvm"', 'type = "hvm', 'xl-config-wrong', 'hvm.cfg is no configuration of xl: line 3 is no name = value: type = "hvm.'],
+  ['xen/hvm.cfg.hbs', 'nestedhvm = 1', '', 'descriptor-wrong', 'hvm.cfg has nestedhvm = nothing, wanted 1.'],
+  ['xen/pv.cfg.hbs', '{{json pvName}}', '"other"', 'descriptor-wrong', 'pv.cfg has name = "other", wanted "test-0.0.0-pv".'],
+  ['vagrant/Vagrantfile.hbs', '"/vagrant", d', '"/vagrant, d', 'vagrantfile-wrong', 'Vagrantfile (virtualbox) is no Vagrantfile of a box: line 6 '],
+  ['vagrant/Vagrantfile.hbs', '{{json macAddress}}', '"080027000000"', 'descriptor-wrong', 'Vagrantfile (virtualbox) has config.vm.base_mac = "080027000000", wanted "080027'],
+  ['vagrant/metadata.json.hbs', '"amd64"', 'amd64', 'json-wrong', 'metadata.json ('],
+]
+
+for (const [file, from, to, code, message] of breaks) {
+  t.test(`${to || 'nothing'} in place of ${from} is told before ${file} gets into an artifact`, async t => {
+    const templates = join(t.testdir({}), 'templates')
+    cpSync(ours, templates, { recursive: true })
+    const text = readFileSync(join(ours, file), 'utf8')
+    t.ok(text.includes(from))
+    writeFileSync(join(templates, file), text.replace(from, to))
+    const [problem, ...more] = await rehearse(templates, targets.filter(({ name }) => file.startsWith(`${name}/`)))
+    t.match({ code: problem?.code, start: problem?.message.slice(0, message.length), exitCode: problem?.exitCode }, { code, start: message, exitCode: 5 })
+    t.same(more, [])
+  })
+}

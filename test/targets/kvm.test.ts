@@ -287,7 +287,7 @@ t.test('verification says what it found', async t => {
     { name: 'qcow2 header', found: 'version 3, zlib, 64 KiB clusters, 1 GiB, no backing file' },
     { name: 'qcow2 structure', found: 'qemu-img check finds no fault in 18 clusters' },
     { name: 'content equal to the golden disk', found: 'qemu-img compare: identical' },
-    { name: 'libvirt domain', found: "valid by libvirt's schema" },
+    { name: 'libvirt domain', found: "valid by libvirt's schema; name, memory, processors and disk as asked" },
     {
       name: 'host scripts',
       found: 'run-evc.sh, teardown-evc.sh, status: executable, sh reads them',
