@@ -19,6 +19,11 @@ export function providerOfBox(file: string): Provider | undefined {
   return providers.find(provider => file.endsWith(ending(provider)))
 }
 
+/** The file that lists the boxes. */
+export function catalogName({ spec }: Pick<NamedRelease, 'spec'>): string {
+  return `${spec.name}.json`
+}
+
 /** As `vagrant init` takes it: the same in the catalog beside the boxes and in that of a published channel. */
 export function catalogBoxName(appliance: string): string {
   return `evc/${appliance}`

@@ -1,5 +1,4 @@
 /** Target vagrant: boxes for four providers, made of the golden disk and one marker file, and the catalog that lists them. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { markerPatches } from '../images/marker.js'
 import { patched } from '../images/patches.js'
@@ -10,18 +9,17 @@ import type { Ext4Entry } from '../tools/ext4.js'
 import { parseJson } from '../tools/json.js'
 import { needOf } from '../tools/need.js'
 import { readLayout, rootPartition } from '../tools/partitions.js'
-import { boxName, boxVersion, catalogBoxName, providers } from './target-boxes.js'
-import type { Provider } from './target-boxes.js'
-import { checkByTool, checkContent, checkShellScript, checkText, joinVerdicts, lastLine, notCompared, runChecks } from './target-checks.js'
+import { checkBoxes, withMarkedDisk } from './target-box-checks.js'
+import { boxName, boxVersion, catalogBoxName, catalogName, providers } from './target-boxes.js'
+import { checkByTool, checkShellScript, checkText, notCompared, runChecks } from './target-checks.js'
 import type { Check, Verdict } from './target-checks.js'
 import { applianceData, describeArtifacts, packedShare } from './target-files.js'
 import type { Release } from './target-files.js'
 import { startScript } from './target-kit.js'
-import { withScratch } from './target-scratch.js'
 import { plannedText, readme, writeTexts } from './target-texts.js'
 import type { TextPlan } from './target-texts.js'
-import { boxDisks, boxWriters, libvirtDisk, makeMarkedOverlay, markerFile, packLibvirtBox } from './target-vagrant.js'
-import type { ArtifactPlan, BootPlan, DiskFile, ExportInput, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
+import { boxDisks, boxWriters, libvirtDisk, markerFile, packLibvirtBox } from './target-vagrant.js'
+import type { ArtifactPlan, BootPlan, ExportInput, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
 
 /** All boxes are compressed. */
 const compressedShare = 0.5
@@ -30,8 +28,6 @@ const texts: readonly TextPlan[] = [
   { name: 'start.sh', mediaType: 'application/x-sh', estimatedBytes: 8000, executable: true, parts: startScript('vagrant', 'start.sh', ['states', 'ports', 'ready']) },
   readme,
 ]
-
-const catalogName = (release: Release) => `${release.spec.name}.json`
 
 function plan(input: PlanInput): readonly ArtifactPlan[] {
   const estimatedBytes = Math.round(input.usedBytes * packedShare(input, compressedShare))
@@ -78,7 +74,7 @@ async function writeCatalog(input: ExportInput, { render }: TargetDeps): Promise
 
 const checks: Readonly<Record<string, Check>> = {
   'the marker is all that differs from the golden disk': checkMarker,
-  'boxes added by vagrant, each with that disk': checkBoxes,
+  'boxes added by vagrant from the catalog, each with that disk': checkBoxes,
   'start script': (input, deps) => checkShellScript('vagrant', 'start.sh', [input, deps]),
   'one page of instructions': input => checkText(readme.name, input),
 }
@@ -101,60 +97,6 @@ function differences(before: readonly Ext4Entry[], after: readonly Ext4Entry[]):
   const [old, now] = [before, after].map(tree => new Set(tree.map(entry => JSON.stringify(entry)))) as [Set<string>, Set<string>]
   const changed = [...after.filter(entry => !old.has(JSON.stringify(entry))), ...before.filter(entry => !now.has(JSON.stringify(entry)))]
   return [...new Set(changed.map(({ path }) => path))]
-}
-
-/** The golden disk and the marker as a raw file. */
-async function withMarkedDisk(
-  input: VerifyInput & { readonly goldenDisk: DiskFile },
-  deps: TargetDeps,
-  use: (marked: DiskFile, scratch: string) => Promise<Verdict>
-): Promise<Verdict> {
-  return await withScratch(input.directory, 'vagrant', async scratch => {
-    const [overlay, path] = [join(scratch, 'overlay.qcow2'), join(scratch, 'marked.raw')]
-    const patches = await markerPatches({ disk: input.goldenDisk.path, file: markerFile, scratch: join(scratch, 'marker'), run: deps.run })
-    await makeMarkedOverlay({ goldenDisk: input.goldenDisk, overlay, patches, scratch }, deps)
-    await deps.run(['qemu-img', 'convert', '-f', 'qcow2', '-O', 'raw', '--', overlay, path], { reason: 'verify vagrant' })
-    return await use({ path, format: 'raw' }, scratch)
-  })
-}
-
-async function checkBoxes(input: VerifyInput, deps: TargetDeps): Promise<Verdict> {
-  const { goldenDisk } = input
-  const check = async (scratch: string, marked?: DiskFile): Promise<Verdict> => {
-    for (const provider of providers) {
-      const verdict = await checkBox({ provider, scratch, input: { ...input, ...(marked ? { goldenDisk: marked } : {}) } }, deps)
-      if ('problems' in verdict) return verdict
-    }
-    const added = providers.join(', ')
-    return marked ? { found: `${added}: identical to the golden disk and the marker` } : joinVerdicts(catalogName(input), [{ found: added }, notCompared])
-  }
-  if (goldenDisk) return await withMarkedDisk({ ...input, goldenDisk }, deps, (marked, scratch) => check(scratch, marked))
-  return await withScratch(input.directory, 'vagrant', scratch => check(scratch))
-}
-
-interface BoxCheck {
-  readonly provider: Provider
-  readonly scratch: string
-  readonly input: VerifyInput
-}
-
-/** Vagrant unpacks the box where it keeps its own; the disk is looked at there, and thrown away before the next. */
-async function checkBox({ provider, scratch, input }: BoxCheck, deps: TargetDeps): Promise<Verdict> {
-  const file = boxName(input, provider)
-  const home = join(scratch, provider)
-  await mkdir(home)
-  const env = { VAGRANT_HOME: home, VAGRANT_NO_PLUGINS: '1', VAGRANT_CHECKPOINT_DISABLE: '1', HOME: home }
-  const command = ['vagrant', 'box', 'add', '--name', 'check', '--provider', provider, join(input.directory, file)] as const
-  const added = await checkByTool('vagrant', { command, file, found: 'added', env }, deps)
-  if ('problems' in added) return added
-  const { member, format } = boxDisks[provider]
-  const disk = join(home, 'boxes/check/0', provider, member)
-  const raw = join(home, 'disk.raw')
-  const { exitCode, stderr } = await deps.run(['qemu-img', 'convert', '-f', format, '-O', 'raw', '--', disk, raw], { okCodes: [0, 1], reason: 'verify vagrant' })
-  if (exitCode !== 0) return { file, problems: [`holds no disk that can be read: ${lastLine(stderr)}`] }
-  const compared = await checkContent('vagrant', { file, image: { path: raw, format: 'raw' } }, [input, deps])
-  await deps.run(['rm', '-rf', '--', home], { reason: 'verify vagrant' })
-  return compared
 }
 
 function boots(input: PlanInput): readonly BootPlan[] {

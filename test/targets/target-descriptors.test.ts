@@ -4,6 +4,7 @@ import { vmxWrong } from '../../pipeline/errors/images.js'
 import { PipelineError } from '../../pipeline/errors/pipeline-error.js'
 import { checkDescriptor, requireDescriptor } from '../../pipeline/targets/target-descriptors.js'
 import { askedDomain } from '../../pipeline/targets/target-domain.js'
+import { failureOf } from '../fixtures/failure.js'
 import { spec } from '../fixtures/target-contract.js'
 
 const parse = (text: string, file: string) => {
@@ -23,7 +24,9 @@ t.test('each difference is told', async t => {
   const problems = ['has memory = "1", wanted 1', 'has disk = nothing, wanted ["x"]', 'must not set altp2m']
   t.same(checkDescriptor(descriptor, wrong), { file: 'a.cfg', problems })
   const hint = '(see its template in templates/: the value does not reach the place where it is read)'
-  t.throws(() => requireDescriptor(descriptor, wrong), { exitCode: 5, details: problems.map(problem => `a.cfg ${problem}. ${hint}`) })
+  const error = await failureOf((async () => requireDescriptor(descriptor, wrong))())
+  t.equal(error.exitCode, 5)
+  t.strictSame(error.details, problems.map(problem => `a.cfg ${problem}. ${hint}`))
 })
 
 t.test('what cannot be read is told by its reader', async t => {

@@ -1,13 +1,15 @@
 /** Target vagrant: the common contract on a disk with a file system, its texts word for word, and boxes that differ from it. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { formatError } from '../../pipeline/errors/pipeline-error.js'
 import { boxName, boxVersion, providers } from '../../pipeline/targets/target-boxes.js'
 import vagrant from '../../pipeline/targets/vagrant.js'
 import { sha256File } from '../../pipeline/tools/checksum.js'
+import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
 import { makeSealedGolden } from '../fixtures/sealed-golden.js'
-import { exportTarget, options, realDeps, spec, testTarget, version } from '../fixtures/target-contract.js'
+import { exportTarget, options, realDeps, signal, spec, testTarget, version } from '../fixtures/target-contract.js'
 
 await testTarget(vagrant, makeSealedGolden)
 
@@ -28,6 +30,29 @@ t.test('writes descriptors and page word for word, and a catalog with the sums o
   for (const { name, url, checksum } of catalog.versions[0].providers) {
     t.equal(url, boxName(release, name))
     t.equal(checksum, await sha256File(join(directory, url)))
+  }
+})
+
+t.test('a catalog that Vagrant would follow elsewhere, or not at all, is told', async t => {
+  const directory = t.testdir({})
+  await exportTarget(vagrant, { goldenDisk: await makeSealedGolden(t.testdir({})), directory })
+  const path = join(directory, 'ciab.json')
+  const right = readFileSync(path, 'utf8')
+  const libvirt = boxName(release, 'libvirt')
+  const again = '(Export it again: pipeline build --target vagrant)'
+  const cases: readonly (readonly [from: RegExp, to: string, told: string])[] = [
+    [/"checksum": "[0-9a-f]{64}"/, `"checksum": "${'0'.repeat(64)}"`, `vagrant/${libvirt} is refused by vagrant, by way of ciab.json: The checksum of the downloaded box did not match the expected value. ${again}`],
+    [/"name": "evc.ciab"/, '"name": "evc/other"', `vagrant/ciab.json has name = "evc/other", wanted "evc/ciab". ${again}`],
+    [/"version": "0.1.0"/, '"version": "0.2.0"', `vagrant/ciab.json has version = "0.2.0", wanted "0.1.0". ${again}`],
+    [/"versions": \[/, '"versions": [}', `vagrant/ciab.json cannot be read: ciab.json is no JSON: `],
+    [/^[^]*$/, 'null', `vagrant/ciab.json has name = nothing, wanted "evc/ciab". ${again}`],
+    [/"hyperv"/, '"hyper_v"', `vagrant/ciab.json has boxes = [`],
+  ]
+  for (const [from, to, told] of cases) {
+    t.match(right, from)
+    writeFileSync(path, right.replace(from, to))
+    const error = await failureOf(vagrant.verify({ spec, version, options, directory, signal }, realDeps))
+    t.ok(formatError(error).includes(told), `${told}\n${formatError(error)}`)
   }
 })
 
