@@ -224,6 +224,7 @@ async function plannedExports(targets: readonly Target[], build: PreparedBuild, 
     target: target.name,
     files: target.plan(input).map(({ name, estimatedBytes }) => ({ name, bytes: estimatedBytes })),
     diskBytes: plannedBytes(target, input),
+    reads: target.reads ?? [],
   }))
 }
 

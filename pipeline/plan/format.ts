@@ -2,6 +2,7 @@
 import type { Plan, PlannedExport, PlannedStage } from './plan.js'
 
 const bytesPerGib = 1024 ** 3
+const bytesPerMib = 1024 ** 2
 
 /** Lines of text without a trailing newline. */
 export function formatPlan(plan: Plan): string {
@@ -23,7 +24,14 @@ function formatExports(exports: readonly PlannedExport[]): string[] {
   if (exports.length === 0) return []
   const width = Math.max(...exports.map(({ target }) => target.length))
   const lines = exports.map(({ target, files, diskBytes }) => `${target.padEnd(width)}  ${gib(diskBytes)}  ${files.map(({ name }) => name).join(', ')}`)
-  return ['to export:', ...lines.map(line => `  ${line}`), '  the golden disk is read once', '']
+  return ['to export:', ...lines.map(line => `  ${line}`), `  the golden disk is ${formatReads(exports)}`, '']
+}
+
+/** `read once`, and what is read besides: as in `The golden disk is ...`. */
+export function formatReads(exports: readonly Pick<PlannedExport, 'target' | 'reads'>[]): string {
+  const more = exports.flatMap(({ target, reads }) =>
+    reads.map(({ program, what, estimatedBytes }) => `for ${target} by ${program}: ${what}, ~${Math.ceil(estimatedBytes / bytesPerMib)} MiB`))
+  return ['read once', ...more].join('; besides, ')
 }
 
 /** The plan as comments and the commands of the stages that would run: a shell script. */

@@ -36,6 +36,8 @@ export interface PlannedExport {
   readonly files: readonly { readonly name: string; readonly bytes: number }[]
   /** Files, and room that is needed while they are written. */
   readonly diskBytes: number
+  /** What programs of others read of the golden disk for themselves; all else reads it once. */
+  readonly reads: readonly { readonly program: string; readonly what: string; readonly estimatedBytes: number }[]
 }
 
 export interface Plan {

@@ -11,6 +11,7 @@ import { openGolden } from '../images/golden-source.js'
 import type { GoldenSource } from '../images/golden-source.js'
 import { measurePackedShare, touchedBytes } from '../images/packed-share.js'
 import { runPass } from '../images/pass.js'
+import { formatReads } from '../plan/format.js'
 import { plannedBytes } from '../targets/index.js'
 import { freeBytes } from '../tools/free-space.js'
 import { readProcess } from '../tools/process.js'
@@ -149,7 +150,8 @@ const bytesPerGib = 1024 ** 3
 
 async function passOver(jobs: readonly Job[], { source }: OpenRequest, { signal, progress }: StageContext) {
   const writers = jobs.flatMap(({ files }) => files.writers)
-  if (jobs.length > 0) progress(jobs.map(({ target }) => target.name).join(', '))
+  const exports = jobs.map(({ target: { name, reads = [] } }) => ({ target: name, reads }))
+  if (jobs.length > 0) progress(`${exports.map(({ target }) => target).join(', ')}; the golden disk is ${formatReads(exports)}`)
   if (writers.length === 0) return
   const pool = createDeflatePool()
   try {

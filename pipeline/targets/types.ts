@@ -177,6 +177,14 @@ export interface UnshownBoot {
   readonly reason: string
 }
 
+/** What a program of others reads of the golden disk for itself, beside the one pass. */
+export interface DiskRead {
+  readonly program: string
+  /** Which part of the disk. */
+  readonly what: string
+  readonly estimatedBytes: number
+}
+
 export interface Target {
   /** = file name = folder in the release */
   readonly name: string
@@ -195,6 +203,8 @@ export interface Target {
   plan(input: PlanInput): readonly ArtifactPlan[]
   /** Bytes that the export needs besides its files while it runs. @default 0 */
   scratchBytes?(input: PlanInput): number
+  /** Reads of the export beside the pass, for plan and progress to count. @default none */
+  readonly reads?: readonly DiskRead[]
   /** Prepares the export; what needs no golden disk may be written at once. Errors: those of Run. */
   export(input: ExportInput, deps: TargetDeps): Promise<TargetExport>
   /** Opens what export wrote; throws one PipelineError (exit 5) that holds every fault found. */

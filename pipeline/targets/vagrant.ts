@@ -118,6 +118,8 @@ const vagrant: Target = {
   plan,
   // The qcow2 before it is packed.
   scratchBytes: input => Math.round(input.usedBytes * packedShare(input, compressedShare)),
+  // Whatever the disk holds; see marker.ts.
+  reads: [{ program: 'e2image', what: 'metadata of its root file system', estimatedBytes: 16 * 1024 ** 2 }],
   export: exportVagrant,
   verify: (input, deps) => runChecks('vagrant', { planned: plan({ ...input, usedBytes: 0 }), checks }, [input, deps]),
   boots,

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { assemblePlan } from '../../pipeline/plan/plan.js'
 import type { StageFacts } from '../../pipeline/plan/plan.js'
-import { formatCommands, formatDryRun, formatPlan, formatSeconds, gib } from '../../pipeline/plan/format.js'
+import { formatCommands, formatDryRun, formatPlan, formatReads, formatSeconds, gib } from '../../pipeline/plan/format.js'
 
 const media: StageFacts = { name: 'media', key: 'aa', cached: true, commands: ['mmdebstrap trixie'] }
 const install: StageFacts = {
@@ -27,8 +27,8 @@ t.test('prints what is stored, what runs, and why', async t => {
 
 t.test('prints what is exported, its room, and that the disk is read once for all of it', async t => {
   const exports = [
-    { target: 'ova', files: [{ name: 'ciab.ova', bytes: 1024 ** 3 }, { name: 'README.txt', bytes: 2000 }], diskBytes: 1024 ** 3 },
-    { target: 'hyperv', files: [{ name: 'ciab.vhdx', bytes: 2 * 1024 ** 3 }], diskBytes: 3 * 1024 ** 3 },
+    { target: 'ova', files: [{ name: 'ciab.ova', bytes: 1024 ** 3 }, { name: 'README.txt', bytes: 2000 }], diskBytes: 1024 ** 3, reads: [] },
+    { target: 'hyperv', files: [{ name: 'ciab.vhdx', bytes: 2 * 1024 ** 3 }], diskBytes: 3 * 1024 ** 3, reads: [] },
   ]
   const stages: StageFacts[] = [{ name: 'export', key: 'cc', cached: false, commands: [] }]
   const plan = assemblePlan({ ...input, stages, exports })
@@ -42,6 +42,14 @@ t.test('prints what is exported, its room, and that the disk is read once for al
     '',
     'expected: 20 s, 4.0 GiB of disk (50.0 GiB free)',
   ])
+})
+
+t.test('counts what other programs read of the disk besides', t => {
+  t.equal(formatReads([]), 'read once')
+  const read = (program: string, estimatedBytes: number) => ({ program, what: 'metadata', estimatedBytes })
+  const exports = [{ target: 'kvm', reads: [] }, { target: 'vagrant', reads: [read('e2image', 16 * 1024 ** 2), read('dd', 1)] }]
+  t.equal(formatReads(exports), 'read once; besides, for vagrant by e2image: metadata, ~16 MiB; besides, for vagrant by dd: metadata, ~1 MiB')
+  t.end()
 })
 
 t.test('prints the commands of the stages that run, and says so when there are none', async t => {

@@ -28,8 +28,8 @@ t.test('a stage that never ran takes longer in emulation', async t => {
 
 t.test('an export needs the room that its targets plan, a stored one none', async t => {
   const exports = [
-    { target: 'ova', files: [], diskBytes: 1024 ** 3 },
-    { target: 'hyperv', files: [], diskBytes: 3 * 1024 ** 3 },
+    { target: 'ova', files: [], diskBytes: 1024 ** 3, reads: [] },
+    { target: 'hyperv', files: [], diskBytes: 3 * 1024 ** 3, reads: [] },
   ]
   const stage: StageFacts = { name: 'export', key: 'cc', cached: false, commands: [] }
   t.equal(assemblePlan({ ...input, stages: [stage], exports }).needBytes, 4 * 1024 ** 3)

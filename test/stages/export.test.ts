@@ -66,11 +66,18 @@ function requestFor(release: string, targets: readonly Target[], golden = 'golde
 
 const exportTo = (request: ExportRequest, context = fakeContext(deps.run, '/nowhere')) => exportTargets(request, deps, context)
 
+t.test('says what other programs read of the disk besides', async t => {
+  const context = fakeContext(deps.run, '/nowhere')
+  const reads = [{ program: 'dd', what: 'its end', estimatedBytes: 2 * 1024 ** 2 }]
+  await exportTo(requestFor(join(t.testdir({}), 'ciab-1'), [{ ...target('one'), reads }]), context)
+  t.same(context.said, ['one; the golden disk is read once; besides, for one by dd: its end, ~2 MiB'])
+})
+
 t.test('writes each target with its digests, and sums that sha256sum checks', async t => {
   const release = join(t.testdir({}), 'artifacts', 'ciab-1')
   const context = fakeContext(deps.run, '/nowhere')
   const manifest = await exportTo(requestFor(release, [target('one'), target('two')]), context)
-  t.same(context.said, ['one, two'])
+  t.same(context.said, ['one, two; the golden disk is read once'])
   t.same(manifest.targets['one'], {
     key: 'key-1',
     options,
