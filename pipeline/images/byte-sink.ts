@@ -71,3 +71,23 @@ async function writeWhole(file: FileHandle, parts: readonly Uint8Array[], at: nu
   if (bytesWritten === 0) throw new Error('the file system took no byte and gave no reason')
   if (bytesWritten < total) await writeWhole(file, [Buffer.concat(parts).subarray(bytesWritten)], at + bytesWritten)
 }
+
+export interface SizeLimit {
+  readonly bytes: number
+  /** What is thrown by the write that would go beyond. */
+  readonly exceeded: () => Error
+}
+
+/** A file that may not grow without end: better no more than half of it than all of it for nothing. */
+export function limitedSink(file: FileSink, { bytes, exceeded }: SizeLimit): FileSink {
+  return {
+    ...file,
+    get length() {
+      return file.length
+    },
+    write: async parts => {
+      if (file.length + parts.reduce((sum, part) => sum + part.length, 0) > bytes) throw exceeded()
+      await file.write(parts)
+    },
+  }
+}

@@ -2,8 +2,8 @@
  * Writes a compressed qcow2 (version 3, zlib): clusters one behind the other as they come, the table of each 512 MiB
  * behind its clusters, reference counts at the end. https://www.qemu.org/docs/master/interop/qcow2.html
  */
-import { fileSink } from './byte-sink.js'
-import type { FileSink } from './byte-sink.js'
+import { fileSink, limitedSink } from './byte-sink.js'
+import type { FileSink, SizeLimit } from './byte-sink.js'
 import { grainBytes } from './types.js'
 import type { Block, DeflatedGrain, ImageWriter } from './types.js'
 
@@ -20,8 +20,9 @@ const compressedFlag = 1n << 62n
 /** Exactly one table refers to it. */
 const copiedFlag = 1n << 63n
 
-export function qcow2(path: string): ImageWriter {
-  const file = fileSink(path)
+/** @param limit of its file, for what must go into something that takes no larger one */
+export function qcow2(path: string, limit?: SizeLimit): ImageWriter {
+  const file = limit ? limitedSink(fileSink(path), limit) : fileSink(path)
   const counts = createCounts()
   let virtualBytes = 0
   let directory = Buffer.alloc(0)

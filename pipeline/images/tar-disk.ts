@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { imageTooLarge } from '../errors/images.js'
 import { fileSink } from './byte-sink.js'
-import type { ByteSink } from './byte-sink.js'
+import type { ByteSink, SizeLimit } from './byte-sink.js'
 import { tarBlockBytes, tarHeader, tarMemberLimitBytes, tarPadding, tarTrailer } from './ustar.js'
 
 /** A place that is left for a file. */
@@ -37,11 +37,17 @@ export interface TarDiskOptions {
   readonly complete: (disk: WrittenDisk) => Promise<{ readonly front: readonly Uint8Array[]; readonly behind: readonly TarFile[] }>
 }
 
+/** Of a member: readers of OVAs and boxes know no larger sizes. */
+export function tarLimit(name: string): SizeLimit {
+  return { bytes: tarMemberLimitBytes, exceeded: () => imageTooLarge(name, 'a file in an OVA or tar', '8 GiB') }
+}
+
 /** The disk's bytes go to this sink. Errors: `image-too-large` for a disk of 8 GiB or more, those of the file system. */
 export function tarDiskSink(options: TarDiskOptions): ByteSink {
   const { path, diskName, digest, sourceDateEpoch } = options
   const file = fileSink(path)
   const hash = createHash(digest)
+  const limit = tarLimit(diskName)
   let front: readonly TarMember[] = []
   let length = 0
   const header = ({ name, bytes }: TarMember) => tarHeader(name, bytes, { modifiedEpoch: sourceDateEpoch })
@@ -64,8 +70,8 @@ export function tarDiskSink(options: TarDiskOptions): ByteSink {
         hash.update(part)
         length += part.length
       }
-      // Known here at the earliest, and worth no gigabyte more.
-      if (length > tarMemberLimitBytes) throw imageTooLarge(diskName, 'a file in an OVA or tar', '8 GiB')
+      // Known here at the earliest (what a disk is packed to, nobody knows before), and worth no gigabyte more.
+      if (length > limit.bytes) throw limit.exceeded()
       await file.write(parts)
     },
     close: async () => {

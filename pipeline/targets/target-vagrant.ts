@@ -5,7 +5,7 @@ import { derivedUuid } from '../images/guid.js'
 import type { Patch } from '../images/patches.js'
 import { qcow2 } from '../images/qcow2.js'
 import { streamVmdk } from '../images/stream-vmdk.js'
-import { tarDiskSink } from '../images/tar-disk.js'
+import { tarDiskSink, tarLimit } from '../images/tar-disk.js'
 import type { ImageWriter } from '../images/types.js'
 import { vhdx } from '../images/vhdx.js'
 import { zipFronted } from '../images/zip-fronted.js'
@@ -123,11 +123,15 @@ function libvirtScratch(directory: string): string {
   return join(directory, '.libvirt')
 }
 
-/** The disk of the libvirt box: a qcow2 is not written in order, so it gets into its box when it is complete. */
+/**
+ * The disk of the libvirt box: a qcow2 is not written in order, so it gets into its box when it is complete. That it is
+ * too large for the box is told while it is written, not then. Errors of its writer: `image-too-large` (exit 4).
+ */
 export async function libvirtDisk({ directory }: ExportInput): Promise<ImageWriter> {
   const scratch = libvirtScratch(directory)
   await mkdir(scratch)
-  return qcow2(join(scratch, boxDisks.libvirt.member))
+  const { member } = boxDisks.libvirt
+  return qcow2(join(scratch, member), tarLimit(member))
 }
 
 /** Errors: those of Run. */

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileSink } from '../../pipeline/images/byte-sink.js'
+import { fileSink, limitedSink } from '../../pipeline/images/byte-sink.js'
 
 t.test('writes in order, over what was there, and counts', async t => {
   const path = join(t.testdir({ file: 'what was there before is longer' }), 'file')
@@ -73,4 +73,18 @@ t.test('says that it is not open, and aborts whatever was called before', async 
 t.test("tells the file system's own error", async t => {
   writeFileSync(join(t.testdir({}), 'file'), '')
   await t.rejects(fileSink(join(t.testdirName, 'file', 'below')).open(), { code: 'ENOTDIR' })
+})
+
+t.test('a limit is met before anything is written beyond it, and holes count', async t => {
+  const path = join(t.testdir({}), 'file')
+  const sink = limitedSink(fileSink(path), { bytes: 10, exceeded: () => new Error('too large') })
+  await sink.open()
+  await sink.write([Buffer.alloc(4)])
+  sink.skip(3)
+  await sink.write([Buffer.alloc(1), Buffer.alloc(2)])
+  t.equal(sink.length, 10)
+  await t.rejects(sink.write([Buffer.alloc(1)]), { message: 'too large' })
+  await sink.patch(Buffer.from('abc'), 4)
+  await sink.close()
+  t.equal(statSync(path).size, 10)
 })

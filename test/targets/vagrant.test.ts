@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import t from 'tap'
 import { formatError } from '../../pipeline/errors/pipeline-error.js'
 import { boxName, boxVersion, providers } from '../../pipeline/targets/target-boxes.js'
+import { libvirtDisk } from '../../pipeline/targets/target-vagrant.js'
+import type { ExportInput } from '../../pipeline/targets/types.js'
 import vagrant from '../../pipeline/targets/vagrant.js'
 import { sha256File } from '../../pipeline/tools/checksum.js'
 import { failureOf } from '../fixtures/failure.js'
@@ -54,6 +56,19 @@ t.test('a catalog that Vagrant would follow elsewhere, or not at all, is told', 
     const error = await failureOf(vagrant.verify({ spec, version, options, directory, signal }, realDeps))
     t.ok(formatError(error).includes(told), `${told}\n${formatError(error)}`)
   }
+})
+
+t.test('a disk that the libvirt box cannot hold is told while it is written, not when it is packed', async t => {
+  const writer = await libvirtDisk({ directory: t.testdir({}) } as ExportInput)
+  await writer.begin({ virtualBytes: 1024 ** 3, extents: [], makeBlock: () => undefined })
+  // Looks as long as it says, and is none: what is written of it would be 8 GiB.
+  const bytes = Object.defineProperty(new Uint8Array(1), 'length', { value: 8 ** 11 })
+  bytes.subarray = () => bytes
+  const grain = { index: 0, body: Buffer.alloc(65536), adler32: 0, crc32: 0 }
+  const error = await failureOf(writer.take({ startBytes: 0, bytes, lengthBytes: 1024 ** 2, grains: [0], deflated: async () => [grain] }))
+  t.equal(formatError(error), 'error: box.img cannot be written: a file in an OVA or tar holds at most 8 GiB. (make the disk smaller (--set hardware.diskGib=N), or leave out the target)')
+  t.equal(error.exitCode, 4)
+  await writer.abort()
 })
 
 t.test("Vagrant takes a version without a build's own part", async t => {
