@@ -3,6 +3,7 @@ import t from 'tap'
 import { join } from 'node:path'
 import { frontedFile } from '../../pipeline/images/fronted.js'
 import { hds } from '../../pipeline/images/hds.js'
+import { failureOnFullDisk, skipMount } from '../fixtures/images.js'
 import { passOver, realRun, requireEqual, shapes, writePhonyDisk } from '../fixtures/phony-disk.js'
 
 for (const [shape, disk] of Object.entries(shapes)) {
@@ -16,3 +17,7 @@ for (const [shape, disk] of Object.entries(shapes)) {
     t.equal((JSON.parse(stdout) as { 'virtual-size': number })['virtual-size'], disk.sizeBytes)
   })
 }
+
+t.test('a full disk is told as such', { skip: skipMount }, async t => {
+  t.equal(await failureOnFullDisk(t.testdir({}), path => frontedFile(path, hds)), 'ENOSPC')
+})

@@ -3,6 +3,7 @@ import t from 'tap'
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { vhdFile, vhdFooter } from '../../pipeline/images/vhd.js'
+import { failureOnFullDisk, skipMount } from '../fixtures/images.js'
 import { mib, passOver, realRun, requireEqual, shapes, writePhonyDisk } from '../fixtures/phony-disk.js'
 
 const { 'above 2 TiB': _, ...usual } = shapes
@@ -46,4 +47,8 @@ t.test('geometries are those of the specification', async t => {
     const footer = vhdFooter(Number(size), 'x')
     t.same([footer.readUInt16BE(56), footer[58], footer[59]], wanted, size)
   }
+})
+
+t.test('a full disk is told as such', { skip: skipMount }, async t => {
+  t.equal(await failureOnFullDisk(t.testdir({}), path => vhdFile(path, 'ciab 1')), 'ENOSPC')
 })

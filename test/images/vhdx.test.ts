@@ -4,6 +4,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { frontedFile } from '../../pipeline/images/fronted.js'
 import { vhdx } from '../../pipeline/images/vhdx.js'
+import { failureOnFullDisk, skipMount } from '../fixtures/images.js'
 import { passOver, realRun, requireEqual, shapes, writePhonyDisk } from '../fixtures/phony-disk.js'
 
 for (const [shape, disk] of Object.entries(shapes)) {
@@ -36,4 +37,8 @@ t.test('vhdiinfo, which shares no code with QEMU, reads it', async t => {
   const { stdout } = await realRun(['vhdiinfo', image])
   t.match(stdout, /Disk type\s+: Dynamic/)
   t.match(stdout, /Media size\s+: 64 MiB \(67108864 bytes\)/)
+})
+
+t.test('a full disk is told as such', { skip: skipMount }, async t => {
+  t.equal(await failureOnFullDisk(t.testdir({}), path => frontedFile(path, vhdx('ciab 1'))), 'ENOSPC')
 })

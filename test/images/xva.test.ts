@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { xvaFile } from '../../pipeline/images/xva.js'
+import { failureOnFullDisk, skipMount } from '../fixtures/images.js'
 import { mib, passOver, realRun, shapes, writePhonyDisk } from '../fixtures/phony-disk.js'
 import type { PhonyDisk } from '../fixtures/phony-disk.js'
 
@@ -50,3 +51,7 @@ for (const [shape, disk] of Object.entries(usual)) {
     t.ok(readFileSync(back).subarray(0, disk.sizeBytes).equals(readFileSync(raw)))
   })
 }
+
+t.test('a full disk is told as such', { skip: skipMount }, async t => {
+  t.equal(await failureOnFullDisk(t.testdir({}), path => xvaFile({ path, ovaXml: '<value/>', disk: 'Ref:002' })), 'ENOSPC')
+})
