@@ -144,7 +144,8 @@ export async function checkText(file: string, { directory }: VerifyInput): Promi
   return text.trim() === '' ? { file, problems: ['is empty'] } : { found: `${text.split('\n').length - 1} lines` }
 }
 
-/** Without its full stop: the message that it ends in has one. */
+/** Without its full stop: the message that it ends in has one. What unzip adds in brackets says nothing alone. */
 export function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1)?.replace(/[.!]$/, '') ?? ''
+  const lines = text.trim().split('\n')
+  return (lines.findLast(line => !/^\s*\(.*\)$/.test(line)) ?? lines.at(-1) ?? '').replace(/[.!]$/, '')
 }

@@ -2,6 +2,7 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { formatError } from '../../pipeline/errors/pipeline-error.js'
 import parallels from '../../pipeline/targets/parallels.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
@@ -50,4 +51,18 @@ t.test('import.sh, with a stand-in for prlctl, unpacks, registers and asks for n
   ].join('\n'))
   t.equal((await run()).stderr.replaceAll(directory, '/here'), `import.sh: /here/made/${base}.pvm is there already: choose another folder by --folder.\n`)
   t.equal((await run('--colour')).stderr, 'import.sh: There is no option "--colour". Try: import.sh --help\n')
+})
+
+t.test('a zip without its front, or with other bytes before it, is told', async t => {
+  const directory = t.testdir({})
+  await exportTarget(parallels, { goldenDisk: writeGoldenDisk(t.testdir({})), directory })
+  const path = join(directory, `${base}.pvm.zip`)
+  const whole = readFileSync(path)
+  const told = async (content: Buffer) => {
+    writeFileSync(path, content)
+    return formatError(await failureOf(parallels.verify({ spec, version, options, directory, signal }, realDeps))).replaceAll(directory, '/here')
+  }
+  const named = `parallels/${base}.pvm.zip is refused by unzip: `
+  t.match(await told(Buffer.concat([Buffer.from('hello'), whole])), `${named}warning [/here/${base}.pvm.zip]:  5 extra bytes at beginning or within zipfile.`)
+  t.match(await told(whole.subarray(2000)), named)
 })

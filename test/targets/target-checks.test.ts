@@ -145,3 +145,9 @@ t.test('the last line is without blanks and its stop', async t => {
   const table = { '': '', 'a.\nb.\n\n': 'b', 'no!': 'no', 'v1.2': 'v1.2' }
   for (const [text, line] of Object.entries(table)) t.equal(lastLine(text), line, JSON.stringify(text))
 })
+
+t.test('the last line is the one that says something', async t => {
+  t.equal(lastLine('first\nwarning: 5 extra bytes.\n  (attempting to process anyway)\n'), 'warning: 5 extra bytes')
+  t.equal(lastLine('(nothing else)\n'), '(nothing else)')
+  t.equal(lastLine(''), '')
+})
