@@ -7,7 +7,7 @@ import { writeFileAtomic } from '../tools/atomic-file.js'
 import { needOf } from '../tools/need.js'
 import { portabilityProblems, readQcow2Header } from '../tools/qcow2-header.js'
 import { assembleScript } from './target-kit.js'
-import { checkContent, checkShellScript, checkStructure, runChecks } from './target-checks.js'
+import { checkByTool, checkContent, checkShellScript, checkStructure, checkText, runChecks } from './target-checks.js'
 import type { Check, CheckedImage, Verdict } from './target-checks.js'
 import { checkDescriptor, requireDescriptor } from './target-descriptors.js'
 import { askedDomain } from './target-domain.js'
@@ -90,6 +90,7 @@ const checks: Readonly<Record<string, Check>> = {
   'content equal to the golden disk': (input, deps) => checkContent('kvm', checkedImage(input), [input, deps]),
   'libvirt domain': checkDomain,
   'host scripts': checkScripts,
+  'one page of instructions': input => checkText('README.txt', input),
 }
 
 async function verify(input: VerifyInput, deps: TargetDeps): Promise<readonly TargetCheck[]> {
@@ -127,7 +128,9 @@ async function checkScripts(input: VerifyInput, deps: TargetDeps): Promise<Verdi
     const verdict = await checkShellScript('kvm', name, [input, deps])
     if ('problems' in verdict) return verdict
   }
-  return { found: `${scripts.join(', ')}: executable, sh reads them` }
+  const shared = 'evc-host.sh'
+  const read = await checkByTool('kvm', { command: ['sh', '-n', join(input.directory, shared)], file: shared, found: 'read' }, deps)
+  return 'problems' in read ? read : { found: `${scripts.join(', ')}: executable, sh reads them and ${shared}` }
 }
 
 function checkedImage(input: VerifyInput): CheckedImage {

@@ -5,9 +5,11 @@ import t from 'tap'
 import hyperv from '../../pipeline/targets/hyperv.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
-import { exportTarget, foundBy, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, foundBy, options, realDeps, signal, spec, testOddTitle, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 await testTarget(hyperv)
+await testSpoiledFiles(hyperv)
+await testOddTitle(hyperv)
 
 const disk = `ciab-${version}.vhdx`
 const again = '(Export it again: pipeline build --target hyperv)'

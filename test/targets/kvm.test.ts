@@ -21,12 +21,14 @@ import kvm from '../../pipeline/targets/kvm.js'
 import type { RunResult } from '../../pipeline/tools/command.js'
 import { matchGolden } from '../fixtures/golden.js'
 import { kitDisk, kitSpec, writeKit } from '../fixtures/kvm-kit.js'
-import { exportTarget, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, options, realDeps, signal, spec, testOddTitle, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 const disk = kitDisk
 const ciab = kitSpec
 
 await testTarget(kvm)
+await testSpoiledFiles(kvm)
+await testOddTitle(kvm)
 
 
 t.test('writes descriptors word for word', async t => {
@@ -279,7 +281,7 @@ t.test('verification says what it found', async t => {
   const directory = t.testdir({})
   const goldenDisk = writeGoldenDisk(t.testdir({}))
   await exportTarget(kvm, { goldenDisk, directory })
-  t.same(await kvm.verify({ spec, version, options, directory, signal, goldenDisk }, realDeps), [
+  t.match(await kvm.verify({ spec, version, options, directory, signal, goldenDisk }, realDeps), [
     {
       name: 'all files are there',
       found: `${disk}, run-evc.sh, teardown-evc.sh, status, evc-host.sh, domain.xml, README.txt`,
@@ -290,14 +292,16 @@ t.test('verification says what it found', async t => {
     { name: 'libvirt domain', found: "valid by libvirt's schema; name, memory, processors and disk as asked" },
     {
       name: 'host scripts',
-      found: 'run-evc.sh, teardown-evc.sh, status: executable, sh reads them',
+      found: 'run-evc.sh, teardown-evc.sh, status: executable, sh reads them and evc-host.sh',
     },
+    { name: 'one page of instructions', found: /^\d+ lines$/ },
   ])
   t.match(await kvm.verify({ spec, version, options, directory, signal }, realDeps), [
     {},
     {},
     {},
     { skipped: 'not compared: the golden disk is not on this host' },
+    {},
     {},
     {},
   ])

@@ -6,9 +6,11 @@ import { formatError } from '../../pipeline/errors/pipeline-error.js'
 import parallels from '../../pipeline/targets/parallels.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
-import { exportTarget, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, options, realDeps, signal, spec, testOddTitle, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 await testTarget(parallels)
+await testSpoiledFiles(parallels)
+await testOddTitle(parallels)
 
 const base = `ciab-${version}`
 

@@ -1,5 +1,7 @@
 /** Target raw: the common contract. */
 import raw from '../../pipeline/targets/raw.js'
-import { testTarget } from '../fixtures/target-contract.js'
+import { testOddTitle, testSpoiledFiles, testTarget } from '../fixtures/target-contract.js'
 
 await testTarget(raw)
+await testSpoiledFiles(raw)
+await testOddTitle(raw)

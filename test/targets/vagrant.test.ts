@@ -11,9 +11,10 @@ import { sha256File } from '../../pipeline/tools/checksum.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
 import { makeSealedGolden } from '../fixtures/sealed-golden.js'
-import { exportTarget, options, realDeps, signal, spec, testTarget, version } from '../fixtures/target-contract.js'
+import { exportTarget, options, realDeps, signal, spec, testOddTitle, testTarget, version } from '../fixtures/target-contract.js'
 
 await testTarget(vagrant, makeSealedGolden)
+await testOddTitle(vagrant, makeSealedGolden)
 
 const release = { spec, version }
 

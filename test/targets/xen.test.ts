@@ -6,9 +6,11 @@ import xen from '../../pipeline/targets/xen.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
 import { makeSealedGolden } from '../fixtures/sealed-golden.js'
-import { exportTarget, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, options, realDeps, signal, spec, testOddTitle, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 await testTarget(xen, makeSealedGolden)
+await testSpoiledFiles(xen, makeSealedGolden)
+await testOddTitle(xen, makeSealedGolden)
 
 const again = '(Export it again: pipeline build --target xen)'
 
