@@ -7,7 +7,7 @@ import type { Needs, TargetDiagnosis } from '../run/diagnosis.js'
 import { hostKernel, openHost } from '../run/host.js'
 import { addressesOf } from '../spec/addresses.js'
 import { loadAppliance } from '../spec/load.js'
-import { targetNames } from '../targets/index.js'
+import { loadTargets, targetNames } from '../targets/index.js'
 import { askAddresses } from '../tools/answers.js'
 import type { Asked } from '../tools/answers.js'
 import { childPath } from '../tools/child-env.js'
@@ -66,7 +66,7 @@ async function askAppliance(name: string, options: DoctorOptions): Promise<reado
 
 async function diagnose(places: Places, io: CommandIo): Promise<Diagnosis> {
   const path = childPath(io.env)
-  const names = await targetNames()
+  const targets = await loadTargets()
   const [accelerated, nested, meminfo, freeDiskBytes, memoryMib] = await Promise.all([
     accelerationOf(places, io), hostNesting(readOrNothing), readOrNothing('/proc/meminfo'), freeBytes(places.state), memoryOf(places),
   ])
@@ -78,7 +78,7 @@ async function diagnose(places: Places, io: CommandIo): Promise<Diagnosis> {
       acceleration: accelerated.acceleration === 'kvm' ? 'kvm' : 'tcg',
     }),
     nested,
-    targets: await diagnoseTargets(names, path, nested),
+    targets: await diagnoseTargets(targets, path, nested),
   }
 }
 

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { estimate } from '../plan/estimates.js'
 import { stageNames } from '../plan/plan.js'
-import { targetHosts } from '../targets/target-hosts.js'
+import type { Target } from '../targets/types.js'
 import type { AccelerationKind } from '../tools/acceleration.js'
 import { findTool } from '../tools/need.js'
 
@@ -56,10 +56,10 @@ function resource(name: Resource['name'], needBytes: number, freeBytes: number):
 }
 
 /** @param path searched as PATH @param nested whether KVM on this host nests, and if not what to do */
-export async function diagnoseTargets(targets: readonly string[], path: string, nested: string): Promise<readonly TargetDiagnosis[]> {
-  const hosts = targets.flatMap(target => (targetHosts[target] ?? []).map(host => ({ target, host })))
+export async function diagnoseTargets(targets: readonly Pick<Target, 'name' | 'hosts'>[], path: string, nested: string): Promise<readonly TargetDiagnosis[]> {
+  const found = targets.flatMap(({ name, hosts }) => hosts.map(host => ({ target: name, host })))
   return await Promise.all(
-    hosts.map(async ({ target, host: { hypervisor, program, systems, setting } }) => {
+    found.map(async ({ target, host: { hypervisor, program, systems, setting } }) => {
       const runsHere = program !== undefined && (await findTool(program.file, path)) !== undefined
       const hint = runsHere ? '' : program === undefined ? `runs on: ${systems}` : `${program.file}: ${program.hint}`
       return { target, hypervisor, runsHere, nested: target === 'kvm' ? nested : setting, hint }

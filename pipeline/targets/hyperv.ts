@@ -102,6 +102,12 @@ function boots(input: PlanInput): readonly BootPlan[] {
 const hyperv: Target = {
   name: 'hyperv',
   summary: 'Hyper-V: VHDX and a PowerShell script',
+  hosts: [{
+    hypervisor: 'Hyper-V', systems: 'Windows Pro, Enterprise, Server', nesting: 'yes',
+    since: 'Windows 10, Server 2016 (Intel); Windows 11, Server 2022 (AMD)',
+    setting: '`Set-VMProcessor -ExposeVirtualizationExtensions $true`, no dynamic memory, MAC address spoofing on',
+  }],
+  page: { rank: 3, title: 'Hyper-V', systems: ['windows'], start: () => ['powershell -ExecutionPolicy Bypass -File .\\import.ps1'] },
   from: 'disk',
   heeds: ['hypervVhd'],
   tools: [needOf('qemu-img', 'verify hyperv'), needOf('vhdiinfo', 'verify hyperv')],

@@ -50,7 +50,7 @@ async function loadTarget(name: string, folder: URL): Promise<Target> {
   }
   if (!target) throw targetFileWrong(`${name}.ts`, 'has no default export')
   if (target.name !== name) throw targetFileWrong(`${name}.ts`, `names its target "${target.name}"`)
-  const missing = (['summary', 'from', 'tools', 'guest', 'plan', 'export', 'verify'] as const).filter(
+  const missing = (['summary', 'hosts', 'page', 'from', 'tools', 'guest', 'plan', 'export', 'verify'] as const).filter(
     key => target[key] === undefined
   )
   if (missing.length > 0) throw targetFileWrong(`${name}.ts`, `lacks ${missing.join(', ')}`)

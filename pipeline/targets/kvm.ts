@@ -6,6 +6,7 @@ import type { Spec } from '../spec/types.js'
 import { writeFileAtomic } from '../tools/atomic-file.js'
 import { needOf } from '../tools/need.js'
 import { portabilityProblems, readQcow2Header } from '../tools/qcow2-header.js'
+import { firmwareBit } from './target-hosts.js'
 import { assembleScript } from './target-kit.js'
 import { checkByTool, checkContent, checkShellScript, checkStructure, checkText, runChecks } from './target-checks.js'
 import type { Check, CheckedImage, Verdict } from './target-checks.js'
@@ -155,6 +156,13 @@ function boots({ spec, version }: PlanInput): readonly BootPlan[] {
 const kvm: Target = {
   name: 'kvm',
   summary: 'QEMU/KVM and libvirt: qcow2, domain XML, host scripts',
+  hosts: [{
+    hypervisor: 'QEMU/KVM, libvirt', systems: 'Linux', nesting: 'yes',
+    since: 'Linux 4.20 by default, before that by module option; Intel and AMD',
+    setting: `${firmwareBit}; \`kvm_intel\` or \`kvm_amd\` with \`nested=1\` (\`run-evc.sh --enable-nested\`)`,
+    program: { file: 'qemu-system-x86_64', hint: 'apt-get install qemu-system-x86' },
+  }],
+  page: { rank: 4, title: 'QEMU/KVM and libvirt', systems: ['linux'], start: () => ['sudo sh run-evc.sh'] },
   from: 'disk',
   tools: [needOf('qemu-img', 'verify kvm'), needOf('virt-xml-validate', 'verify kvm'), needOf('xmllint', 'verify kvm')],
   guest: {

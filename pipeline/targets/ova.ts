@@ -68,6 +68,13 @@ const checks: Readonly<Record<string, Check>> = {
 const ova: Target = {
   name: 'ova',
   summary: 'vSphere and ESXi: OVA with streamOptimized VMDK',
+  hosts: [{
+    hypervisor: 'VMware ESXi, vSphere', systems: 'its own', nesting: 'yes', since: 'ESXi 6.5 (virtual hardware 13)',
+    setting: 'for instances on the outer network: promiscuous mode or MAC learning, and forged transmits, on the port group',
+    note: 'ESXi and vSphere are proprietary; read the licence of your version.',
+    program: { file: 'govc', hint: 'install govc, or ovftool from VMware' },
+  }],
+  page: { rank: 6, title: 'VMware vSphere and ESXi', systems: [], start: () => ['GOVC_URL=user@host sh import.sh'] },
   from: 'disk',
   heeds: ['ovaManifest'],
   tools: ['qemu-img', 'vmdkinfo', 'virt-v2v', 'xmllint', 'bsdtar'].map(file => needOf(file, 'verify ova')),

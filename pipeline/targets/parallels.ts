@@ -149,6 +149,11 @@ function boots(input: PlanInput): readonly BootPlan[] {
 const parallels: Target = {
   name: 'parallels',
   summary: 'Parallels Desktop: pvm bundle and a prlctl script',
+  hosts: [{
+    hypervisor: 'Parallels Desktop', systems: 'Intel Mac', nesting: 'yes', since: 'Pro and Business editions',
+    setting: '`prlctl set NAME --nested-virt on`', note: 'Proprietary; nesting is not in the standard edition.',
+  }],
+  page: { rank: 5, title: 'Parallels Desktop', systems: ['mac'], start: () => ['sh import.sh'] },
   from: 'disk',
   tools: ['qemu-img', 'bsdtar', 'unzip'].map(file => needOf(file, 'verify parallels')),
   guest: {

@@ -63,6 +63,11 @@ function boots(input: PlanInput): readonly BootPlan[] {
 const raw: Target = {
   name: 'raw',
   summary: 'raw disk, compressed by zstd: Proxmox, OpenStack, real hardware',
+  hosts: [{
+    hypervisor: 'anything that takes a raw disk', systems: 'any', nesting: 'yes', since: "the hypervisor's",
+    setting: "hand the host's processor through, with VT-x or AMD-V",
+  }],
+  page: { rank: 10, title: 'Raw disk', systems: [], start: file => [`zstd -d --sparse ${file}`] },
   from: 'disk',
   tools: [needOf('zstd', 'export and verify raw'), needOf('qemu-img', 'verify raw')],
   guest: { packages: { debian: [], el: [] }, drivers: ['ahci', 'nvme'], modules: [], devices: [], kernelArguments: [] },

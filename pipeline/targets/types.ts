@@ -7,6 +7,7 @@ import type { Run } from '../tools/command.js'
 import type { DeviceAlias } from '../tools/module-alias.js'
 import type { ToolNeed } from '../tools/need.js'
 import type { Family, Spec } from '../spec/types.js'
+import type { TargetHost, TargetPage } from './target-hosts.js'
 
 /**
  * What the guest must carry to run on the target; the plan merges the needs of every target of the
@@ -192,6 +193,9 @@ export interface Target {
   readonly summary: string
   /** What the export reads: the sealed disk. */
   readonly from: 'disk'
+  /** What runs its files. */
+  readonly hosts: readonly TargetHost[]
+  readonly page: TargetPage
   /** Programs that export and verify run; all are looked for before a build starts. */
   readonly tools: readonly ToolNeed[]
   readonly guest: GuestNeeds

@@ -111,6 +111,12 @@ function boots(input: PlanInput): readonly BootPlan[] {
 const vagrant: Target = {
   name: 'vagrant',
   summary: 'Vagrant: boxes for libvirt, VirtualBox, VMware and Hyper-V',
+  hosts: [{
+    hypervisor: 'Vagrant with libvirt, VirtualBox, VMware or Hyper-V', systems: "the provider's", nesting: 'yes',
+    since: "the provider's", setting: "the provider's; the box asks for nesting itself",
+    program: { file: 'vagrant', hint: 'apt-get install vagrant' },
+  }],
+  page: { rank: 9, title: 'Vagrant', systems: [], start: () => ['sh start.sh'] },
   from: 'disk',
   templates: ['virtualbox', 'vmware'],
   tools: ['qemu-img', 'qemu-io', 'e2image', 'debugfs', 'e2fsck', 'tar', 'bsdtar', 'vagrant'].map(file => needOf(file, 'export and verify vagrant')),

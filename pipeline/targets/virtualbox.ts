@@ -8,6 +8,7 @@ import { checkByTool, checkShellScript, checkText, runChecks } from './target-ch
 import type { Check, Verdict } from './target-checks.js'
 import { describeArtifacts, fullNameOf, packedShare } from './target-files.js'
 import type { Release } from './target-files.js'
+import { firmwareBit } from './target-hosts.js'
 import { powerShellScript, startScript } from './target-kit.js'
 import { checkOvaParts, checkOvaRules } from './target-ova.js'
 import { checkPowerShell, plannedText, readme, writeTexts } from './target-texts.js'
@@ -89,6 +90,12 @@ function boots(input: PlanInput): readonly BootPlan[] {
 const virtualbox: Target = {
   name: 'virtualbox',
   summary: 'VirtualBox: OVA and scripts that import it',
+  hosts: [{
+    hypervisor: 'VirtualBox', systems: 'Linux, Windows, Intel Mac', nesting: 'yes', since: '6.1 (Intel), 6.0 (AMD)',
+    setting: `${firmwareBit}; on Windows no Hyper-V, WSL 2 or core isolation; \`VBoxManage modifyvm NAME --nested-hw-virt on\``,
+    program: { file: 'VBoxManage', hint: 'install VirtualBox 6.1 or newer' },
+  }],
+  page: { rank: 1, title: 'VirtualBox', systems: ['windows', 'linux'], start: file => [`VBoxManage import ${file}`] },
   from: 'disk',
   heeds: ['ovaManifest'],
   tools: ['qemu-img', 'vmdkinfo', 'virt-v2v', 'xmllint', 'bsdtar'].map(file => needOf(file, 'verify virtualbox')),

@@ -12,6 +12,7 @@ import { checkByTool, checkContent, checkShellScript, checkStructure, checkText,
 import type { Check, CheckedImage, Verdict } from './target-checks.js'
 import { applianceData, describeArtifacts, fullNameOf, packedShare } from './target-files.js'
 import type { Release } from './target-files.js'
+import { firmwareBit, startPacked } from './target-hosts.js'
 import { powerShellScript, startScript } from './target-kit.js'
 import { withScratch } from './target-scratch.js'
 import { checkPowerShell, plannedText, writeTexts } from './target-texts.js'
@@ -147,6 +148,14 @@ async function checkZip(input: VerifyInput, { run }: TargetDeps): Promise<Verdic
 const vmware: Target = {
   name: 'vmware',
   summary: 'VMware Workstation, Player and Fusion: vmx and VMDK, zipped',
+  hosts: [{
+    hypervisor: 'VMware Workstation, Player, Fusion', systems: 'Linux, Windows, Intel Mac', nesting: 'yes',
+    since: 'virtual hardware 9; these files have 19 (Workstation 16, Fusion 12)',
+    setting: `${firmwareBit}; on Windows no Hyper-V, VBS or core isolation`,
+    note: 'Workstation and Fusion are proprietary; read the licence of your version.',
+    program: { file: 'vmrun', hint: 'install VMware Workstation or Player' },
+  }],
+  page: { rank: 2, title: 'VMware Workstation, Player and Fusion', systems: ['windows', 'mac'], start: startPacked },
   from: 'disk',
   tools: ['qemu-img', 'vmdkinfo', 'virt-v2v', 'unzip', 'bsdtar'].map(file => needOf(file, 'verify vmware')),
   guest: vmwareGuest,

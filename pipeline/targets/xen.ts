@@ -112,6 +112,12 @@ export const xenGuest: GuestNeeds = {
 const xen: Target = {
   name: 'xen',
   summary: 'Xen with xl: qcow2, configurations for HVM and PV',
+  hosts: [{
+    hypervisor: 'Xen (xl)', systems: 'Linux dom0', nesting: 'experimental', since: '4.17 tried; HVM with `hap=1`',
+    setting: '`nestedhvm=1`, and no `altp2m`', note: "Nested HVM is experimental by Xen's own word.",
+    program: { file: 'xl', hint: 'apt-get install xen-utils' },
+  }],
+  page: { rank: 8, title: 'Xen', systems: [], start: () => ['sudo sh start.sh'] },
   from: 'disk',
   tools: ['qemu-img', pygrub, 'sqfs2tar', 'bsdtar'].map(name => needOf(name, 'verify xen')),
   guest: xenGuest,

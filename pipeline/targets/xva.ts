@@ -177,6 +177,13 @@ const guest: GuestNeeds = {
 const xva: Target = {
   name: 'xva',
   summary: 'XCP-ng and XenServer: XVA',
+  hosts: [{
+    hypervisor: 'XCP-ng, XenServer', systems: 'its own', nesting: 'experimental', since: 'XCP-ng 8.2, XenServer 8',
+    setting: '`xe vm-param-set uuid=... platform:nested-virt=true` (before 8.3 `exp-nested-hvm`)',
+    note: 'XCP-ng does not support nesting; XenServer ties it to a licence.',
+    program: { file: 'xe', hint: "run it on the pool's master, or install xe" },
+  }],
+  page: { rank: 7, title: 'XCP-ng and XenServer', systems: [], start: () => ['sh import.sh'] },
   from: 'disk',
   tools: ['xva-img', 'bsdtar', 'qemu-img'].map(file => needOf(file, 'verify xva')),
   guest,

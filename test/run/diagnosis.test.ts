@@ -2,6 +2,7 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { loadTargets, selectTargets } from '../../pipeline/targets/index.js'
 import { availableMemory, diagnoseTargets, hostNesting, needsOf } from '../../pipeline/run/diagnosis.js'
 
 const gib = 1024 ** 3
@@ -35,7 +36,7 @@ t.test('says of each target whether its program is here, and how to get it', asy
   const path = t.testdir({})
   writeFileSync(join(path, 'qemu-system-x86_64'), '')
   chmodSync(join(path, 'qemu-system-x86_64'), 0o755)
-  const found = await diagnoseTargets(['kvm', 'vmware'], path, 'yes')
+  const found = await diagnoseTargets(selectTargets(await loadTargets(), ['kvm', 'vmware']), path, 'yes')
   t.same(found.map(({ target, runsHere, hint }) => [target, runsHere, hint]), [
     ['kvm', true, ''],
     ['vmware', false, 'vmrun: install VMware Workstation or Player'],

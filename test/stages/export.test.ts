@@ -1,5 +1,6 @@
 /** export: what is kept, and that a release never holds half a target, whatever stops it. */
 import t from 'tap'
+import { aboutPhony } from '../fixtures/phony-target.js'
 import { spawnSync } from 'node:child_process'
 import * as fsPromises from 'node:fs/promises'
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
@@ -25,6 +26,7 @@ function target(name: string, write: (input: ExportInput) => void = ({ directory
   return {
     name,
     summary: 'a target for tests',
+    ...aboutPhony,
     from: 'disk',
     tools: [],
     guest: { packages: { debian: [], el: [] }, drivers: [], modules: [], devices: [], kernelArguments: [] },

@@ -41,7 +41,7 @@ t.test('checks every promise of a sound appliance, keeps no secret, leaves nothi
   t.strictSame(checks.filter(check => check.status !== 'passed'), [])
   t.strictSame(checks.map(check => check.name), [
     'start', 'ready', 'credentials on the serial console', 'SSH by key', 'API takes the token',
-    'landing page', 'state.json', 'API trusts the client', 'API keeps the client to its project',
+    'landing page', 'state.json', 'accounts of people', 'API trusts the client', 'API keeps the client to its project',
     'container started through the API', 'virtual machine started with KVM in the guest',
     'no log-in by password over SSH', 'user rights', 'no other passwords', 'file system grown to the disk',
     'credentials are shown nowhere else', 'identity', 'powers off when asked to',
@@ -64,7 +64,7 @@ t.test('keeps to the cheap checks in the other boots, on a disk of its own size'
   const { checks } = await run(prepared)
   t.strictSame(checks.map(check => `${check.name} ${check.status}`), [
     'start passed', 'ready passed', 'credentials on the serial console passed', 'SSH by key passed', 'API takes the token passed',
-    'landing page passed', 'state.json passed', 'API trusts the client passed', 'identity passed',
+    'landing page passed', 'state.json passed', 'accounts of people passed', 'API trusts the client passed', 'identity passed',
   ])
   t.notMatch(prepared.played.lines.join('\n'), /qemu-img resize/)
 })
@@ -86,6 +86,10 @@ const broken: Readonly<Record<string, { behaviour: Behaviour; check: string; det
   'a state.json that lags behind': {
     behaviour: { pages: () => ({ '/state.json': '{"state":"demo"}' }) },
     check: 'state.json', detail: /^GET \/state.json answered 200, state "demo"\.$/,
+  },
+  'an account that nobody asked for': {
+    behaviour: { scripts: () => ({ '/etc/passwd': 'evc\nvagrant\n' }) },
+    check: 'accounts of people', detail: /^There are the accounts evc, vagrant, not evc\.$/,
   },
   'a client that is not trusted': {
     behaviour: { api: { 'GET /1.0': { auth: 'untrusted' } } },

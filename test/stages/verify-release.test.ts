@@ -1,5 +1,6 @@
 /** A report is bound to the very files it was made of; a played target says what is wrong with them. */
 import t from 'tap'
+import { aboutPhony } from '../fixtures/phony-target.js'
 import { execFileSync } from 'node:child_process'
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,7 +19,7 @@ const files = { kvm: { 'ciab.qcow2': 'disk' }, raw: { 'ciab.raw': 'other disk' }
 
 /** A target without a boot, whose files are as `look` says. */
 const target = (name: string, look: (input: VerifyInput) => void = () => {}): Target => ({
-  name, summary: 'x', from: 'disk', tools: [],
+  name, summary: 'x', ...aboutPhony, from: 'disk', tools: [],
   guest: { packages: { debian: [], el: [] }, drivers: [], modules: [], devices: [], kernelArguments: [] },
   plan: () => [],
   export: async () => ({ writers: [], finish: async () => [] }),

@@ -1,5 +1,6 @@
 /** verify: files, boots and copies of several targets in one report, whatever fails. */
 import t from 'tap'
+import { aboutPhony } from '../fixtures/phony-target.js'
 import { join } from 'node:path'
 import { artifactWrong } from '../../pipeline/errors/targets.js'
 import { applyDefaults } from '../../pipeline/spec/defaults.js'
@@ -21,7 +22,7 @@ const xenHost = async () => {
 
 const target = (name: string, more: Partial<Target> = {}): Target => ({
   name,
-  summary: 'x',
+  summary: 'x', ...aboutPhony,
   from: 'disk',
   tools: [],
   guest: { packages: { debian: [], el: [] }, drivers: [], modules: [], devices: [], kernelArguments: [] },

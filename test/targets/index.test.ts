@@ -4,7 +4,7 @@ import t from 'tap'
 import { loadTargets, selectTargets, targetNames } from '../../pipeline/targets/index.js'
 
 const whole = (name: string) =>
-  `export default { name: '${name}', summary: 's', from: 'disk', tools: [], guest: {}, plan() {}, export() {}, verify() {} }`
+  `export default { name: '${name}', summary: 's', hosts: [], page: {}, from: 'disk', tools: [], guest: {}, plan() {}, export() {}, verify() {} }`
 
 function folder(
   files: Record<string, string>,
@@ -49,7 +49,7 @@ t.test('a file that does not keep the contract is named', async t => {
     'pipeline/targets/a.ts has no default export.': 'export const a = 1',
     'pipeline/targets/a.ts names its target "b".': whole('b'),
     'pipeline/targets/a.ts lacks guest, verify.':
-      "export default { name: 'a', summary: 's', from: 'disk', tools: [], plan() {}, export() {} }",
+      "export default { name: 'a', summary: 's', hosts: [], page: {}, from: 'disk', tools: [], plan() {}, export() {} }",
   }
   for (const [index, [message, source]] of Object.entries(cases).entries()) {
     await t.test(`case ${index}`, async t => {
