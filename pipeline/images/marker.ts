@@ -2,8 +2,8 @@
 import { open, rm, writeFile } from 'node:fs/promises'
 import { markerRefused } from '../errors/images.js'
 import type { Run } from '../tools/command.js'
-import { dataExtents } from '../tools/data-extents.js'
 import { readLayout, rootPartition } from '../tools/partitions.js'
+import { differingPages } from './page-differences.js'
 import type { Patch } from './patches.js'
 
 export interface MarkerRequest {
@@ -16,9 +16,6 @@ export interface MarkerRequest {
   readonly run: Run
 }
 
-/** Unit of the comparison; ext4's blocks are no larger here. */
-const pageBytes = 4096
-const readBytes = 1024 * 1024
 /** In the primary superblock: when the file system was written last, which becomes the new file's time. */
 const lastWriteOffset = 1024 + 0x30
 
@@ -26,14 +23,17 @@ const lastWriteOffset = 1024 + 0x30
 export async function markerPatches(request: MarkerRequest): Promise<readonly Patch[]> {
   const { disk, scratch, run } = request
   const { startBytes } = rootPartition(disk, await readLayout(disk))
-  const metadata = `${scratch}.metadata`
+  const [metadata, before] = [`${scratch}.metadata`, `${scratch}.before`]
   try {
     // Superblock, bitmaps, inodes, folders and journal: some ten MiB, whatever the disk holds.
     await run(['e2image', '-r', '-o', String(startBytes), disk, metadata], { reason: 'read the file system' })
+    // Compared with what it was, not with the disk: what is no metadata is a hole here, and data there.
+    await run(['cp', '--sparse=always', '--', metadata, before], { reason: 'read the file system' })
     await addFile(request, metadata, startBytes)
-    return await differences({ disk, metadata, startBytes, run })
+    const pages = await differingPages({ before, after: metadata, run })
+    return pages.map(page => ({ ...page, startBytes: startBytes + page.startBytes }))
   } finally {
-    for (const path of [metadata, `${scratch}.empty`, `${scratch}.requests`]) await rm(path, { force: true })
+    for (const path of [metadata, before, `${scratch}.empty`, `${scratch}.requests`]) await rm(path, { force: true })
   }
 }
 
@@ -56,38 +56,4 @@ async function lastWritten(disk: string, startBytes: number): Promise<number> {
   const file = await open(disk, 'r')
   await file.read(bytes, 0, bytes.length, startBytes + lastWriteOffset).finally(() => file.close())
   return bytes.readUInt32LE(0)
-}
-
-interface Comparison {
-  readonly disk: string
-  readonly metadata: string
-  readonly startBytes: number
-  readonly run: Run
-}
-
-async function differences({ disk, metadata, startBytes, run }: Comparison): Promise<readonly Patch[]> {
-  const patches: Patch[] = []
-  const extents = await dataExtents(metadata, run)
-  const [before, after] = await Promise.all([open(disk, 'r'), open(metadata, 'r')])
-  try {
-    for (const extent of extents) {
-      const endBytes = extent.startBytes + extent.lengthBytes
-      for (let at = extent.startBytes; at < endBytes; at += readBytes) {
-        const length = Math.min(readBytes, endBytes - at)
-        const [old, now] = [Buffer.alloc(length), Buffer.alloc(length)]
-        await Promise.all([before.read(old, 0, length, startBytes + at), after.read(now, 0, length, at)])
-        if (!old.equals(now)) patches.push(...changedPages(old, now, startBytes + at))
-      }
-    }
-    return patches
-  } finally {
-    await Promise.all([before.close(), after.close()])
-  }
-}
-
-function changedPages(old: Buffer, now: Buffer, startBytes: number): readonly Patch[] {
-  const pages = Array.from({ length: Math.ceil(now.length / pageBytes) }, (_, page) => page * pageBytes)
-  return pages
-    .filter(at => !old.subarray(at, at + pageBytes).equals(now.subarray(at, at + pageBytes)))
-    .map(at => ({ startBytes: startBytes + at, bytes: now.subarray(at, at + pageBytes) }))
 }

@@ -1,6 +1,7 @@
 /** Target vagrant: boxes for four providers, made of the golden disk and one marker file, and the catalog that lists them. */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { markerPatches } from '../images/marker.js'
+import { differingPages } from '../images/page-differences.js'
 import { patched } from '../images/patches.js'
 import { writeFileAtomic } from '../tools/atomic-file.js'
 import { sha256File } from '../tools/checksum.js'
@@ -86,11 +87,40 @@ async function checkMarker(input: VerifyInput, deps: TargetDeps): Promise<Verdic
     const offsetBytes = rootPartition(goldenDisk.path, await readLayout(goldenDisk.path)).startBytes
     const treeOf = (image: string) => openExt4({ run: deps.run, image, offsetBytes, directory: scratch }).tree()
     const more = differences(await treeOf(goldenDisk.path), await treeOf(marked.path))
-    if (more.join() !== markerFile) return { file: boxName(input, 'libvirt'), problems: [`would differ from the golden disk in: ${more.join(', ') || 'nothing'}`] }
+    const file = boxName(input, 'libvirt')
+    if (more.join() !== markerFile) return { file, problems: [`would differ from the golden disk in: ${more.join(', ') || 'nothing'}`] }
+    const owners = await changedOwners({ golden: goldenDisk.path, marked: marked.path, offsetBytes, scratch }, deps)
+    if (owners.length > 0) return { file, problems: [`would change blocks of the golden disk that belong to: ${owners.join(', ')}`] }
     const command = ['e2fsck', '-fn', `${marked.path}?offset=${offsetBytes}`] as const
-    return await checkByTool('vagrant', { command, file: boxName(input, 'libvirt'), found: `one empty file more, ${markerFile}; e2fsck finds no fault` }, deps)
+    return await checkByTool('vagrant', { command, file, found: `one empty file more, ${markerFile}; no block of another changed; e2fsck finds no fault` }, deps)
   })
 }
+
+interface Marked {
+  readonly golden: string
+  readonly marked: string
+  /** Of the root file system. */
+  readonly offsetBytes: number
+  readonly scratch: string
+}
+
+/** Whose blocks are others on the marked disk, by debugfs' word: only metadata and the marker's folder may be. */
+async function changedOwners({ golden, marked, offsetBytes, scratch }: Marked, { run }: TargetDeps): Promise<readonly string[]> {
+  const before = openExt4({ run, image: golden, offsetBytes, directory: scratch })
+  const owners = new Set<string>()
+  // Both ways: a page that became zeros is a hole of the marked disk.
+  const ways = [{ before: golden, after: marked }, { before: marked, after: golden }]
+  const pages = await Promise.all(ways.map(way => differingPages({ ...way, run })))
+  for (const startBytes of new Set(pages.flat().map(page => page.startBytes))) {
+    const owner = startBytes < offsetBytes ? 'the partition table or another partition' : await before.ownerOf(startBytes - offsetBytes)
+    if (owner !== undefined && owner !== dirname(markerFile)) owners.add(owner)
+    // What is wrong as a whole is not asked for page by page.
+    if (owners.size === mostOwners) break
+  }
+  return [...owners]
+}
+
+const mostOwners = 5
 
 /** Paths that are in one of the trees only, or not the same in both. */
 function differences(before: readonly Ext4Entry[], after: readonly Ext4Entry[]): readonly string[] {

@@ -36,6 +36,10 @@ t.test('adds one empty file of root, and nothing else', async t => {
     { path: file, type: 'file', mode: 0o644, owner: 0, sizeBytes: 0 },
   ])
   t.equal(now?.length, (old?.length ?? 0) + 1)
+  const files = (old ?? []).filter(({ type }) => type === 'file').map(({ path }) => path)
+  const [was, is] = await Promise.all([disk, changed].map(image => openExt4({ run: realRun, image, offsetBytes, directory }).readFiles(files)))
+  t.ok(files.length > 5)
+  for (const path of files) t.ok(is?.get(path)?.equals(was?.get(path) ?? Buffer.from('missing')), path)
   await realRun(['e2fsck', '-fn', `${changed}?offset=${offsetBytes}`])
 })
 

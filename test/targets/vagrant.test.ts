@@ -82,3 +82,23 @@ t.test('tells which boxes are compared only', t => {
   t.strictSame(names, providers.filter(provider => provider !== 'libvirt').map(provider => `box of ${provider}`))
   t.end()
 })
+
+t.test('a marker that would change a block of another file is told by that file', async t => {
+  const directory = t.testdir({})
+  const golden = await makeSealedGolden(t.testdir({}))
+  await exportTarget(vagrant, { goldenDisk: golden, directory })
+  const boxes = await import('../../pipeline/targets/target-box-checks.js')
+  // As if the writer of the marker had put it over the accounts: names and sizes stay.
+  const spoiled: typeof boxes.withMarkedDisk = (input, deps, use) =>
+    boxes.withMarkedDisk(input, deps, async (marked, scratch) => {
+      const bytes = readFileSync(marked.path)
+      bytes.write('root:!', bytes.indexOf('root:*'))
+      writeFileSync(marked.path, bytes)
+      return await use(marked, scratch)
+    })
+  const { default: target } = await t.mockImport<{ default: typeof vagrant }>('../../pipeline/targets/vagrant.js', {
+    '../../pipeline/targets/target-box-checks.js': { ...boxes, withMarkedDisk: spoiled },
+  })
+  const error = await failureOf(target.verify({ spec, version, options, directory, goldenDisk: golden, signal }, realDeps))
+  t.match(formatError(error), /would change blocks of the golden disk that belong to: \/etc\/shadow\. /)
+})
