@@ -9,7 +9,7 @@ import ova from '../../pipeline/targets/ova.js'
 import { parseXml, findAll } from '../../pipeline/tools/xml.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
-import { exportTarget, foundBy, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, foundBy, options, realDeps, signal, spec, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 const name = `ciab-${version}`
 const file = `${name}.ova`
@@ -17,6 +17,7 @@ const again = '(Export it again: pipeline build --target ova)'
 const hostile = 'A "box", <it\'s> -- $(date) & more, größer'
 
 await testTarget(ova)
+await testSpoiledFiles(ova)
 
 async function exported(directory: string, ovaManifest: typeof options.ovaManifest = 'sha256', of: Spec = spec): Promise<string> {
   const goldenDisk = writeGoldenDisk(t.testdir({}))

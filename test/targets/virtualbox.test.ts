@@ -6,9 +6,10 @@ import type { Spec } from '../../pipeline/spec/types.js'
 import virtualbox from '../../pipeline/targets/virtualbox.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
-import { exportTarget, foundBy, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, foundBy, options, realDeps, signal, spec, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 await testTarget(virtualbox)
+await testSpoiledFiles(virtualbox)
 
 const base = `ciab-${version}`
 

@@ -7,12 +7,13 @@ import vmware from '../../pipeline/targets/vmware.js'
 import { parseVmx } from '../../pipeline/tools/vmx.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
-import { exportTarget, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, options, realDeps, signal, spec, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 const folder = `ciab-${version}`
 const vmx = `${folder}/${folder}.vmx`
 
 await testTarget(vmware)
+await testSpoiledFiles(vmware)
 
 t.test('writes its texts word for word', async t => {
   const directory = t.testdir({})

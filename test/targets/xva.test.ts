@@ -6,9 +6,10 @@ import type { Spec } from '../../pipeline/spec/types.js'
 import xva from '../../pipeline/targets/xva.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
-import { exportTarget, foundBy, options, realDeps, signal, spec, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, foundBy, options, realDeps, signal, spec, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 await testTarget(xva)
+await testSpoiledFiles(xva)
 
 const file = `ciab-${version}.xva`
 
