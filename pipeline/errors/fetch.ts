@@ -89,6 +89,15 @@ export function outputNotWritable(place: string, problem: string): PipelineError
   })
 }
 
+export function seenNotKept(file: string, problem: string): PipelineError {
+  return new PipelineError({
+    code: 'seen-not-kept',
+    message: `Cannot remember in ${file} what was seen of the releases: ${problem}.`,
+    hint: 'make room, or let this user write there, and run the same command again: it goes on where it was',
+    exitCode: exitCodes.missing,
+  })
+}
+
 export function outputDiffers(path: string): PipelineError {
   return new PipelineError({
     code: 'output-differs',

@@ -8,7 +8,7 @@ export function buildVersion(input: {
   readonly specVersion: string
   /** Seconds since 1970. */
   readonly sourceDateEpoch: number
-  /** Key of the golden disk, hex. */
+  /** Of all that the release's files are made of, hex. */
   readonly key: string
 }): string {
   const day = new Date(input.sourceDateEpoch * 1000).toISOString().slice(0, 10).replaceAll('-', '')

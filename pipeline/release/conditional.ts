@@ -137,10 +137,14 @@ const claimTries = 30
 async function writeClaimed(job: Job, options: WriterOptions): Promise<Written> {
   const { signal } = options
   const started = Date.now()
+  const kept: string[] = []
   for (let [attempt, turns] = [0, 0]; turns < claimTries; attempt += 1) {
     try {
-      const written = await writeInTurn(job, options)
-      if (written) return written
+      const written = await writeInTurn(job, options, kept)
+      if (written) {
+        await options.bucket.remove(kept)
+        return written
+      }
       turns += 1
     } catch (error) {
       if (!(error instanceof UnclearAnswer)) throw error
@@ -153,27 +157,35 @@ async function writeClaimed(job: Job, options: WriterOptions): Promise<Written> 
 
 /**
  * Announce, look, act: of two that announce, at least the later one sees the other. Both step back; chance decides.
- * Undefined: it is not our turn. Errors: besides those of Bucket, `UnclearAnswer`: nothing of anybody was written.
+ * Undefined: it is not our turn. Errors: besides those of Bucket, `UnclearAnswer`: nothing of anybody was written so far.
+ * @param kept claims of ours under which a write may still be on its way; this one is added then
  */
-async function writeInTurn({ key, text, seen, headers }: Job, { bucket }: WriterOptions): Promise<Written | undefined> {
+async function writeInTurn({ key, text, seen, headers }: Job, { bucket }: WriterOptions, kept: string[]): Promise<Written | undefined> {
   const claim = `${key}.claim-${randomBytes(8).toString('hex')}`
   const note = textBody(claim)
   const claimed = Date.now()
   await bucket.put(claim, note, { contentType: 'text/plain', cacheControl: 'no-store', sha256: note.sha256 })
+  let isOver = true
   try {
-    if (!(await isAlone(bucket, key, claim))) return undefined
+    if (!(await isAlone(bucket, key, [...kept, claim]))) return undefined
     if (((await bucket.get(key))?.etag ?? null) !== (seen?.etag ?? null)) return { won: false }
     // Who was held up so long may be taken for dead, and its claim removed.
     if (!(await bucket.head(claim)) || Date.now() - claimed > freshClaimMs) return undefined
     return await putAndLook({ key, text, seen, headers }, bucket)
+  } catch (error) {
+    isOver = !(error instanceof UnclearAnswer)
+    throw error
   } finally {
-    await bucket.remove([claim])
+    // Whoever came in between would win, and be written over by what is late.
+    if (isOver) await bucket.remove([claim])
+    else kept.push(claim)
   }
 }
 
-async function isAlone(bucket: Bucket, key: string, claim: string): Promise<boolean> {
-  const claims = (await bucket.list(`${key}.claim-`)).filter(other => other.key !== claim)
-  const mine = (await bucket.head(claim))?.modifiedMs ?? 0
+/** @param own the last is the one that counts */
+async function isAlone(bucket: Bucket, key: string, own: readonly string[]): Promise<boolean> {
+  const claims = (await bucket.list(`${key}.claim-`)).filter(other => !own.includes(other.key))
+  const mine = (await bucket.head(own.at(-1) ?? ''))?.modifiedMs ?? 0
   // Both times are the server's.
   const dead = claims.filter(other => mine - other.modifiedMs > claimLifeMs)
   await bucket.remove(dead.map(other => other.key))

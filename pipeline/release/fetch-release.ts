@@ -6,7 +6,7 @@ import { outputNotWritable, releaseUnverified } from '../errors/fetch.js'
 import { PipelineError } from '../errors/pipeline-error.js'
 import { targetUnknown } from '../errors/targets.js'
 import type { Run } from '../tools/command.js'
-import { leastIndexedBytes, parseChunkIndex } from '../tools/chunk-index.js'
+import { isOpen, leastIndexedBytes, parseChunkIndex } from '../tools/chunk-index.js'
 import type { ChunkIndex } from '../tools/chunk-index.js'
 import { deltaSource } from './delta.js'
 import type { PublishedFile, ReleaseDocument } from './documents.js'
@@ -107,15 +107,16 @@ async function readIndex(fetch: ReleaseFetch, path: string, request: FileRequest
   return undefined
 }
 
-/** The newest of the files with the same ending in each other version's folder of this target, and in this version's other targets. */
+/** The newest of the files with the same ending in other versions' folders of this target; else of this version's other targets. */
 async function olderCopies(fetch: ReleaseFetch, file: PublishedFile): Promise<readonly string[]> {
   const { output, release, target } = fetch
   const own = basename(releaseFolder(fetch))
   const folders = (await readdir(output).catch(() => [])).filter(name => name.startsWith(`${release.appliance}-`) && name !== own)
   const others = release.targets.map(({ mainFile }) => join(releaseFolder(fetch), mainFile)).filter(path => dirname(path) !== join(releaseFolder(fetch), target))
   const older = await Promise.all(folders.map(name => filesOfKind(join(output, name, target), endingOf(file, release))))
-  const found = await Promise.all([...older.flat(), ...others].map(describe))
-  return found.flatMap(each => each ?? []).sort((a, b) => b.modifiedMs - a.modifiedMs).slice(0, mostCopies).map(({ path }) => path)
+  const newest = async (paths: readonly string[]) =>
+    (await Promise.all(paths.map(describe))).flatMap(each => each ?? []).sort((a, b) => b.modifiedMs - a.modifiedMs).map(({ path }) => path)
+  return [...(await newest(older.flat())), ...(await newest(others.filter(isOpen)))].slice(0, mostCopies)
 }
 
 /** Each costs reading it once. */

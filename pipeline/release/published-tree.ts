@@ -109,11 +109,18 @@ export function requireSameTrust(tree: Pick<Tree, 'sign' | 'adoptUnsigned'>, key
 /** False: another publisher wrote first. Errors: those of Bucket, `would-unsign`, `would-adopt` (exit 6). */
 export async function writeDocument(tree: Tree, key: string, document: SealedDocument, seen: (Seen & { readonly signed: boolean }) | null): Promise<boolean> {
   requireSameTrust(tree, key, seen ?? undefined)
-  const written = withSerials(tree.serials, key, document)
+  const written = withSerials(tree.serials, key, tree.acceptOlder && document.kind === 'index' ? await asItLies(tree, document) : document)
   const text = await seal(written, tree.sign ?? (async () => []))
   const { won } = await tree.writer.write(`${tree.prefix}${key}`, text, seen, changingHeaders(key))
   if (won) await noteSerials(tree.serials, key, written)
   return won
+}
+
+/** After --accept-older: a pointer that is gone is named no more, or every later command would miss it. */
+async function asItLies(tree: Tree, index: IndexDocument): Promise<IndexDocument> {
+  const present = await channelNames(tree, index.appliance)
+  const gone = Object.keys(index.channelSerials ?? {}).filter(channel => !present.includes(channel))
+  return { ...index, channels: [...new Set([...index.channels.filter(channel => !gone.includes(channel)), ...present])].sort() }
 }
 
 /** Serial, date and expiry of the next version of a document. */
@@ -174,7 +181,7 @@ export async function renewOthers(tree: Tree, appliance: string): Promise<void> 
   for (const { document, signed } of await readChannels(tree, appliance)) {
     if (!isAging(document, tree) && !isOlder(tree, channelPlace(appliance, document.channel), document)) continue
     if (signed !== (tree.sign !== undefined)) {
-      tree.progress(`${document.channel} expires ${document.expires.slice(0, 10)}; it is ${signed ? 'signed' : 'not signed'}, and this command could not seal it alike`)
+      if (isAging(document, tree)) tree.progress(`${document.channel} expires ${document.expires.slice(0, 10)}; it is ${signed ? 'signed' : 'not signed'}, and this command could not seal it alike`)
       continue
     }
     await changeDocument(tree, channelPlace(appliance, document.channel), before => before && { ...before.document, ...renewed(tree, before.document) })
@@ -195,7 +202,7 @@ export async function keepPublicUrl(tree: Tree, appliance: string): Promise<void
  */
 export async function renewIndex(tree: Tree, appliance: string): Promise<void> {
   const read = await readDocument(tree, indexPlace(appliance))
-  const isDue = (index: IndexDocument) => isAging(index, tree) || isOlder(tree, indexPlace(appliance), index) || isBehind(tree.serials, index)
+  const isDue = (index: IndexDocument) => tree.acceptOlder === true || isAging(index, tree) || isOlder(tree, indexPlace(appliance), index) || isBehind(tree.serials, index)
   if (!read || !isDue(read.document)) return
   if (read.signed !== (tree.sign !== undefined)) {
     if (isAging(read.document, tree)) tree.progress(`the list of releases expires ${read.document.expires.slice(0, 10)}; it is ${read.signed ? 'signed' : 'not signed'}, and this command could not seal it alike`)

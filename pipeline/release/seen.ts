@@ -1,7 +1,7 @@
 /** Remembers the serials of documents that were seen, so that nobody can put a reader or a publisher back to an older state. */
 import { mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { pointerExpired, serialLower } from '../errors/fetch.js'
+import { pointerExpired, seenNotKept, serialLower } from '../errors/fetch.js'
 import { writeFileAtomic } from '../tools/atomic-file.js'
 import { withoutCredentials } from '../tools/deb-sources.js'
 import type { Renewed } from './documents.js'
@@ -11,7 +11,7 @@ export type SeenSerial = Pick<Renewed, 'serial' | 'date'>
 
 type Seen = Readonly<Record<string, SeenSerial>>
 
-/** Errors: `pointer-expired`, `serial-lower` (exit 5). @param url of the document; @param file where serials are kept */
+/** Errors: `pointer-expired`, `serial-lower` (exit 5), `seen-not-kept` (3). @param url of the document; @param file where serials are kept */
 export async function requireNews(document: Renewed, { url, file, now }: { readonly url: string; readonly file: string; readonly now: Date }): Promise<void> {
   if (!(Date.parse(document.expires) > now.getTime())) throw pointerExpired(url, document.expires, now.toISOString())
   const before = (await readSeen(file))[url]?.serial ?? 0
@@ -27,7 +27,7 @@ export interface Serials {
   readonly note: (key: string, seen: SeenSerial) => Promise<void>
 }
 
-/** Errors: the file system's own. @param base address of the tree, ends in a slash; @param file where serials are kept */
+/** Errors: the file system's own; of `note` `seen-not-kept` (exit 3). @param base address of the tree, ends in a slash; @param file where serials are kept */
 export async function openSerials({ base, file }: { readonly base: string; readonly file: string }): Promise<Serials> {
   const known = new Map(Object.entries(await readSeen(file)).map(([url, { serial }]) => [url, serial]))
   const urlOf = (key: string) => `${base}${urlPath(key)}`
@@ -39,17 +39,21 @@ export async function openSerials({ base, file }: { readonly base: string; reado
       if (seen.serial <= highest(key)) return
       known.set(urlOf(key), seen.serial)
       // One after the other: each reads the file that it writes.
-      writing = writing.then(() => remember(file, urlOf(key), seen))
+      writing = writing.catch(() => {}).then(() => remember(file, urlOf(key), seen))
       await writing
     },
   }
 }
 
 async function remember(file: string, url: string, { serial, date }: SeenSerial): Promise<void> {
-  const seen = await readSeen(file)
-  if (serial <= (seen[url]?.serial ?? 0)) return
-  await mkdir(dirname(file), { recursive: true })
-  await writeFileAtomic(file, `${JSON.stringify({ ...seen, [url]: { serial, date } }, null, 2)}\n`)
+  try {
+    const seen = await readSeen(file)
+    if (serial <= (seen[url]?.serial ?? 0)) return
+    await mkdir(dirname(file), { recursive: true })
+    await writeFileAtomic(file, `${JSON.stringify({ ...seen, [url]: { serial, date } }, null, 2)}\n`)
+  } catch (error) {
+    throw seenNotKept(file, (error as Error).message)
+  }
 }
 
 async function readSeen(file: string): Promise<Seen> {

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Run } from '../tools/command.js'
+import { chunkCutter } from '../tools/chunk-index.js'
 import { askVersions } from '../tools/versions.js'
 import type { ToolVersions } from '../tools/versions.js'
 import { buildVersion } from '../plan/version.js'
@@ -83,12 +84,14 @@ export async function prepareBuild(request: PrepareRequest, run: Run): Promise<P
   const facts = { spec, recipe, templates, tools, allTargets }
   const stages = stageInputs(facts)
   const described = stageKey({ golden: stages.audit.key, spec: describedIn(spec) })
-  const version =
-    request.version ??
-    buildVersion({ specVersion: spec.version, sourceDateEpoch: recipe.sourceDateEpoch, key: described })
+  const made = { writers: await writersDigest(request.program), programs: programsOf(tools) }
+  const rendered = await renderedFrom(request.templates, allTargets)
+  // A version is published once: files that may be others have another one, whatever targets were chosen.
+  const key = stageKey({ described, ...made, rendered, chunks: chunkCutter })
+  const version = request.version ?? buildVersion({ specVersion: spec.version, sourceDateEpoch: recipe.sourceDateEpoch, key })
   const { exportOptions } = request
-  const exportFacts = { described, version, options: exportOptions, writers: await writersDigest(request.program), programs: programsOf(tools) }
-  const exportKeys = await keysOfExports(request.templates, targets, exportFacts)
+  const exportFacts = { described, version, options: exportOptions, ...made }
+  const exportKeys = keysOfExports(targets, rendered, exportFacts)
   return { ...facts, targets, stages, exportOptions, exportKeys, version, specHash: specHash(spec) }
 }
 
@@ -148,17 +151,22 @@ interface ExportFacts {
 }
 
 function programsOf(tools: ToolVersions): Json {
-  return { qemuImg: tools['qemu-img'], zstd: tools.zstd, zlib: process.versions.zlib ?? '' }
+  return { qemuImg: tools['qemu-img'], e2fsprogs: tools.e2fsprogs, zstd: tools.zstd, zlib: process.versions.zlib ?? '' }
 }
 
-async function keysOfExports(templates: string, targets: readonly Target[], facts: ExportFacts): Promise<Record<string, string>> {
-  const entries = await Promise.all(
-    targets.map(async ({ name, templates: others = [], heeds = [] }) => {
-      const folders = await Promise.all([name, kitTemplates, ...others].map(async folder => [folder, treeDigest(await readFolder(join(templates, folder)))] as const))
-      const files = Object.fromEntries(folders)
-      const options = Object.fromEntries(heeds.map(option => [option, facts.options[option]]))
-      return [name, stageKey({ ...facts, options, target: name, files })] as const
-    })
-  )
+type Digests = Readonly<Record<string, Readonly<Record<string, string>>>>
+
+/** By folder in templates/: the digests of the files that targets render from. */
+async function renderedFrom(templates: string, targets: readonly Target[]): Promise<Digests> {
+  const folders = new Set([kitTemplates, ...targets.flatMap(({ name, templates: others = [] }) => [name, ...others])])
+  return Object.fromEntries(await Promise.all([...folders].map(async folder => [folder, treeDigest(await readFolder(join(templates, folder)))] as const)))
+}
+
+function keysOfExports(targets: readonly Target[], rendered: Digests, facts: ExportFacts): Record<string, string> {
+  const entries = targets.map(({ name, templates: others = [], heeds = [] }) => {
+    const files = Object.fromEntries([name, kitTemplates, ...others].map(folder => [folder, rendered[folder] ?? {}]))
+    const options = Object.fromEntries(heeds.map(option => [option, facts.options[option]]))
+    return [name, stageKey({ ...facts, options, target: name, files })] as const
+  })
   return Object.fromEntries(entries)
 }

@@ -6,7 +6,7 @@ import { stageKey } from './key.js'
 
 const own = new URL('../', import.meta.url)
 /** Of what they use of pipeline/tools/, programs are in the keys by their versions. */
-const folders = ['images', 'targets'] as const
+const folders = ['images', 'render', 'targets'] as const
 
 /** Lower-case hex SHA-256 of all modules of writers and targets, compiled or not as they run. */
 export async function writersDigest(program: URL = own): Promise<string> {

@@ -39,6 +39,9 @@ export interface ChunkIndex {
 
 export const chunkSuffix = '.chunks'
 
+/** Another number where the same file is cut in another way: indexes that are kept, and versions, go by it. */
+export const chunkCutter = 2
+
 /** What is smaller is downloaded whole. */
 export const leastIndexedBytes = 1024 * 1024
 
@@ -94,10 +97,15 @@ export interface ChunkIndexRequest {
 /** Compressed as a whole: one changed byte changes all that follows. */
 const opaque = /\.(?:gz|xz|zst|bz2|tgz)$/
 
+/** Whether its content can be told. @param path the name counts */
+export function isOpen(path: string): boolean {
+  return !opaque.test(path)
+}
+
 /** Path of the artifact's index, made if it is not there yet; undefined where it would be of no use. Errors: the file system's own. */
 export async function chunkIndexFile({ path, sha256, cache, signal }: ChunkIndexRequest): Promise<string | undefined> {
-  if (opaque.test(path) || (await stat(path)).size < leastIndexedBytes) return undefined
-  const made = join(cache, `${sha256}${chunkSuffix}`)
+  if (!isOpen(path) || (await stat(path)).size < leastIndexedBytes) return undefined
+  const made = join(cache, `${sha256}.${chunkCutter}${chunkSuffix}`)
   if (await stat(made).catch(() => undefined)) return made
   const file = await open(path)
   try {

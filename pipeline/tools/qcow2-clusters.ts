@@ -31,8 +31,9 @@ export async function compressedClusters(file: FileHandle, startBytes = 0): Prom
   if (header?.compression !== 'zlib') return []
   const { clusterBytes } = header
   const found: CompressedCluster[] = []
-  for (const l2 of entriesOf(await readAt(file, startBytes + Number(head.readBigUInt64BE(40)), head.readUInt32BE(36) * 8))) {
-    const at = Number(l2 & offsetMask)
+  const tables = entriesOf(await readAt(file, startBytes + Number(head.readBigUInt64BE(40)), head.readUInt32BE(36) * 8))
+  // Each once: what only looks like an image may name one table over and over.
+  for (const at of new Set(tables.map(l2 => Number(l2 & offsetMask)))) {
     if (at === 0) continue
     for (const entry of entriesOf(await readAt(file, startBytes + at, clusterBytes))) {
       if ((entry & compressedBit) !== 0n) found.push(parseDescriptor(entry, clusterBytes))

@@ -48,6 +48,8 @@ function largeSize(extra: Buffer): number | undefined {
 /** An empty stored block, byte-aligned: what a flush ends in. Grains may hold the same bytes by chance. */
 const flush = Buffer.from([0x00, 0x00, 0xff, 0xff])
 const windowBytes = 4 * 1024 * 1024
+/** Deflate makes at most 1032 bytes of one: a whole grain has so many, zeros too. https://zlib.net/zlib_tech.html */
+const leastGrainBytes = 63
 /** A grain that does not compress is stored in blocks of its own, each with a header of 5 bytes. */
 const mostGrainBytes = segmentBytes + 1024
 
@@ -55,11 +57,9 @@ const mostGrainBytes = segmentBytes + 1024
 export async function* flushedGrains(file: FileHandle, entry: DeflatedEntry, signal?: AbortSignal): AsyncGenerator<ReadSegment> {
   const endBytes = entry.offsetBytes + entry.lengthBytes
   for (let at = entry.offsetBytes; at < endBytes; ) {
-    signal?.throwIfAborted()
     const window = await readBytes(file, at, Math.min(windowBytes, endBytes - at))
-    const ends = flushEnds(window)
     let used = 0
-    for (const grain of await grainsOf(window, ends)) {
+    for await (const grain of grainsOf(window, signal)) {
       yield { offsetBytes: at + grain.from, encoding: 'deflate', bytes: window.subarray(grain.from, grain.to), content: grain.content }
       used = grain.to
     }
@@ -82,22 +82,30 @@ interface FoundGrain {
   readonly content: Buffer
 }
 
+/** So many are inflated at once: 4 MiB of memory, whatever lies in the window. */
+const batchSize = 64
+/** So many flushes inside one grain are looked behind: more are no chance. */
+const mostChances = 8
+
 /** Each usually lies between two flushes; where one has their bytes by chance, it ends at a later one. */
-async function grainsOf(window: Buffer, ends: readonly number[]): Promise<FoundGrain[]> {
+async function* grainsOf(window: Buffer, signal?: AbortSignal): AsyncGenerator<FoundGrain> {
+  const ends = flushEnds(window)
   const inflate = async (from: number, to: number) => {
-    const content = await inflateFlushed(window.subarray(from, to))
+    const content = to - from < leastGrainBytes ? undefined : await inflateFlushed(window.subarray(from, to))
     return content ? { from, to, content } : undefined
   }
-  const likely = await Promise.all(ends.map((to, index) => inflate(ends[index - 1] ?? 0, to)))
-  const found: FoundGrain[] = []
-  for (let index = 0; index < ends.length; index += 1) {
-    const from = ends[index - 1] ?? 0
-    let grain = likely[index]
-    for (let last = index + 1; !grain && last < ends.length && (ends[last] ?? 0) - from <= mostGrainBytes; last += 1) {
-      grain = await inflate(from, ends[last] ?? 0)
-      if (grain) index = last
+  for (let first = 0; first < ends.length; ) {
+    signal?.throwIfAborted()
+    const batch = ends.slice(first, first + batchSize)
+    const likely = await Promise.all(batch.map((to, index) => inflate(ends[first + index - 1] ?? 0, to)))
+    let index = first
+    while (index < first + batch.length) {
+      const from = ends[index - 1] ?? 0
+      let [grain, last] = [likely[index - first], index]
+      while (!grain && last - index < mostChances && (ends[last + 1] ?? Infinity) - from <= mostGrainBytes) grain = await inflate(from, ends[++last] ?? 0)
+      if (grain) yield grain
+      index = (grain ? last : index) + 1
     }
-    if (grain) found.push(grain)
+    first = index
   }
-  return found
 }

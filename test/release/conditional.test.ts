@@ -124,6 +124,22 @@ t.test('a write that came to nothing is tried under a claim of its own each time
   }
   const failure = await failureOf((await writerOf(bucket)).write('p/y', 'mine', null, headers))
   t.equal(failure.message, 'Writing p/y: http://memory keeps answering 503 SlowDown, tried for 0 s.')
+  const left = [...bucket.objects.keys()].filter(key => key !== 'p/x')
+  t.ok(left.length > 0 && left.every(key => key.startsWith('p/y.claim-')), 'its claim is left to die: the write may still be on its way')
+})
+
+t.test('after a write whose end is not known its claim stays until the next one has ended', async t => {
+  const bucket = memoryBucket('none')
+  const writer = await writerOf(bucket, { patienceMs: 60_000 })
+  const claims: number[] = []
+  let tries = 0
+  bucket.before = call => {
+    if (!call.startsWith('tryPut')) return
+    claims.push([...bucket.objects.keys()].filter(key => key.includes('.claim-')).length)
+    if ((tries += 1) < 3) throw unclear(504, 'GatewayTimeout')
+  }
+  t.same(await writer.write('p/x', 'mine', null, headers), { won: true })
+  t.same(claims, [1, 2, 3], 'nobody else is alone in between')
   t.same([...bucket.objects.keys()], ['p/x'])
 })
 

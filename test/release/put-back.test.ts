@@ -72,6 +72,23 @@ t.test('what was put back is refused by every command, and nothing is written', 
   }
 })
 
+t.test('a pointer that its owner has deleted is accepted once, and missed no more', async t => {
+  const folder = t.testdir({})
+  const { tree, bucket } = await published(folder)
+  await promote(tree, { appliance: 'ciab', from: 'nightly', to: 'trial', publicUrl })
+  await bucket.remove(['p/ciab/channels/trial.json'])
+  t.equal((await failureOf(publishing(folder, '4')(tree))).code, 'tree-put-back')
+  await publishing(folder, '4')({ ...tree, acceptOlder: true })
+  for (const serials of [tree.serials, memorySerials()]) await publishing(folder, serials === tree.serials ? '5' : '6')({ ...tree, serials })
+  const { document } = (await readDocument(tree, indexPlace('ciab'))) ?? {}
+  t.strictSame(document?.channels, ['nightly'])
+  const again = { appliance: 'ciab', from: 'nightly', to: 'trial', publicUrl }
+  await promote(tree, again)
+  t.equal(serialIn(bucket, 'p/ciab/channels/trial.json'), 2, 'above the one that readers have seen')
+  t.strictSame((await readDocument(tree, indexPlace('ciab')))?.document.channels, ['nightly', 'trial'])
+  await publishing(folder, '7')(tree)
+})
+
 t.test('an honest tree that has expired is renewed, by who knows it and by who does not', async t => {
   const folder = t.testdir({})
   for (const knows of [true, false]) {

@@ -42,6 +42,13 @@ t.test('bytes that no way leads to are not made, and after many such nothing is 
   t.equal(await reencoder.encode(content, digestOf(deflateSync(content))), undefined)
 })
 
+t.test('zeros that nobody makes again are no reason to give up', async t => {
+  const reencoder = createReencoder('deflate')
+  for (let tries = 0; tries < 40; tries += 1) await reencoder.encode(Buffer.alloc(65536), 'x')
+  const bytes = Buffer.from(deflateGrain('stream', content))
+  t.ok((await reencoder.encode(content, digestOf(bytes)))?.equals(bytes))
+})
+
 t.test('one hit keeps it trying', async t => {
   const reencoder = createReencoder('zlib')
   const bytes = deflateSync(content)

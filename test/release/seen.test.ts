@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openSerials, requireNews } from '../../pipeline/release/seen.js'
 import { failureOf } from '../fixtures/failure.js'
@@ -25,6 +25,18 @@ t.test('nothing is taken from an expired document, nor from one without a date',
   }
   await requireNews(document(1), { url, file, now })
   t.match(JSON.parse(readFileSync(file, 'utf8')), { [url]: { serial: 1 } }, 'its serial does not count')
+})
+
+t.test('a memory that cannot be written is told by its file, and tried again', async t => {
+  const directory = t.testdir({})
+  const serials = await openSerials({ base: 'http://server/', file: join(directory, 'absent/seen.json') })
+  writeFileSync(join(directory, 'absent'), 'in its way')
+  const failure = await failureOf(serials.note('a.json', document(1)))
+  t.same([failure.code, failure.exitCode], ['seen-not-kept', 3])
+  t.match(failure.message, 'absent/seen.json')
+  rmSync(join(directory, 'absent'))
+  await serials.note('b.json', document(1))
+  t.match(JSON.parse(readFileSync(join(directory, 'absent/seen.json'), 'utf8')), { 'http://server/b.json': { serial: 1 } })
 })
 
 t.test('a memory that a hand has damaged counts as empty', async t => {

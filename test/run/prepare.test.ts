@@ -46,12 +46,12 @@ const changes: Readonly<Record<string, Change>> = {
   'the engine of the first boot': { make: shop => shop.append('kickstarts/shared/first-boot/usr/lib/evc/first-boot', '# x\n'), runs: from('provision') },
   "Packer's template of provision": { make: shop => shop.append('templates/packer/provision.json.hbs', '\n'), runs: from('provision') },
   'memory, which only descriptors name': { set: ['hardware.memoryMib=8192'], runs: ['kvm', 'version', 'specHash'] },
-  'the page of a target': { make: shop => shop.append('templates/kvm/README.txt.hbs', 'x\n'), runs: ['kvm'] },
-  'another qemu-img': { make: shop => (shop.versions['qemu-img'] = '1.2.4'), runs: ['kvm'] },
-  'another zstd': { make: shop => (shop.versions['zstd'] = '1.2.4'), runs: ['kvm'] },
-  'a writer of images': { make: shop => shop.append('pipeline/images/qcow2.ts', '// mended\n'), runs: ['kvm'] },
-  'the code of a target': { make: shop => shop.append('pipeline/targets/kvm.ts', '// mended\n'), runs: ['kvm'] },
-  'the page of a target that was not chosen': { make: shop => shop.append('templates/vmware/README.txt.hbs', 'x\n'), runs: [] },
+  'the page of a target': { make: shop => shop.append('templates/kvm/README.txt.hbs', 'x\n'), runs: ['kvm', 'version'] },
+  'another qemu-img': { make: shop => (shop.versions['qemu-img'] = '1.2.4'), runs: ['kvm', 'version'] },
+  'another zstd': { make: shop => (shop.versions['zstd'] = '1.2.4'), runs: ['kvm', 'version'] },
+  'a writer of images': { make: shop => shop.append('pipeline/images/qcow2.ts', '// mended\n'), runs: ['kvm', 'version'] },
+  'the code of a target': { make: shop => shop.append('pipeline/targets/kvm.ts', '// mended\n'), runs: ['kvm', 'version'] },
+  'the page of a target that was not chosen': { make: shop => shop.append('templates/vmware/README.txt.hbs', 'x\n'), runs: ['kvm', 'version'] },
   'more time for each part': { set: ['timeouts.installSeconds=900', 'timeouts.provisionSeconds=900', 'timeouts.readySeconds=900'], runs: [] },
 }
 

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { buildChunkIndex, chunkIndexFile, formatChunkIndex, parseChunkIndex } from '../../pipeline/tools/chunk-index.js'
+import { buildChunkIndex, chunkCutter, chunkIndexFile, formatChunkIndex, parseChunkIndex } from '../../pipeline/tools/chunk-index.js'
 import type { ChunkIndex } from '../../pipeline/tools/chunk-index.js'
 
 const mib = 1024 * 1024
@@ -101,10 +101,10 @@ t.test('is made once for an artifact, and not for a small one', async t => {
   const path = convert(directory, ['-c', '-O', 'qcow2'], 'disk', content())
   const cache = join(directory, 'cache')
   const made = await chunkIndexFile({ path, sha256: 'aa', cache })
-  t.equal(made, join(cache, 'aa.chunks'))
+  t.equal(made, join(cache, `aa.${chunkCutter}.chunks`))
   writeFileSync(made ?? '', 'kept')
   t.equal(await chunkIndexFile({ path, sha256: 'aa', cache }), made)
   t.equal(readFileSync(made ?? '', 'utf8'), 'kept')
   t.equal(await chunkIndexFile({ path: join(directory, 'small'), sha256: 'bb', cache }), undefined)
-  t.notOk(existsSync(join(cache, 'bb.chunks')))
+  t.notOk(existsSync(join(cache, `bb.${chunkCutter}.chunks`)))
 })

@@ -61,6 +61,17 @@ t.test("a flush's bytes inside a grain end no grain", async t => {
   t.ok(found.every((content, index) => content.equals(grains[index] ?? Buffer.alloc(0))))
 })
 
+t.test('a stream of nothing but flushes is read to its end, and ended by the signal', async t => {
+  const flushes = Buffer.alloc(64 * 1024, Buffer.from([0, 0, 0xff, 0xff]))
+  const path = zipOf(t.testdir({}), flushes)
+  t.strictSame(await grainsOf(path), [])
+  const stopped = opened(path, async file => {
+    const [entry] = await deflatedEntries(file)
+    return entry && (await flushedGrains(file, entry, AbortSignal.abort(new Error('stopped'))).next())
+  })
+  await t.rejects(stopped, { message: 'stopped' })
+})
+
 t.test('grains behind what is none are found', async t => {
   const grain = Buffer.alloc(segmentBytes, 'words of the disk ')
   const stream = Buffer.concat([Buffer.alloc(3 * segmentBytes, 0xfe), Buffer.from([0, 0, 0xff, 0xff]), deflateGrain('stream', grain), Buffer.from([3, 0])])
