@@ -42,6 +42,26 @@ t.test('the folder is laid out as a release, without what a killed delta left', 
   t.equal((await failureOf(prepareFolder({ ...fetch, output: join(output, 'file') }))).code, 'output-not-writable')
 })
 
+t.test('of older copies one of its own kind is taken, and none that is compressed as a whole', async t => {
+  const bytes = Buffer.alloc(leastIndexedBytes)
+  const file = publishedFile('kvm/ciab-1.0.qcow2', { sizeBytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') })
+  const targets = [{ name: 'raw', mainFile: 'raw/ciab-1.0.raw.zst' }, { name: 'ova', mainFile: 'ova/ciab-1.0.ova' }].map(each => ({ ...release.targets[0], ...each })) as typeof release.targets
+  const content = Buffer.alloc(leastIndexedBytes, 1)
+  const chosen = async (folders: Readonly<Record<string, Record<string, Record<string, Buffer>>>>) => {
+    const output = t.testdir(folders)
+    const fetch: ReleaseFetch = { base: 'http://x/', release: { ...release, targets }, target: 'kvm', output, older: 'find', allowUnverified: false, run: realRun }
+    const lines: string[] = []
+    const http = { document: async () => undefined, range: async () => bytes, receivedBytes: () => 0, close: () => {} }
+    mkdirSync(join(releaseFolder(fetch), 'kvm'), { recursive: true })
+    await fetchOne(fetch, file, { http, signal: new AbortController().signal, connections: 1, progress: line => void lines.push(line.replaceAll(output, '')) })
+    return lines.map(line => /nothing of (\S+) can/.exec(line)?.[1])
+  }
+  const here = { raw: { 'ciab-1.0.raw.zst': content }, ova: { 'ciab-1.0.ova': content } }
+  t.same(await chosen({ 'ciab-0.9': { kvm: { 'ciab-0.9.qcow2': content } }, 'ciab-1.0': here }), ['/ciab-0.9/kvm/ciab-0.9.qcow2'])
+  t.same(await chosen({ 'ciab-1.0': here }), ['/ciab-1.0/ova/ciab-1.0.ova'])
+  t.same(await chosen({ 'ciab-1.0': { raw: here.raw } }), [])
+})
+
 t.test('a file without a chunk index is downloaded whole, and that is said where an older copy is', async t => {
   const bytes = Buffer.alloc(leastIndexedBytes)
   const file = publishedFile('raw/ciab-1.0.raw.zst', { sizeBytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') })
