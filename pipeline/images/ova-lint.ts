@@ -4,10 +4,10 @@ import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { PipelineError } from '../errors/pipeline-error.js'
+import { listTar } from '../tools/tar-members.js'
+import type { FoundMember } from '../tools/tar-members.js'
 import { findAll, parseXml } from '../tools/xml.js'
 import type { XmlElement } from '../tools/xml.js'
-import { listTar } from './ustar.js'
-import type { FoundMember } from './ustar.js'
 import { lintVmdk } from './vmdk-lint.js'
 
 export interface OvaReport {

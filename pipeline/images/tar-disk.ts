@@ -4,9 +4,10 @@
  */
 import { createHash } from 'node:crypto'
 import { imageTooLarge } from '../errors/images.js'
+import { tarBlockBytes } from '../tools/tar-members.js'
 import { fileSink } from './byte-sink.js'
 import type { ByteSink, SizeLimit } from './byte-sink.js'
-import { tarBlockBytes, tarHeader, tarMemberLimitBytes, tarPadding, tarTrailer } from './ustar.js'
+import { tarHeader, tarMemberLimitBytes, tarPadding, tarTrailer } from './ustar.js'
 
 /** A place that is left for a file. */
 export interface TarMember {

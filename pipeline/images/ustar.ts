@@ -1,7 +1,9 @@
-/** Tar files as OVAs are: ustar (POSIX 1003.1-1988), plain files only, one owner and date for all; to write and to list. */
-import { open } from 'node:fs/promises'
+/**
+ * Writes tar files as OVAs are: ustar (POSIX 1003.1-1988), plain files only, one owner and date for all.
+ * pipeline/tools/tar-members.ts lists them.
+ */
+import { tarBlockBytes, tarChecksum } from '../tools/tar-members.js'
 
-export const tarBlockBytes = 512
 /** Two blocks of zeros. */
 export const tarTrailer: Buffer = Buffer.alloc(2 * tarBlockBytes)
 /** The size has 11 octal digits; longer ones are an extension that OVA readers need not know. */
@@ -29,72 +31,11 @@ export function tarHeader(name: string, bytes: number, { mode = 0o644, modifiedE
   octal(modifiedEpoch, 136, 11)
   header.write('0', 156, 'latin1')
   header.write('ustar\x0000', 257, 'latin1')
-  header.write(`${checksum(header).toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
+  header.write(`${tarChecksum(header).toString(8).padStart(6, '0')}\0 `, 148, 'latin1')
   return header
 }
 
 /** Zeros up to the next block. */
 export function tarPadding(bytes: number): Buffer {
   return Buffer.alloc((tarBlockBytes - (bytes % tarBlockBytes)) % tarBlockBytes)
-}
-
-/** Sum of all bytes, its own field counted as spaces. */
-function checksum(header: Buffer): number {
-  return header.reduce((sum, byte, at) => sum + (at >= 148 && at < 156 ? 0x20 : byte), 0)
-}
-
-export interface FoundMember {
-  readonly name: string
-  readonly bytes: number
-  /** Where its content begins in the file. */
-  readonly startBytes: number
-  /** `0` for a plain file. */
-  readonly type: string
-  readonly isUstar: boolean
-}
-
-export interface TarListing {
-  readonly members: readonly FoundMember[]
-  /** What is wrong with the file as a whole, each as the end of a sentence that begins with its name. */
-  readonly problems: readonly string[]
-}
-
-/** Reads headers only. Errors: the file system's own. */
-export async function listTar(path: string): Promise<TarListing> {
-  const file = await open(path, 'r')
-  try {
-    const { size } = await file.stat()
-    const members: FoundMember[] = []
-    for (let at = 0; ; ) {
-      const header = Buffer.alloc(tarBlockBytes)
-      const { bytesRead } = await file.read(header, 0, tarBlockBytes, at)
-      if (bytesRead < tarBlockBytes) return { members, problems: ['has no end of archive'] }
-      if (header.every(byte => byte === 0)) return { members, problems: [] }
-      if (number(header, 148, 8) !== checksum(header)) return { members, problems: [`has a damaged tar header at byte ${at}`] }
-      const member = parseMember(header, at + tarBlockBytes)
-      members.push(member)
-      at = member.startBytes + member.bytes + tarPadding(member.bytes).length
-      if (at > size) return { members, problems: [`is cut off in ${member.name}`] }
-    }
-  } finally {
-    await file.close()
-  }
-}
-
-function parseMember(header: Buffer, startBytes: number): FoundMember {
-  return {
-    name: text(header, 0, nameBytes),
-    bytes: number(header, 124, 12),
-    startBytes,
-    type: text(header, 156, 1) || '0',
-    isUstar: header.toString('latin1', 257, 265) === 'ustar\x0000',
-  }
-}
-
-function text(header: Buffer, at: number, length: number): string {
-  return header.toString('utf8', at, at + length).replace(/\0.*$/s, '')
-}
-
-function number(header: Buffer, at: number, length: number): number {
-  return Number.parseInt(text(header, at, length).trim(), 8)
 }

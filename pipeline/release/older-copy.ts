@@ -4,7 +4,8 @@ import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { blockBytes, blockDigest, buildChunkIndex } from '../tools/chunk-index.js'
 import type { ChunkIndex, Segment } from '../tools/chunk-index.js'
-import { inflateBytes, readBytes } from '../tools/segment-bytes.js'
+import { readBytes } from '../tools/read-bytes.js'
+import { inflateBytes } from '../tools/segment-bytes.js'
 
 export interface OlderCopy {
   readonly path: string

@@ -1,9 +1,9 @@
 /** The disk of an exported file, as QEMU opens it: the file itself, a member of a tar in place, or unpacked beside the boot. */
 import { join } from 'node:path'
-import { listTar } from '../images/ustar.js'
 import type { BootPlan } from '../targets/types.js'
 import type { Run } from '../tools/command.js'
 import type { ImageFile } from '../tools/qemu-img.js'
+import { listTar } from '../tools/tar-members.js'
 
 export interface PackedDisk {
   readonly plan: Pick<BootPlan, 'disk' | 'member' | 'diskFormat'>

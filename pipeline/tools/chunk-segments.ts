@@ -4,7 +4,8 @@
  */
 import type { FileHandle } from 'node:fs/promises'
 import { compressedClusters } from './qcow2-clusters.js'
-import { inflateBytes, readBytes, segmentBytes } from './segment-bytes.js'
+import { readBytes } from './read-bytes.js'
+import { inflateBytes, segmentBytes } from './segment-bytes.js'
 import type { Encoding, ReadSegment } from './segment-bytes.js'
 import { tarMembers } from './tar-members.js'
 import { streamGrains } from './vmdk-grains.js'
@@ -23,7 +24,7 @@ interface Span {
 export async function* readSegments(file: FileHandle, signal?: AbortSignal): AsyncGenerator<ReadSegment> {
   const { size } = await file.stat()
   // What lies in a tar is cut by its own beginning: a member that is new moves all behind it by a header.
-  const starts = (await tarMembers(file))?.map(({ offsetBytes }) => offsetBytes) ?? [0]
+  const starts = await startsOf(file)
   const stored = storedCutter(file, starts)
   let at = 0
   for await (const segment of compressedSegments(file, starts, signal)) {
@@ -34,6 +35,12 @@ export async function* readSegments(file: FileHandle, signal?: AbortSignal): Asy
     at = segment.offsetBytes + segment.bytes.length
   }
   yield* stored(at, size)
+}
+
+/** Where disks may begin: at each member of a tar, else at the file's own beginning. */
+async function startsOf(file: FileHandle): Promise<readonly number[]> {
+  const { members } = await tarMembers(file)
+  return members.length > 0 ? members.map(({ startBytes }) => startBytes) : [0]
 }
 
 async function* compressedSegments(file: FileHandle, starts: readonly number[], signal?: AbortSignal): AsyncGenerator<ReadSegment> {

@@ -5,6 +5,7 @@ import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import type { Run } from './command.js'
+import { readBytes } from './read-bytes.js'
 
 /** Part of a file. */
 export interface FilePart {
@@ -43,7 +44,7 @@ export async function readInitramfs(path: string, scratch: string, run: Run): Pr
   try {
     const { size } = await file.stat()
     for (let at = await behindZeros(file, 0, size); at < size; ) {
-      if (!magic.test((await readAt(file, at, 6)).toString('latin1'))) {
+      if (!magic.test((await readBytes(file, at, 6)).toString('latin1'))) {
         note(await readCompressed({ path, at }, scratch, run))
         break
       }
@@ -60,7 +61,7 @@ export async function readInitramfs(path: string, scratch: string, run: Run): Pr
 /** The kernel passes over zeros between archives. */
 async function behindZeros(file: FileHandle, from: number, size: number): Promise<number> {
   for (let at = from; at < size; ) {
-    const bytes = await readAt(file, at, longestNameBytes)
+    const bytes = await readBytes(file, at, longestNameBytes)
     const found = bytes.findIndex(byte => byte !== 0)
     if (found >= 0) return at + found
     at += bytes.length
@@ -88,7 +89,7 @@ async function readArchive(file: FileHandle, path: string, from: number): Promis
   const { size } = await file.stat()
   let at = from
   while (at + headerBytes <= size) {
-    const head = await readAt(file, at, headerBytes + longestNameBytes)
+    const head = await readBytes(file, at, headerBytes + longestNameBytes)
     if (!magic.test(head.toString('latin1', 0, 6))) break
     const field = (index: number) => Number.parseInt(head.toString('latin1', 6 + index * 8, 14 + index * 8), 16)
     const [fileBytes, nameBytes] = [field(6), field(11)]
@@ -109,11 +110,5 @@ function pad(bytes: number): number {
 async function readPart(part: FilePart | undefined): Promise<Buffer | undefined> {
   if (!part) return undefined
   const file = await open(part.path)
-  return await readAt(file, part.startBytes, part.lengthBytes).finally(() => file.close())
-}
-
-/** Shorter at the end of the file. */
-async function readAt(file: FileHandle, at: number, lengthBytes: number): Promise<Buffer> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(lengthBytes), 0, lengthBytes, at)
-  return buffer.subarray(0, bytesRead)
+  return await readBytes(file, part.startBytes, part.lengthBytes).finally(() => file.close())
 }

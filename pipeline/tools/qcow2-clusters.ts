@@ -4,6 +4,7 @@
  */
 import type { FileHandle } from 'node:fs/promises'
 import { parseQcow2Header } from './qcow2-header.js'
+import { readBytes } from './read-bytes.js'
 
 export interface CompressedCluster {
   /** In the file. */
@@ -26,16 +27,20 @@ export const qcow2WindowBits = 12
  * file is what tells whether it is sound.
  */
 export async function compressedClusters(file: FileHandle, startBytes = 0): Promise<readonly CompressedCluster[]> {
-  const head = await readAt(file, startBytes, headerBytes)
+  const { size } = await file.stat()
+  // What looks like an image may name a table of any length, anywhere.
+  const read = async (offsetBytes: number, lengthBytes: number) =>
+    await readBytes(file, offsetBytes, Math.min(lengthBytes, size - offsetBytes))
+  const head = await read(startBytes, headerBytes)
   const header = parseQcow2Header(head)
   if (header?.compression !== 'zlib') return []
   const { clusterBytes } = header
   const found: CompressedCluster[] = []
-  const tables = entriesOf(await readAt(file, startBytes + Number(head.readBigUInt64BE(40)), head.readUInt32BE(36) * 8))
+  const tables = entriesOf(await read(startBytes + Number(head.readBigUInt64BE(40)), head.readUInt32BE(36) * 8))
   // Each once: what only looks like an image may name one table over and over.
   for (const at of new Set(tables.map(l2 => Number(l2 & offsetMask)))) {
     if (at === 0) continue
-    for (const entry of entriesOf(await readAt(file, startBytes + at, clusterBytes))) {
+    for (const entry of entriesOf(await read(startBytes + at, clusterBytes))) {
       if ((entry & compressedBit) !== 0n) found.push(parseDescriptor(entry, clusterBytes))
     }
   }
@@ -51,12 +56,4 @@ function parseDescriptor(entry: bigint, clusterBytes: number): CompressedCluster
 
 function entriesOf(table: Buffer): bigint[] {
   return Array.from({ length: Math.floor(table.length / 8) }, (_, index) => table.readBigUInt64BE(index * 8))
-}
-
-/** Shorter at the end of the file. */
-async function readAt(file: FileHandle, offsetBytes: number, lengthBytes: number): Promise<Buffer> {
-  const { size } = await file.stat()
-  const length = Math.max(0, Math.min(lengthBytes, size - offsetBytes))
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, offsetBytes)
-  return buffer.subarray(0, bytesRead)
 }

@@ -1,5 +1,4 @@
 /** Bytes of a segment of an artifact, and its content without compression. */
-import type { FileHandle } from 'node:fs/promises'
 import { constants, inflate, inflateRaw } from 'node:zlib'
 import type { InputType, ZlibOptions } from 'node:zlib'
 import { qcow2WindowBits } from './qcow2-clusters.js'
@@ -18,13 +17,6 @@ export interface ReadSegment {
 
 /** Also the size of clusters and grains, so that what is stored plainly in one file is found in the other. */
 export const segmentBytes = 64 * 1024
-
-/** Shorter at the end of the file. */
-export async function readBytes(file: FileHandle, offsetBytes: number, lengthBytes: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(Math.max(0, lengthBytes))
-  const { bytesRead } = await file.read(buffer, 0, buffer.length, offsetBytes)
-  return buffer.subarray(0, bytesRead)
-}
 
 interface Inflated {
   readonly content: Buffer

@@ -3,6 +3,7 @@
  * "Virtual Disk Format 5.0": markers in the order of the file, each with its grain behind it.
  */
 import type { FileHandle } from 'node:fs/promises'
+import { readBytes } from './read-bytes.js'
 
 export interface Grain {
   /** Of the zlib stream, in the file. */
@@ -25,7 +26,7 @@ const endOfStream = 0
 export async function streamGrains(file: FileHandle, startBytes = 0): Promise<readonly Grain[]> {
   const { size } = await file.stat()
   if (startBytes + sectorBytes > size) return []
-  const head = await readAt(file, startBytes, sectorBytes)
+  const head = await readBytes(file, startBytes, sectorBytes)
   if (head.toString('latin1', 0, 4) !== magic || (head.readUInt32LE(8) & streamFlags) !== streamFlags) return []
   return await walk(file, startBytes + Number(head.readBigUInt64LE(64)) * sectorBytes, size)
 }
@@ -34,7 +35,7 @@ async function walk(file: FileHandle, startBytes: number, endBytes: number): Pro
   const grains: Grain[] = []
   let at = startBytes
   while (at + sectorBytes <= endBytes) {
-    const marker = await readAt(file, at, markerHeadBytes + 4)
+    const marker = await readBytes(file, at, markerHeadBytes + 4)
     const lengthBytes = marker.readUInt32LE(8)
     if (lengthBytes > 0) {
       if (at + markerHeadBytes + lengthBytes > endBytes) break
@@ -51,10 +52,4 @@ async function walk(file: FileHandle, startBytes: number, endBytes: number): Pro
 
 function roundUp(bytes: number): number {
   return Math.ceil(bytes / sectorBytes) * sectorBytes
-}
-
-async function readAt(file: FileHandle, offsetBytes: number, lengthBytes: number): Promise<Buffer> {
-  const buffer = Buffer.alloc(lengthBytes)
-  await file.read(buffer, 0, lengthBytes, offsetBytes)
-  return buffer
 }

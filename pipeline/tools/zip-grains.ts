@@ -4,7 +4,8 @@
  * https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
  */
 import type { FileHandle } from 'node:fs/promises'
-import { inflateFlushed, readBytes, segmentBytes } from './segment-bytes.js'
+import { readBytes } from './read-bytes.js'
+import { inflateFlushed, segmentBytes } from './segment-bytes.js'
 import type { ReadSegment } from './segment-bytes.js'
 
 interface DeflatedEntry {
