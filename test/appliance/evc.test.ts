@@ -14,7 +14,7 @@ const pem = '-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMG\n-----END PRIVATE KEY----
 /** A machine that is ready; the programs that would look at a real one are played. */
 async function machine(test: Pick<typeof t, 'testdir'>, played: Readonly<Record<string, string>> = {}) {
   const root = test.testdir({
-    lib: {}, bin: {}, var: { reset: '', done: { cloud: '' } }, etc: {},
+    lib: {}, bin: {}, var: { done: { cloud: '' } }, etc: {},
     run: { www: { 'state.json': JSON.stringify({ state: 'ready', address: '192.168.42.2', nested: 'unavailable', nestedHint: 'Set vhv.enable = "TRUE"', forwarded: 'http:8080,api:8443', fingerprint: 'AB:CD' }) + '\n' } },
     credentials: `user: evc\npassword: ${password}\napi: https://192.168.42.2:8443\napi-token: ${token}\n`,
     'appliance.env': "APPLIANCE_NAME='ciab'\nCREDENTIAL_KEYS='user password api api-token'\n",
@@ -74,6 +74,14 @@ t.test('reset asks, and without the word changes nothing', async t => {
   t.equal(readFileSync(join(root, 'calls'), 'utf8'), 'reboot\n')
   t.equal(readFileSync(join(root, 'etc/machine-id'), 'utf8'), '')
   t.ok(existsSync(join(root, 'var/reset')))
+})
+
+t.test('a reset that is cut short before its wish is on the disk was not made', async t => {
+  const { evc, root } = await machine(t, { systemctl: 'echo "$@" >>calls', sync: 'kill -9 "$PPID"' })
+  await t.rejects(evc('evc-reset', '--yes'))
+  t.equal(readFileSync(join(root, 'etc/machine-id'), 'utf8'), '')
+  t.notOk(existsSync(join(root, 'var/reset')))
+  t.notOk(existsSync(join(root, 'calls')))
 })
 
 t.test('an unknown command is named with those there are', async t => {
