@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { packagesOfManifest, packagesOnDisk } from '../release/image-packages.js'
-import { secretKeys, signerOf } from '../release/keys.js'
+import { ownPublicKeys, secretKeys, signerOf } from '../release/keys.js'
 import type { KeyOptions } from '../release/keys.js'
 import type { StageFact } from '../release/provenance.js'
 import { signRelease } from '../release/sign.js'
@@ -33,10 +33,12 @@ export async function runSign(folder: string, options: SignOptions, io: CommandI
     const store = openStore(join(state, 'store'), line => io.stderr.write(`warning: ${line}\n`))
     const memory = await openHashMemory(join(state, 'hashes.json'), { rehash: options.rehash ?? false })
     const progress = progressOf(io)
-    const sign = signerOf(secretKeys(options, io.env), host.run)
+    const keys = secretKeys(options, io.env)
+    const sign = signerOf(keys, host.run)
+    const signer = sign && { sign, own: await ownPublicKeys(keys, host.run), run: host.run }
     await requireWritable(release)
     const signed = await signRelease({
-      release, memory, chunkCache: join(state, 'chunks'), signal: host.signal, toolVersion: toolVersion(), ...(sign ? { sign } : {}),
+      release, memory, chunkCache: join(state, 'chunks'), signal: host.signal, toolVersion: toolVersion(), ...(signer ? { signer } : {}),
       packages: async manifest => await onGoldenDisk(manifest, store, host.run) ?? packagesOfManifest(manifest),
       stages: manifest => stagesOf(manifest, store),
     })

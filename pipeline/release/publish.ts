@@ -50,16 +50,17 @@ export interface Published {
 
 /** Errors: those of errors/publish.ts (exit 6), `signature-wrong`, `document-wrong` (exit 5), `interrupted`. */
 export async function publish(tree: Tree, request: PublishRequest): Promise<Published> {
-  const { release: { document }, channel, journal } = request
-  const { appliance, version, verified } = document
-  if (channel === stableChannel && !verified) throw stableNeedsVerified(version)
+  const { release: { document: own }, channel, journal } = request
+  const { appliance, version } = own
+  if (channel === stableChannel && !own.verified) throw stableNeedsVerified(version)
   requireSameKeys(tree, request.release)
   const { index, channels } = await readAppliance(tree, appliance)
   const seen = channels.find(each => each.document.channel === channel)
   published.requireSameTrust(tree, treeKeys.channel(appliance, channel), seen)
   published.requireSameTrust(tree, treeKeys.index(appliance), index)
   requireNotRetracted(index?.document, request)
-  const claim = await claimVersion(tree, document)
+  const claim = await claimVersion(tree, own)
+  const { document } = claim
   await endUploads(tree, `${appliance}/`, request.staleMs)
   const sentBytes = await uploadAll(tree, request, claim)
   await claim.hold()
@@ -67,7 +68,8 @@ export async function publish(tree: Tree, request: PublishRequest): Promise<Publ
   await dropClaim(tree, document)
   // Begun by a publisher that was killed before its journal knew of them; the release is whole, so nobody needs them.
   await endUploads(tree, treeKeys.release(appliance, version))
-  await listRelease(tree, request, reference)
+  await listRelease(tree, request, { document, reference })
+  const { verified } = document
   const moved = await moveChannel(tree, { appliance, channel, to: reference, verified, seen })
   await published.keepPublicUrl(tree, appliance)
   await published.renewOthers(tree, appliance)
@@ -104,16 +106,18 @@ async function endUploads({ bucket, prefix, progress, now }: Tree, folder: strin
 async function uploadAll(tree: Tree, { release, journal, parallel }: PublishRequest, claim: VersionClaim): Promise<number> {
   const { signal } = tree
   const bucket = claimedBucket(tree.bucket, claim)
+  const { document } = claim
+  const own = { files: release.files.filter(({ path, sha256 }) => document.files.some(file => file.path === path && file.sha256 === sha256)) }
   const stop = new AbortController()
-  const onSent = progressOf(tree, totalBytes(release.document))
+  const onSent = progressOf(tree, totalBytes(document))
   const context = { bucket, journal, signal, onSent, gate: createGate(parallel), ahead: createGate(parallel + hashedAhead) }
   // Waiting files hold open no request: their number needs a limit of its own.
   const files = createGate(parallel)
   let sent = 0
-  for (const group of objectsOf(release)) {
+  for (const group of objectsOf(own)) {
     const jobs = group.map(file => files(async () => {
       stop.signal.throwIfAborted()
-      return await uploadFile(uploadOf(tree, release.document, file), context)
+      return await uploadFile(uploadOf(tree, document, file), context)
     }))
     sent += (await settleAll(jobs, () => stop.abort())).reduce((sum, bytes) => sum + bytes, 0)
   }
@@ -159,8 +163,13 @@ async function writeReleaseIndex(tree: Tree, document: ReleaseDocument): Promise
   throw new TypeError(`${place.key} was written and is not there`)
 }
 
-async function listRelease(tree: Tree, request: PublishRequest, reference: ReleaseReference): Promise<void> {
-  const { release: { document }, channel } = request
+interface PublishedRelease {
+  readonly document: ReleaseDocument
+  readonly reference: ReleaseReference
+}
+
+async function listRelease(tree: Tree, request: PublishRequest, { document, reference }: PublishedRelease): Promise<void> {
+  const { channel } = request
   const { appliance, title, date, verified } = document
   await published.changeDocument(tree, published.indexPlace(appliance), before => {
     // It may have been taken back while it was uploaded again.

@@ -7,7 +7,10 @@ import type { Manifest } from '../stages/release-folder.js'
 import { findChanges } from '../stages/release-digests.js'
 import { writeFileAtomic } from '../tools/atomic-file.js'
 import { chunkIndexFile } from '../tools/chunk-index.js'
+import type { Run } from '../tools/command.js'
 import type { HashMemory } from '../tools/hash-memory.js'
+import { verifyText } from '../tools/signature.js'
+import type { Signature, SignatureKind, TrustedKeys } from '../tools/signature.js'
 import type { ImagePackages } from './image-packages.js'
 import { provenanceText } from './provenance.js'
 import type { StageFact } from './provenance.js'
@@ -21,11 +24,18 @@ export interface SignRequest {
   readonly stages: (manifest: Manifest) => Promise<readonly StageFact[]>
   readonly toolVersion: string
   /** Absent: unsigned. */
-  readonly sign?: Sign
+  readonly signer?: Signer
   readonly memory: HashMemory
   /** Folder in which chunk indexes are kept; publish looks there. */
   readonly chunkCache: string
   readonly signal: AbortSignal
+}
+
+export interface Signer {
+  readonly sign: Sign
+  /** Public halves of the keys that `sign` uses. */
+  readonly own: TrustedKeys
+  readonly run: Run
 }
 
 export interface SignedRelease {
@@ -44,7 +54,7 @@ export async function signRelease(request: SignRequest): Promise<SignedRelease> 
   // What was changed since it was built must not be signed as if it were that.
   const changes = (await findChanges(release, manifest, signal, hash)).filter(change => !isOwn(change))
   if (changes.length > 0) throw releaseChanged(release, changes)
-  await dropSignatures(release, manifest)
+  const before = await takeSignatures(release, manifest)
   const { packages, origin } = await request.packages(manifest)
   const stages = await request.stages(manifest)
   const texts = {
@@ -58,10 +68,13 @@ export async function signRelease(request: SignRequest): Promise<SignedRelease> 
     written.push(join(release, name))
   }
   for (const [name, text] of Object.entries(texts)) await write(name, text)
-  for (const name of Object.keys(manifest.targets)) await signFile(request, `${name}/${sumsName}`, write)
+  const sign = async (name: string) => {
+    for (const { kind, text } of await signaturesOf(request, name, before.get(name) ?? [])) await write(`${name}${signatureSuffixes[kind]}`, text)
+  }
+  for (const name of Object.keys(manifest.targets)) await sign(`${name}/${sumsName}`)
   await writeSums(release, manifest, hash)
   written.push(join(release, sumsName))
-  await signFile(request, sumsName, write)
+  await sign(sumsName)
   await indexChunks(request, manifest)
   await memory.save()
   return { written, origin, packages: packages.length }
@@ -84,13 +97,34 @@ function folderSums(target: string, files: Manifest['targets'][string]['files'])
   return files.filter(isPublished).map(({ path, sha256 }) => `${sha256}  ${path.slice(target.length + 1)}\n`).join('')
 }
 
-async function signFile({ release, sign }: SignRequest, name: string, write: (name: string, text: string) => Promise<void>): Promise<void> {
-  const signatures = (await sign?.(await readFile(join(release, name), 'utf8'))) ?? []
-  for (const { kind, text } of signatures) await write(`${name}${signatureSuffixes[kind]}`, text)
+/**
+ * Those of before, where they fit: OpenPGP's hold the time and ECDSA's are random, so that the same release signed again
+ * would be another one to whoever has the first.
+ */
+async function signaturesOf({ release, signer }: SignRequest, name: string, before: readonly Signature[]): Promise<readonly Signature[]> {
+  if (!signer) return []
+  const { sign, own, run } = signer
+  const text = await readFile(join(release, name), 'utf8')
+  const fitting: Signature[] = []
+  for (const signature of before) if (await verifyText(text, signature, own, run)) fitting.push(signature)
+  const wanted = kinds.filter(kind => own[kind].length > 0)
+  return wanted.every(kind => fitting.some(signature => signature.kind === kind)) ? fitting : await sign(text)
 }
 
-/** Of an earlier signing, maybe with another key: they would not fit, or say more than is true. */
-async function dropSignatures(release: string, manifest: Manifest): Promise<void> {
-  const names = [sumsName, ...Object.keys(manifest.targets).map(name => `${name}/${sumsName}`)]
-  for (const name of names) for (const suffix of Object.values(signatureSuffixes)) await rm(join(release, `${name}${suffix}`), { force: true })
+const kinds = Object.keys(signatureSuffixes) as readonly SignatureKind[]
+
+/** By the name of what they sign. Killed later on, none is left that does not fit, or says more than is true. */
+async function takeSignatures(release: string, manifest: Manifest): Promise<ReadonlyMap<string, readonly Signature[]>> {
+  const taken = new Map<string, Signature[]>()
+  for (const name of [sumsName, ...Object.keys(manifest.targets).map(target => `${target}/${sumsName}`)]) {
+    const found: Signature[] = []
+    for (const kind of kinds) {
+      const path = join(release, `${name}${signatureSuffixes[kind]}`)
+      const text = await readFile(path, 'utf8').catch(() => undefined)
+      if (text !== undefined) found.push({ kind, text })
+      await rm(path, { force: true })
+    }
+    taken.set(name, found)
+  }
+  return taken
 }

@@ -8,7 +8,8 @@ import { treeBusy, versionClaimed, versionTaken } from '../errors/publish.js'
 import { textBody } from '../tools/body.js'
 import { delayMs, pause } from '../tools/retry.js'
 import type { Bucket } from '../tools/s3.js'
-import type { ReleaseDocument } from './documents.js'
+import { sumsName } from '../stages/release-folder.js'
+import type { PublishedFile, ReleaseDocument } from './documents.js'
 import { changingHeaders } from './object-headers.js'
 import { readDocument, releasePlace } from './published-tree.js'
 import type { Tree } from './published-tree.js'
@@ -26,13 +27,16 @@ const claimTries = 12
 
 /** Errors of `hold`: `version-claimed`, `version-taken`, `tree-busy` (exit 6), those of Bucket. */
 export interface VersionClaim {
+  /** What the version is: this release, or the one with the same artifacts that is published already and stays as it is. */
+  readonly document: ReleaseDocument
   /** Before every write to the folder: renews the claim when it is time, and stops a publisher that has lost it. */
   readonly hold: () => Promise<void>
 }
 
-/** Claims the version, or finds it published with these very files. Errors: those of `hold`. */
+/** Claims the version, or finds it published with these artifacts. Errors: those of `hold`. */
 export async function claimVersion(tree: Tree, document: ReleaseDocument): Promise<VersionClaim> {
-  if (await isPublished(tree, document)) return { hold: async () => {} }
+  const there = await publishedAs(tree, document)
+  if (there) return { document: there, hold: async () => {} }
   let heldAt = Date.now()
   let renewing: Promise<void> | undefined
   const renew = async () => {
@@ -42,6 +46,7 @@ export async function claimVersion(tree: Tree, document: ReleaseDocument): Promi
   }
   await renew()
   return {
+    document,
     hold: async () => {
       if (Date.now() - heldAt < renewMs) return
       renewing ??= renew().finally(() => { renewing = undefined })
@@ -65,6 +70,29 @@ export function claimedBucket(bucket: Bucket, { hold }: VersionClaim): Bucket {
     }
   const { put, startUpload, putPart, finishUpload } = bucket
   return { ...bucket, put: held(put), startUpload: held(startUpload), putPart: held(putPart), finishUpload: held(finishUpload) }
+}
+
+/**
+ * The same artifacts make the same version, whatever describes them: a report of another verification, a signature with
+ * another time in it. Readers have what was published first. Errors: `version-taken` (exit 6).
+ */
+async function publishedAs(tree: Tree, document: ReleaseDocument): Promise<ReleaseDocument | undefined> {
+  const there = await readDocument(tree, releasePlace(document.appliance, document.version))
+  const isSame = there && there.signed === (tree.sign !== undefined) && hasSameArtifacts(there.document, document)
+  if (!isSame || (document.verified && !there.document.verified)) return (await isPublished(tree, document)) ? document : undefined
+  if (canonicalText(there.document) !== canonicalText(document)) {
+    tree.progress(`${document.version} is published already with the same artifacts: what describes them stays as it was published`)
+  }
+  return there.document
+}
+
+function hasSameArtifacts(there: ReleaseDocument, here: ReleaseDocument): boolean {
+  const [published, own] = [there, here].map(({ files }) => JSON.stringify(files.filter(isArtifact).map(({ path, sha256 }) => [path, sha256])))
+  return published === own
+}
+
+function isArtifact({ path, target }: PublishedFile): boolean {
+  return target !== undefined && !path.includes(sumsName)
 }
 
 /** Errors: `version-taken` (exit 6): published with other files. */

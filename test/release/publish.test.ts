@@ -96,6 +96,33 @@ t.test('after a kill the same files go on at once from anywhere, other files whe
   t.match(bucket.objects.get('p/ciab/1/manifest.json')?.bytes.toString(), 'of second')
 })
 
+t.test('a version that is published with the same artifacts stays as it is, whatever describes them here; the channel moves to it', async t => {
+  const [folder, { tree, bucket, said }] = [t.testdir({}), await memoryTree()]
+  const [first, second] = [await publisher(folder, 'first'), await publisher(folder, 'second')]
+  // Killed after its index was written: nobody is led to it yet.
+  bucket.before = async call => {
+    if (call === 'list p/ciab/1/.claim.json' && bucket.objects.has('p/ciab/1/index.json')) throw new Error('killed')
+  }
+  await t.rejects(publish(tree, first), { message: 'killed' })
+  const before = new Map([...bucket.objects].filter(([key]) => key.startsWith('p/ciab/1/') && !key.includes('claim')))
+  t.ok(before.has('p/ciab/1/index.json'))
+  bucket.before = async () => {}
+  t.match(await publish(tree, second), { version: '1', moved: true, sentBytes: 0 })
+  t.same(new Map([...bucket.objects].filter(([key]) => key.startsWith('p/ciab/1/'))), before)
+  t.same(said, ['1 is published already with the same artifacts: what describes them stays as it was published'])
+  t.match(await publish(tree, first), { moved: false })
+  t.equal(said.length, 1, 'of its own files there is nothing to say')
+})
+
+t.test('other artifacts are another version, and a report that passed is not left out for one that did not', async t => {
+  const [folder, { tree }] = [t.testdir({}), await memoryTree()]
+  const release = (name: string, disk: string, more = {}) => localRelease(join(folder, name), '1', { 'kvm/disk': disk, 'manifest.json': name }, more).then(made => requestOf(made, join(folder, name)))
+  await publish(tree, await release('first', 'a disk', { verified: false }))
+  t.match(await failureOf(publish(tree, await release('second', 'another disk'))), { code: 'version-taken', details: ['kvm/disk: is another file', 'manifest.json: is another file'] })
+  t.match(await failureOf(publish(tree, await release('third', 'a disk'))), { code: 'version-taken', details: ['manifest.json: is another file'] })
+  t.match(await publish(tree, await release('fourth', 'a disk', { verified: false })), { verified: false })
+})
+
 t.test('who was put to sleep and has lost its claim writes nothing more', async t => {
   const [folder, { tree, bucket }] = [t.testdir({}), await memoryTree()]
   const [first, second] = [await publisher(folder, 'first'), await publisher(folder, 'second')]
