@@ -70,7 +70,9 @@ export async function exportTargets(
   const kept = Object.fromEntries(Object.entries(old?.targets ?? {}).filter(([name]) => isSame || request.held?.includes(name)))
   const made = request.targets.length > 0 ? await exportFrom(request, deps, context) : {}
   const targets = { ...kept, ...made }
-  const manifest: Manifest = { ...request.manifest, targets }
+  // Who made them, and of what, does not change because somebody with newer programs looks at them.
+  const facts = old && isSame && Object.keys(made).length === 0 ? old : request.manifest
+  const manifest: Manifest = { ...facts, targets }
   try {
     await writeManifest(request.release, manifest)
     await removeUnlisted(request.release, Object.keys(targets))

@@ -58,6 +58,8 @@ interface Known {
   readonly indexes: readonly IndexState[]
   readonly packages: readonly string[]
   readonly sourceDateEpoch: number
+  /** The indexes that the set was first seen in, which give it its date; absent in what older versions kept. */
+  readonly dated?: readonly IndexState[]
 }
 
 /**
@@ -87,7 +89,7 @@ export async function resolvePackages(request: PackageRequest, run: Run): Promis
     secrets,
     mirror,
     imageSources,
-    sources: publicSources(current.indexes, imageSources),
+    sources: publicSources(current.dated ?? current.indexes, imageSources),
     forbidden: hostNeedles({ mirrors, proxies, logins: logins.secrets, imageSources }),
   }
 }
@@ -115,16 +117,20 @@ async function currentList({ request, apt, run }: Asking): Promise<Known> {
     const packages = same ? known.packages : await resolveWithApt(root, request.include, run)
     await keepLists(root)
     if (same) return known
-    const next: Known = { wishes, indexes, packages, sourceDateEpoch: dateOf(packages, lists) ?? newestOf(indexes) }
+    const next: Known = { wishes, indexes, packages, ...(dateOf(packages, lists) ?? { sourceDateEpoch: newestOf(indexes), dated: indexes }) }
     await writeFileAtomic(file, `${JSON.stringify(next, null, 2)}\n`)
     return next
   })
 }
 
-/** An equal list keeps its date, whoever gave it: neither a new signature nor another mirror has anything built again. */
-function dateOf(packages: readonly string[], lists: readonly Known[]): number | undefined {
+/**
+ * An equal list keeps its date and what gave it, whoever did: neither a new signature nor another mirror has anything
+ * built again, or makes another manifest of the same version.
+ */
+function dateOf(packages: readonly string[], lists: readonly Known[]): Required<Pick<Known, 'sourceDateEpoch' | 'dated'>> | undefined {
   const equal = lists.filter(list => JSON.stringify(list.packages) === JSON.stringify(packages))
-  return equal.length > 0 ? Math.max(...equal.map(list => list.sourceDateEpoch)) : undefined
+  const [newest] = equal.sort((a, b) => b.sourceDateEpoch - a.sourceDateEpoch)
+  return newest && { sourceDateEpoch: newest.sourceDateEpoch, dated: newest.dated ?? newest.indexes }
 }
 
 /** Seconds since 1970. */

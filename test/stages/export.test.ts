@@ -107,6 +107,20 @@ t.test('keeps other targets of the same golden disk, and none of another', async
   t.same(await exportedTargets(join(release, 'none'), wanted), [], 'of no release')
 })
 
+t.test('a release in which nothing is made keeps its manifest, whatever programs look at it', async t => {
+  const release = join(t.testdir({}), 'release')
+  await exportTo(requestFor(release, [target('one')]))
+  const manifest = () => readFileSync(join(release, 'manifest.json'), 'utf8')
+  const first = manifest()
+  const later = requestFor(release, [])
+  const tools = { ...later.manifest.tools, packer: '8' }
+  await exportTo({ ...later, manifest: { ...later.manifest, tools } })
+  t.equal(manifest(), first)
+  const more = requestFor(release, [target('two')])
+  await exportTo({ ...more, manifest: { ...more.manifest, tools } })
+  t.match(JSON.parse(manifest()), { tools: { packer: '8' }, targets: { one: {}, two: {} } })
+})
+
 t.test('a report goes with the files it was made of, and stays when none is replaced', async t => {
   const release = join(t.testdir({}), 'release')
   await exportTo(requestFor(release, [target('one')]))

@@ -85,9 +85,11 @@ t.test('a mirror that was signed anew with equal packages keeps the date', async
   const second = await resolve()
   t.equal(resolved(), 2)
   t.same([second.packages, second.sourceDateEpoch], [first.packages, seconds(0)])
-  t.equal(second.sources[0]?.date, '2025-11-16T10:00:00.000Z')
+  t.same(second.sources, first.sources, 'the manifest of the same version names the same state')
+  sign(2)
+  t.same((await resolve()).sources, first.sources)
   await resolve()
-  t.equal(resolved(), 2, 'the new signature is known then')
+  t.equal(resolved(), 3, 'the new signature is known then')
 })
 
 t.test('another mirror with equal packages keeps the date, too', async t => {
