@@ -1,5 +1,5 @@
 /** First-boot settings from every source, right and wrong, read by the guest's own reader. */
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -107,4 +107,18 @@ t.test('the right ones are taken over, a wrong one is told and stops nothing', a
   t.match(guest.read('credentials'), 'password: long-enough-secret\n')
   t.equal(guest.read('run/facts/settingsProblem'), 'address: "no-address" is no address like 192.168.1.5/24')
   t.notMatch(stdout, 'long-enough-secret')
+})
+
+t.test('an address is taken by one card, by a file that comes before the fallback and before that of all cards', async t => {
+  const guest = stepped(t, 'evc.address=192.168.7.5/24 evc.gateway=192.168.7.1 evc.dns=192.168.7.1')
+  mkdirSync(guest.path('device'), { recursive: true })
+  mkdirSync(guest.path('sys/class/net/ens3'), { recursive: true })
+  symlinkSync(guest.path('device'), guest.path('sys/class/net/ens3/device'))
+  guest.write('sys/class/net/ens3/type', '1\n')
+  t.equal(step(guest).code, 0)
+  const [file = ''] = readdirSync(guest.path('etc/systemd/network'))
+  // systemd.network(5): of all files in the order of their names only the first that fits a card counts.
+  t.same([file, '04-evc-fallback.network', '05-evc-uplink.network'].sort()[0], file)
+  t.match(guest.read(`etc/systemd/network/${file}`), /^Name=ens3\n[^]*\[Network\]\nAddress=192\.168\.7\.5\/24\n[^]*Gateway=192\.168\.7\.1\nDNS=192\.168\.7\.1\n$/m)
+  t.ok(guest.calls().includes('networkctl reload'))
 })

@@ -1,7 +1,7 @@
 /** The engine of the first boot and what its steps share, run in an empty folder. */
 import t from 'tap'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { guestFolder } from '../fixtures/guest-folder.js'
@@ -130,10 +130,39 @@ t.test('an address by DHCP is taken as it is', async t => {
 t.test('where no DHCP server answers, the card takes the fallback address by a file that comes before all others', async t => {
   const guest = withCard(guestFolder(t.testdir({})))
   guest.stub('networkctl', `echo '2: ens3    inet 192.168.42.2/24 scope global ens3' >'${guest.path('address')}'`)
+  guest.stub('systemctl')
   t.equal(guest.sh('"$EVC_LIB/steps/20-network"').code, 0)
-  t.match(guest.read('networkd/04-evc-fallback.network'), /^Name=ens3\n\n\[Network\]\nAddress=192\.168\.42\.2\/24\nGateway=192\.168\.42\.1\n/m)
+  const network = guest.read('networkd/04-evc-fallback.network')
+  t.match(network, /^Name=ens3\n\n\[Network\]\nAddress=192\.168\.42\.2\/24\nDHCP=ipv4\n/m, 'and asks on')
+  t.match(network, /^\[Route\]\nGateway=192\.168\.42\.1\n/m)
+  t.ok(guest.calls().includes('systemctl --no-block start evc-follow-dhcp.service'))
   t.ok('04-evc-fallback.network' < '05-evc-uplink.network' && '05-evc-uplink.network' < '10-kickstart.network')
   t.equal(guest.read('run/facts/address'), '192.168.42.2')
+})
+
+t.test('the fallback address goes when a DHCP server has answered after all, and the set-up runs again when it has ended', async t => {
+  const guest = withCard(guestFolder(t.testdir({})))
+  guest.write('networkd/04-evc-fallback.network', '[Match]\n')
+  guest.stub('networkctl', `[ ! -e '${guest.path('networkd/04-evc-fallback.network')}' ]`)
+  // No lease at first, then a set-up that is still running.
+  guest.stub('sleep')
+  const after = (word: string, count: number) => `[ "$(grep -c '${word}' '${guest.path('calls')}')" -gt ${count} ]`
+  guest.stub('ip', `case "$*" in *dynamic*) if ${after('dynamic', 2)}; then echo '2: ens3    inet 10.0.0.7/24'; fi ;; esac`)
+  guest.stub('systemctl', `case "$*" in *is-active*) ! ${after('is-active', 2)} ;; esac`)
+  t.equal(guest.sh('"$EVC_LIB/follow-dhcp"').code, 0)
+  t.equal(guest.calls().filter(call => call.startsWith('sleep')).length, 4)
+  t.same(guest.calls().slice(-2), ['networkctl reload', 'systemctl --no-block start evc-first-boot.service'])
+})
+
+t.test('a certificate of Incus that a power cut has emptied is taken away, unless the cloud was set up with it', async t => {
+  for (const [certificate, key, done, left] of [['c', 'k', false, true], ['', 'k', false, false], ['c', '', false, false], ['', 'k', true, true]] as const) {
+    const guest = guestFolder(t.testdir({ [`${certificate}-${key}-${done}`]: {} }))
+    guest.write('incus/server.crt', certificate)
+    guest.write('incus/server.key', key)
+    if (done) guest.write('state/done/cloud', '')
+    t.equal(guest.sh(`INCUS_DIR='${guest.path('incus')}' "$EVC_LIB/mend-certificate"`).code, 0)
+    t.same(['crt', 'key'].map(name => existsSync(guest.path(`incus/server.${name}`))), [left, left])
+  }
 })
 
 t.test('without a network card it says what to do', async t => {
@@ -203,8 +232,8 @@ t.test('without a break nothing is deleted, and a second boot makes nothing anew
   t.notOk(guest.calls().slice(before).some(call => / (import|init|start) /.test(call)))
 })
 
-for (const [failures, code] of [[2, 0], [3, 1]] as const) {
-  t.test(`a demo machine whose start fails ${failures} times is ${code === 0 ? 'started again' : 'given up, with the step'} (a stub of Incus)`, async t => {
+for (const [failures, nested] of [[2, 'kvm'], [3, 'unavailable']] as const) {
+  t.test(`a demo machine whose start fails ${failures} times is ${nested === 'kvm' ? 'started again' : 'given up, and containers go on'} (a stub of Incus)`, async t => {
     const guest = withCloud(guestFolder(t.testdir({})))
     guest.write('run/facts/nested', 'kvm\n')
     for (const name of ['share/demo-vm.tar', 'share/demo-vm.qcow2', 'tries']) guest.write(name, '')
@@ -212,8 +241,13 @@ for (const [failures, code] of [[2, 0], [3, 1]] as const) {
     guest.stub('incus', `
       shift 2
       [ "$1 $2" != 'start demo-vm' ] || { echo >>'${guest.path('tries')}'; [ "$(wc -l <'${guest.path('tries')}')" -gt ${failures} ]; }`)
-    t.equal(guest.sh('"$EVC_LIB/steps/50-demo"').code, code)
+    guest.stub('runuser', 'case "$*" in *list*) echo 10.171.86.20 ;; esac')
+    t.equal(guest.sh('"$EVC_LIB/steps/50-demo"').code, 0)
     t.equal(guest.calls().filter(call => call.endsWith(' start demo-vm')).length, 3)
+    t.equal(guest.read('run/facts/nested').trim(), nested)
+    t.equal(guest.read('run/facts/nestedHint') !== '', nested === 'unavailable')
+    t.equal(existsSync(guest.path('state/done/demo-vm')), nested === 'kvm', 'what failed is tried again')
+    t.equal(guest.calls().some(call => call.endsWith(' delete --force demo-vm')), nested === 'unavailable')
   })
 }
 

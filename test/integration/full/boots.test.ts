@@ -18,10 +18,18 @@ t.test('boots by UEFI with a command line that is not ours, and its API answers'
   t.equal((JSON.parse(answer) as { status: string }).status, 'Success')
 })
 
-t.test('becomes ready at its own address on a machine with two cards where no DHCP server answers', async t => {
+t.test('becomes ready at its own address on a machine with two cards where no DHCP server answers, and at that of one that comes late', async t => {
   const vm = await startForeignVm(t, { disk, network: 'silent', directory: places.work })
   t.ok(await vm.lastState(), 'said its last state')
   t.match(vm.serial(), /EVC \{"state":"ready",[^\n]*"address":"192\.168\.42\.2"/)
+  vm.joinNetwork()
+  t.ok(await vm.says(/EVC \{"state":"ready",[^\n]*"address":"10\.0\.2\.1\d"/), vm.serial().slice(-1000))
+})
+
+t.test('has the address of its first-boot settings, where nobody answers DHCP', async t => {
+  const vm = await startForeignVm(t, { disk, network: 'silent', settings: 'address=192.168.7.5/24\ngateway=192.168.7.1\n', directory: places.work })
+  t.ok(await vm.lastState(), 'said its last state')
+  t.match(vm.serial(), /EVC \{"state":"ready",[^\n]*"address":"192\.168\.7\.5"/)
 })
 
 t.test('a first boot that cannot go on names its step and the reason, on the serial port', async t => {

@@ -55,6 +55,12 @@ firmware_hint() {
     'computer that runs this machine (kernel: dmesg | grep -i kvm)'
 }
 
+# broken_hint: the device opens, but no virtual machine starts.
+broken_hint() {
+  echo '/dev/kvm is there, but starts no virtual machine (dmesg | grep -i kvm): nested virtualisation is broken on the host' \
+    "of this machine. Give it the host's own processor and a newer kernel there"
+}
+
 # kvm_works: the device is there and root may open it.
 kvm_works() {
   [ -c "$EVC_DEV/kvm" ] && (: <>"$EVC_DEV/kvm") 2>/dev/null
