@@ -1,7 +1,7 @@
 /** ci/quickstart: what it asks of a machine, what it installs, and what it leaves alone. Its programs are stubs. */
 import t from 'tap'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -18,12 +18,12 @@ interface Machine {
 
 const bookworm = 'ID=debian\nVERSION_CODENAME=bookworm\n'
 /** What the script itself is written with. */
-const shellTools = ['bash', 'sh', 'env', 'awk', 'sed', 'sort', 'tr', 'find', 'dirname', 'touch', 'rm', 'mkdir', 'mktemp', 'id', 'cat', 'cp', 'mv', 'chmod']
+const shellTools = ['bash', 'sh', 'env', 'awk', 'sed', 'sort', 'tr', 'find', 'dirname', 'touch', 'rm', 'mkdir', 'mktemp', 'id', 'cat', 'cp', 'mv', 'chmod', 'tail']
 
 /** A checkout with a copy of the script, and a PATH on which everything else notes how it was called. */
 function machine(directory: string, { node, missing = [], osRelease = bookworm }: Machine) {
   const [root, bin] = [join(directory, 'checkout'), join(directory, 'bin')]
-  for (const file of ['ci/quickstart', 'pipeline/tools/programs.json', 'package.json', 'package-lock.json', 'tsconfig.json']) {
+  for (const file of ['ci/quickstart', 'ci/nightly', 'pipeline/tools/programs.json', 'package.json', 'package-lock.json', 'tsconfig.json']) {
     cpSync(join(repository, file), join(root, file))
   }
   const calls = join(directory, 'calls')
@@ -46,10 +46,14 @@ function machine(directory: string, { node, missing = [], osRelease = bookworm }
   return { root, bin, calls: () => readFileSync(calls, 'utf8').split('\n').filter(Boolean), release: join(directory, 'os-release') }
 }
 
+function quickstart(on: ReturnType<typeof machine>, args: readonly string[]) {
+  return runOn(on, 'ci/quickstart', args)
+}
+
 /** In a mount namespace where /etc/os-release is another; that needs root, as the installation does. */
-function quickstart({ root, bin, release }: ReturnType<typeof machine>, args: readonly string[]) {
+function runOn({ root, bin, release }: ReturnType<typeof machine>, program: string, args: readonly string[]) {
   const script = 'mount --bind "$1" "$(readlink -f /etc/os-release)" && shift && exec /usr/bin/env -i PATH="$1" HOME=/root bash "$2" "${@:3}"'
-  const command = ['--mount', 'bash', '-c', script, 'bash', release, bin, join(root, 'ci/quickstart'), ...args]
+  const command = ['--mount', 'bash', '-c', script, 'bash', release, bin, join(root, program), ...args]
   const { status, stdout, stderr } = spawnSync('unshare', command, { encoding: 'utf8' })
   return { status, stdout, stderr }
 }
@@ -106,9 +110,48 @@ t.test('where all is there it installs and compiles nothing', async t => {
   t.notOk(whole.calls().some(call => /^(apt-get|npm)/.test(call)))
 })
 
+const usage = 'error: usage: ci/quickstart build [arguments of pipeline build] | ci/quickstart test [--full] | ci/quickstart prepare [targets] [iso] [releases]\n'
+
 t.test('an unknown word is refused with what is known', async t => {
   const whole = machine(t.testdir({}), { node: '20.0.0' })
   t.same(quickstart(whole, ['biuld']), {
-    status: 2, stdout: '', stderr: 'error: usage: ci/quickstart build [arguments of pipeline build] | ci/quickstart test [--full]\n',
+    status: 2, stdout: '', stderr: usage,
   })
+  t.same(quickstart(whole, ['prepare', 'nothing']), { status: 2, stdout: '', stderr: usage }, 'so is a kind of programs')
+})
+
+/** Programs of the list that are wanted for one of these only, each with its package; without those that this host itself has for root. */
+function programsFor(...kinds: readonly string[]): readonly (readonly [program: string, from: string])[] {
+  const list = JSON.parse(readFileSync(join(repository, 'pipeline/tools/programs.json'), 'utf8')) as Record<string, { package: string; for?: string }>
+  return Object.entries(list).flatMap(([name, { package: from, for: kind }]) => (kinds.includes(kind ?? '') && !name.startsWith('/') && !existsSync(join('/usr/sbin', name)) ? [[name, from] as const] : []))
+}
+
+/** What apt was told to install. */
+const installed = ({ calls }: ReturnType<typeof machine>) =>
+  calls().flatMap(call => /^apt-get install -q -y --no-install-recommends (.*)/.exec(call)?.[1]?.split(' ') ?? [])
+
+t.test('a night on a fresh machine installs what checks, signs and publishes all targets, before it builds', async t => {
+  const wanted = programsFor('targets', 'releases')
+  t.ok(wanted.length > 10)
+  const fresh = machine(t.testdir({}), { node: '20.0.0', missing: wanted.map(([name]) => name) })
+  const { status, stderr } = runOn(fresh, 'ci/nightly', ['--to', 's3://bucket/images'])
+  t.equal(status, 0, stderr)
+  t.same(wanted.filter(([, from]) => !installed(fresh).includes(from)), [])
+  const calls = fresh.calls().map(call => call.replace(`node ${join(fresh.root, 'dist/cli.js')} `, 'pipeline '))
+  t.ok(calls.findIndex(call => call.startsWith('apt-get install')) < calls.findIndex(call => call.startsWith('pipeline build ciab --target all')))
+})
+
+t.test('a night of kvm alone needs no validators of other targets', async t => {
+  const [validators, signers] = [programsFor('targets'), programsFor('releases')]
+  const fresh = machine(t.testdir({}), { node: '20.0.0', missing: [...validators, ...signers].map(([name]) => name) })
+  t.equal(runOn(fresh, 'ci/nightly', ['--to', 's3://bucket/images', '--target', 'kvm']).status, 0)
+  t.same(installed(fresh), [...new Set(signers.map(([, from]) => from))].sort())
+})
+
+t.test('prepare installs and compiles, and runs nothing', async t => {
+  const bare = machine(t.testdir({}), { node: '20.0.0', missing: ['packer', 'xorriso', 'gpg'] })
+  t.match(quickstart(bare, ['prepare', 'releases']), { status: 0, stdout: '' })
+  t.same(installed(bare), ['gpg', 'packer'])
+  t.ok(bare.calls().some(call => call.startsWith('npm run')))
+  t.notOk(bare.calls().some(call => /^node .*dist\/cli\.js (?!doctor)/.test(call)))
 })
