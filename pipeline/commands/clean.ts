@@ -1,8 +1,8 @@
-/** `pipeline clean`: removes old results from the stage store, and old releases. */
-import { readdir, rm, stat } from 'node:fs/promises'
+/** `pipeline clean`: removes old results from the stage store, old releases, and chunk indexes of those that are gone. */
+import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gib } from '../plan/format.js'
-import { cleanStore, diskUsage } from '../run/clean.js'
+import { cleanChunkIndexes, cleanStore, diskUsage } from '../run/clean.js'
 import type { Cleaned } from '../run/clean.js'
 import { acquireLock } from '../run/lock.js'
 import { manifestName, readManifest } from '../stages/release-folder.js'
@@ -22,13 +22,12 @@ export async function runClean(options: CleanOptions, io: CommandIo): Promise<vo
   const { state, artifacts } = placesOf(options)
   const [store, locks] = [join(state, 'store'), join(state, 'locks')]
   const cleaned = [await cleanStore(store, locks, { keep: options.all ? 'none' : 'newest' })]
-  if (options.releases) {
-    const unlock = await acquireLock(locks, { store, purpose: 'clean', wait: false })
-    try {
-      cleaned.push(await cleanReleases(artifacts, options.all ?? false))
-    } finally {
-      unlock()
-    }
+  const unlock = await acquireLock(locks, { store, purpose: 'clean', wait: false })
+  try {
+    if (options.releases) cleaned.push(await cleanReleases(artifacts, options.all ?? false))
+    cleaned.push(await cleanChunkIndexes(join(state, 'chunks'), await artifactDigests(artifacts)))
+  } finally {
+    unlock()
   }
   const removed = cleaned.flatMap(part => part.removed)
   const freedBytes = cleaned.reduce((sum, part) => sum + part.freedBytes, 0)
@@ -37,19 +36,35 @@ export async function runClean(options: CleanOptions, io: CommandIo): Promise<vo
   printLine(io, `freed ${gib(freedBytes)}`)
 }
 
+/** Of a folder on its way out: when that is cut short, what is left is no release, and the next call ends it. */
+const doomedPrefix = '.removed-'
+
 /** Folders without a manifest are none of ours and stay. Of each appliance the newest release stays, unless `all`. */
 async function cleanReleases(artifacts: string, all: boolean): Promise<Cleaned> {
   const names = await readdir(artifacts).catch(() => [])
-  const found = await Promise.all(names.map(name => describe(artifacts, name)))
+  const begun = names.filter(name => name.startsWith(doomedPrefix))
+  const found = await Promise.all(names.filter(name => !begun.includes(name)).map(name => describe(artifacts, name)))
   const releases = found.flatMap(release => release ?? []).sort((a, b) => b.writtenMs - a.writtenMs)
   const newest = (name: string, appliance: string) => releases.find(other => other.appliance === appliance)?.name === name
   const doomed = releases.filter(({ name, appliance }) => all || !newest(name, appliance)).map(({ name }) => name).sort()
   let freedBytes = 0
-  for (const name of doomed) {
+  const remove = async (name: string) => {
     freedBytes += await diskUsage(join(artifacts, name))
     await rm(join(artifacts, name), { recursive: true, force: true })
   }
-  return { removed: doomed, freedBytes }
+  for (const name of begun) await remove(name)
+  for (const name of doomed) {
+    await rename(join(artifacts, name), join(artifacts, `${doomedPrefix}${name}`))
+    await remove(`${doomedPrefix}${name}`)
+  }
+  return { removed: [...begun, ...doomed], freedBytes }
+}
+
+/** SHA-256 of every file that the releases here name. */
+async function artifactDigests(artifacts: string): Promise<ReadonlySet<string>> {
+  const names = await readdir(artifacts).catch(() => [])
+  const manifests = await Promise.all(names.map(name => readManifest(join(artifacts, name))))
+  return new Set(manifests.flatMap(manifest => Object.values(manifest?.targets ?? {}).flatMap(({ files }) => files.map(({ sha256 }) => sha256))))
 }
 
 async function describe(artifacts: string, name: string) {

@@ -205,7 +205,7 @@ function iso(io: CommandIo): Command {
 
 function clean(io: CommandIo): Command {
   return addJson(addPlaces(new Command('clean')))
-    .description('remove old stage results; the newest of each stage of each appliance stays')
+    .description('remove old stage results, and chunk indexes of releases that are gone; the newest result of each stage of each appliance stays')
     .option('--all', 'remove the newest, too')
     .option('--releases', 'remove old releases, too; the newest of each appliance stays unless --all')
     .action(async (options: CleanOptions) => {

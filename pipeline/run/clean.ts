@@ -1,6 +1,7 @@
-/** Cleans the stage store: old results, and what killed builds left half-made. */
+/** Cleans the state folder: old results of stages, what killed builds left half-made, chunk indexes of artifacts that are gone. */
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isStaleIndex } from '../tools/chunk-index.js'
 import { readRecord } from './entry.js'
 import { acquireLock } from './lock.js'
 import { entryName, temporaryName } from './store.js'
@@ -13,7 +14,7 @@ export type CleanChoice =
   | { readonly keep: 'since'; readonly since: Date }
 
 export interface Cleaned {
-  /** Folder names. */
+  /** Names of folders and files. */
   readonly removed: readonly string[]
   readonly freedBytes: number
 }
@@ -28,6 +29,12 @@ export async function cleanStore(store: string, locks: string, choice: CleanChoi
   } finally {
     release()
   }
+}
+
+/** Removes chunk indexes that no artifact here needs; who publishes one from elsewhere makes its index again. @param wanted SHA-256 of the artifacts */
+export async function cleanChunkIndexes(cache: string, wanted: ReadonlySet<string>): Promise<Cleaned> {
+  const names = await readdir(cache).catch(() => [])
+  return await remove(cache, names.filter(name => isStaleIndex(name, wanted)))
 }
 
 /** Where the boots of a verification keep their overlays and keys, in the state folder. */
@@ -78,22 +85,21 @@ async function describe(store: string, name: string, stage: string): Promise<Ent
   return { name, stage, appliance: record?.appliance ?? '', created: record?.created ?? '' }
 }
 
-async function remove(store: string, names: readonly string[]): Promise<Cleaned> {
+async function remove(directory: string, names: readonly string[]): Promise<Cleaned> {
   let freedBytes = 0
   for (const name of names) {
-    freedBytes += await diskUsage(join(store, name))
-    await rm(join(store, name), { recursive: true, force: true })
+    freedBytes += await diskUsage(join(directory, name))
+    await rm(join(directory, name), { recursive: true, force: true })
   }
   return { removed: [...names].sort(), freedBytes }
 }
 
 const blockBytes = 512
 
-/** Bytes a folder takes on its disk, holes not counted; 0 when there is none. */
-export async function diskUsage(directory: string): Promise<number> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => [])
-  const sizes = await Promise.all(
-    entries.map(entry => stat(join(entry.parentPath, entry.name)).then(found => found.blocks * blockBytes, () => 0))
-  )
+/** Bytes a file, or all below a folder, takes on its disk, holes not counted; 0 when there is none. */
+export async function diskUsage(path: string): Promise<number> {
+  const entries = await readdir(path, { recursive: true, withFileTypes: true }).catch(() => undefined)
+  const paths = entries?.map(entry => join(entry.parentPath, entry.name)) ?? [path]
+  const sizes = await Promise.all(paths.map(each => stat(each).then(found => found.blocks * blockBytes, () => 0)))
   return sizes.reduce((sum, bytes) => sum + bytes, 0)
 }

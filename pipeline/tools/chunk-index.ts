@@ -102,10 +102,20 @@ export function isOpen(path: string): boolean {
   return !opaque.test(path)
 }
 
+function nameInCache(sha256: string): string {
+  return `${sha256}.${chunkCutter}${chunkSuffix}`
+}
+
+/** Whether a file of the cache is an index, but of none of these artifacts, or of another cutter. @param wanted their SHA-256 */
+export function isStaleIndex(name: string, wanted: ReadonlySet<string>): boolean {
+  const [, sha256] = /^([0-9a-f]{64})\.\d+\.chunks$/.exec(name) ?? []
+  return sha256 !== undefined && !(wanted.has(sha256) && name === nameInCache(sha256))
+}
+
 /** Path of the artifact's index, made if it is not there yet; undefined where it would be of no use. Errors: the file system's own. */
 export async function chunkIndexFile({ path, sha256, cache, signal }: ChunkIndexRequest): Promise<string | undefined> {
   if (!isOpen(path) || (await stat(path)).size < leastIndexedBytes) return undefined
-  const made = join(cache, `${sha256}.${chunkCutter}${chunkSuffix}`)
+  const made = join(cache, nameInCache(sha256))
   if (await stat(made).catch(() => undefined)) return made
   const file = await open(path)
   try {

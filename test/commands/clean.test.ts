@@ -1,9 +1,10 @@
 /** clean: what goes, what stays, and that a build in progress is left alone. */
 import t from 'tap'
-import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { acquireLock } from '../../pipeline/run/lock.js'
 import { openStore } from '../../pipeline/run/store.js'
+import { chunkCutter } from '../../pipeline/tools/chunk-index.js'
 import { runMain } from '../fixtures/main-run.js'
 
 async function places(directory: string) {
@@ -55,6 +56,37 @@ t.test('--releases keeps the newest of each appliance', async t => {
   const { artifacts, options } = await places(t.testdir({}))
   await runMain(['clean', '--releases', ...options])
   t.same(readdirSync(artifacts), ['ciab-2', 'mine', 'other-1'])
+})
+
+t.test('what a killed clean has begun to remove is no release any more, and the next one ends it', async t => {
+  const { artifacts, options } = await places(t.testdir({}))
+  renameSync(join(artifacts, 'ciab-2'), join(artifacts, '.removed-ciab-2'))
+  t.equal((await runMain(['clean', '--releases', ...options])).code, 0)
+  t.same(readdirSync(artifacts), ['ciab-1', 'mine', 'other-1'])
+})
+
+t.test('chunk indexes of artifacts that are gone go, those of releases that stay do not, and no journal is touched', async t => {
+  const { state, artifacts, options } = await places(t.testdir({}))
+  const [old, kept, foreign] = ['1', '2', '3'].map(digit => digit.repeat(64)) as [string, string, string]
+  for (const [name, sha256] of [['ciab-1', old], ['ciab-2', kept]] as const) {
+    const targets = { kvm: { files: [{ path: 'kvm/disk', sizeBytes: 1, sha256 }] } }
+    const file = join(artifacts, name, 'manifest.json')
+    const { mtime } = statSync(file)
+    writeFileSync(file, JSON.stringify({ formatVersion: 1, appliance: 'ciab', targets }))
+    utimesSync(file, mtime, mtime)
+  }
+  const indexOf = (sha256: string, cutter: number = chunkCutter) => `${sha256}.${cutter}.chunks`
+  const [chunks, publish] = [join(state, 'chunks'), join(state, 'publish')]
+  for (const [folder, name] of [[chunks, indexOf(old)], [chunks, indexOf(kept)], [chunks, indexOf(kept, 1)], [chunks, indexOf(foreign)], [chunks, 'notes'], [publish, 'a.jsonl']] as const) {
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, name), 'x'.repeat(100_000))
+  }
+  const { stdout } = await runMain(['clean', '--json', ...options])
+  t.same(readdirSync(chunks), [indexOf(old), indexOf(kept), 'notes'], 'those of another cutter, or of nothing here, are of no use')
+  t.ok((JSON.parse(stdout) as { freedBytes: number }).freedBytes >= 200_000)
+  await runMain(['clean', '--releases', ...options])
+  t.same(readdirSync(chunks), [indexOf(kept), 'notes'])
+  t.same(readdirSync(publish), ['a.jsonl'])
 })
 
 t.test('refuses while a build runs', async t => {
