@@ -4,7 +4,7 @@
  */
 import t from 'tap'
 import { execFile, execFileSync, spawn } from 'node:child_process'
-import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { sha256File } from '../../pipeline/tools/checksum.js'
 import { artifactOf, builtImage, sharedPlaces } from '../fixtures/built-image.js'
@@ -23,6 +23,8 @@ const proxy = await startFaultProxy(server.url)
 t.teardown(() => proxy.close())
 
 const directory = t.testdir({})
+/** Of the nights, which clean up there. */
+const artifacts = join(directory, 'artifacts')
 const key = makeSshKey(join(directory, 'key'))
 const script = join(repository, 'ci/nightly')
 
@@ -41,7 +43,7 @@ function pipelineWith(name: string, build: string): string {
 }
 
 function nightArguments(prefix: string): readonly string[] {
-  return ['--to', `s3://night-images/${prefix}`, '--sign-key', key, '--endpoint', proxy.url, '--store', join(directory, 'state'), '--keep', '1']
+  return ['--to', `s3://night-images/${prefix}`, '--sign-key', key, '--endpoint', proxy.url, '--store', join(directory, 'state'), '--artifacts', artifacts, '--keep', '1']
 }
 
 function night(prefix: string, pipeline: string): Promise<Night> {
@@ -69,9 +71,9 @@ const reader = (prefix: string, ...more: string[]) =>
 const notThere = 403
 const small = { kvm: { 'ciab.qcow2': 300_000, 'start.sh': '#!/bin/sh\n' } }
 
-t.test('a night builds, signs, publishes and deletes old nightlies; its stdout is the address', async t => {
+t.test('a night builds, signs, publishes and deletes old nightlies, here, too; its stdout is the address', async t => {
   for (const version of ['1.0.0+1', '1.0.0+2']) {
-    const release = await makeRelease(directory, { version, files: small })
+    const release = await makeRelease(artifacts, { version, files: small })
     const { code, stdout, stderr } = await night('good', pipelineWith('good', `echo '${release}'`))
     t.same([code, stdout], [0, `${proxy.url}/night-images/good/ciab/${encodeURIComponent(version)}/\n`], stderr)
   }
@@ -80,6 +82,7 @@ t.test('a night builds, signs, publishes and deletes old nightlies; its stdout i
   t.ok(existsSync(join(directory, 'out/ciab-1.0.0+2/kvm/ciab.qcow2')))
   t.equal(await status('good/ciab/1.0.0%2B1/index.json'), notThere, 'the oldest is gone')
   t.equal(await status('good/index.html'), 200)
+  t.same(readdirSync(artifacts), ['ciab-1.0.0+2'])
 })
 
 t.test('a night whose verification fails publishes nothing and ends with 5', async t => {
@@ -90,7 +93,7 @@ t.test('a night whose verification fails publishes nothing and ends with 5', asy
 })
 
 t.test('a release whose report did not pass is refused by publish, whatever the build has said', async t => {
-  const release = await makeRelease(directory, { version: '2.0.0', files: small, verified: false })
+  const release = await makeRelease(artifacts, { version: '2.0.0', files: small, verified: false })
   const { code, stdout, stderr } = await night('refused', pipelineWith('refused', `echo '${release}'`))
   t.same([code, stdout], [6, ''])
   t.match(stderr, 'nightly: publish ended with exit code 6; nothing was published\n')
@@ -98,7 +101,7 @@ t.test('a release whose report did not pass is refused by publish, whatever the 
 })
 
 t.test('a night that is killed in the middle of its upload shows nothing, and the same command ends it', async t => {
-  const release = await makeRelease(directory, { version: '3.0.0', files: { kvm: { 'ciab.qcow2': 24 * 1024 * 1024 } } })
+  const release = await makeRelease(artifacts, { version: '3.0.0', files: { kvm: { 'ciab.qcow2': 24 * 1024 * 1024 } } })
   const pipeline = pipelineWith('killed', `echo '${release}'`)
   const child = spawn(script, nightArguments('killed'), { env: { ...process.env, PIPELINE: pipeline }, stdio: 'ignore', detached: true })
   const ended = new Promise(resolve => child.once('close', resolve))
@@ -120,7 +123,7 @@ t.test('what is mistyped or missing is told before anything is built', async t =
 })
 
 t.test('no secret is on a command line or in what a night says', async t => {
-  const release = await makeRelease(directory, { version: '4.0.0', files: small })
+  const release = await makeRelease(artifacts, { version: '4.0.0', files: small })
   const said = await night('secret', pipelineWith('secret', `echo '${release}'`))
   t.equal(said.code, 0, said.stderr)
   t.notMatch(said.stderr + said.stdout, /demosecret|PRIVATE KEY/)
@@ -129,17 +132,18 @@ t.test('no secret is on a command line or in what a night says', async t => {
 t.test('a night of the real image: found in the store, signed, published, and it comes back whole', async t => {
   const places = sharedPlaces(t)
   const { release } = await builtImage(places)
-  const artifacts = join(places.work, 'night')
-  t.teardown(() => rmSync(artifacts, { recursive: true, force: true }))
-  // Signing adds files to the release, which others share.
-  execFileSync('cp', ['-al', places.artifacts, artifacts])
+  const folder = join(places.work, 'night')
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  // Signing adds files to the release, and a night cleans up; others share both.
+  mkdirSync(folder)
+  for (const place of [places.artifacts, places.store]) execFileSync('cp', ['-al', place, folder])
   const { code, stdout, stderr } = await runNight([
     '--to', 's3://night-images/real', '--target', 'kvm', '--sign-key', key, '--endpoint', server.url,
-    '--store', places.store, '--artifacts', artifacts,
+    '--store', join(folder, basename(places.store)), '--artifacts', join(folder, basename(places.artifacts)),
   ], {})
   t.equal(code, 0, stderr)
   t.match(stdout, /^http:\/\/127\.0\.0\.1:\d+\/night-images\/real\/ciab\/\S+\/\n$/)
-  t.match(stderr, /^nightly: build\nmedia: stored\n[\s\S]*verify: stored\nnightly: sign\n[\s\S]*nightly: publish\n[\s\S]*nightly: prune\n/)
+  t.match(stderr, /^nightly: build\nmedia: stored\n[\s\S]*verify: stored\nnightly: sign\n[\s\S]*nightly: publish\n[\s\S]*nightly: prune\n[\s\S]*nightly: clean: freed /)
   const fetched = await reader('real')
   t.equal(fetched.code, 0, fetched.stderr)
   const disk = artifactOf(release, 'kvm', '.qcow2')
