@@ -49,3 +49,14 @@ t.test('who interrupts a night does not wait for a clean', t => {
   t.same([status, commands, lines.at(-1)], [130, ['build'], 'nightly: build ended with exit code 130; nothing was published'])
   t.end()
 })
+
+t.test('only before the publish it is sure that nothing was published', t => {
+  t.equal(night(t.testdir({}), { sign: 3 }).lines.at(-1), 'nightly: sign ended with exit code 3; nothing was published')
+  for (const code of [5, 6, 130]) {
+    const { status, stdout, lines } = night(t.testdir({}), { publish: code })
+    t.same([status, stdout], [code, ''])
+    t.equal(lines.at(-1), `nightly: publish ended with exit code ${code}; what readers of nightly get changed only if that is said above; the same command goes on`)
+  }
+  t.equal(night(t.testdir({}), { prune: 6 }).lines.at(-1), 'nightly: prune ended with exit code 6; the release is published')
+  t.end()
+})

@@ -22,8 +22,9 @@ export interface Move {
 }
 
 /**
- * Points the channel to a release. Another publisher that moved it since `seen` stays the winner.
- * Returns false when it points there already. Errors: `stable-needs-verified`, `channel-moved`, `tree-busy` (exit 6).
+ * Points the channel to a release, and says so at once: what comes after it may fail, and readers have the release by then.
+ * Another publisher that moved it since `seen` stays the winner. Returns false when it points there already.
+ * Errors: `stable-needs-verified`, `channel-moved`, `tree-busy` (exit 6).
  */
 export async function moveChannel(tree: Tree, move: Move): Promise<boolean> {
   const { appliance, channel, to } = move
@@ -31,9 +32,11 @@ export async function moveChannel(tree: Tree, move: Move): Promise<boolean> {
   const place = channelPlace(appliance, channel)
   let before = move.seen
   for (let attempt = 0; attempt < moveTries; attempt += 1) {
-    if (isSame(before?.document.current, to) && before?.signed === (tree.sign !== undefined)) return false
-    const document = pointTo(tree, move, before?.document)
-    if (await writeDocument(tree, place.key, document, before ?? null)) return true
+    const isThere = isSame(before?.document.current, to) && before?.signed === (tree.sign !== undefined)
+    if (isThere || (await writeDocument(tree, place.key, pointTo(tree, move, before?.document), before ?? null))) {
+      tree.progress(`readers of ${channel} get ${to.version}`)
+      return !isThere
+    }
     await pause(delayMs(Math.min(attempt, 4)), tree.signal)
     const now = await readDocument(tree, place)
     // Sealed again for a new date, it points where it did: nobody else's move is lost by ours.

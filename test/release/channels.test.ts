@@ -11,21 +11,24 @@ const place = channelPlace('ciab', 'nightly')
 const move = (version: string, more: object = {}) => ({ appliance: 'ciab', channel: 'nightly', to: to(version), verified: true, seen: undefined, ...more })
 
 t.test('each move counts the serial up and remembers what was before, once', async t => {
-  const { tree } = await memoryTree()
+  const { tree, said } = await memoryTree()
   for (const version of ['1', '2', '1']) t.equal(await moveChannel(tree, move(version, { seen: await readDocument(tree, place) })), true)
   const seen = await readDocument(tree, place)
   t.match(seen?.document, { serial: 3, current: { version: '1' }, previous: [{ version: '2' }] })
   t.equal(seen?.document.previous.length, 1)
   t.equal(await moveChannel(tree, move('1', { seen })), false, 'it points there already')
+  t.same(said, ['1', '2', '1', '1'].map(version => `readers of nightly get ${version}`), 'said at once, whatever fails behind it')
 })
 
 t.test('who moved it in the meantime stays the winner, and the other is told', async t => {
-  const { tree } = await memoryTree()
+  const { tree, said } = await memoryTree()
   const seen = await readDocument(tree, place)
   await moveChannel(tree, move('2', { seen }))
+  said.length = 0
   const failure = await failureOf(moveChannel(tree, move('1', { seen })))
   t.same([failure.code, failure.message], ['channel-moved', 'Another publisher moved nightly to 2 in the meantime; it stays there.'])
   t.match((await readDocument(tree, place))?.document.current, { version: '2' })
+  t.same(said, [])
 })
 
 t.test('stable never points to what is not verified', async t => {
