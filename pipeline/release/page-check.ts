@@ -8,8 +8,13 @@ import type { Html } from './html.js'
 import { inPageOrder } from './page-hypervisors.js'
 import { signatureSuffixes, treeKeys, urlPath } from './tree.js'
 
-/** `ADDRESS/` is replaced by the page's own address where scripts run. */
-const address = 'ADDRESS/'
+/** Where people find the tree. */
+export interface TreeAddress {
+  /** Ends in a slash. */
+  readonly url: string
+  /** False: no command was told an address, and this is the bucket's. */
+  readonly told: boolean
+}
 
 /** What the OpenPGP key is called that a reader has got from the publisher. */
 const openpgpKey = 'release.asc'
@@ -21,9 +26,14 @@ export const openpgpLines: readonly string[] = [
   `gpg --verify ${sumsName}${signatureSuffixes.openpgp} ${sumsName}`,
 ]
 
-/** The lines for a shell; README.md shows the same, and a test runs them. */
-export function checkLines(release: ReleaseDocument, target: { readonly name: string; readonly mainFile: string }): readonly string[] {
-  const folder = address + urlPath(treeKeys.release(release.appliance, release.version))
+interface CheckedTarget {
+  readonly name: string
+  readonly mainFile: string
+}
+
+/** The lines for a shell; README.md shows the same, and a test runs them. @param url of the tree, ending in a slash */
+export function checkLines(release: ReleaseDocument, target: CheckedTarget, url: string): readonly string[] {
+  const folder = url + urlPath(treeKeys.release(release.appliance, release.version))
   const name = nameInSums(target)
   const sums = (suffix = '') => `${sumsName}${suffix} ${quoteUrl(`${folder}${urlPath(target.name)}/${sumsName}${suffix}`)}`
   const ssh = release.signatures.includes('ssh')
@@ -39,26 +49,36 @@ export function checkLines(release: ReleaseDocument, target: { readonly name: st
 }
 
 /** As the target's SHA256SUMS names it. */
-function nameInSums({ name, mainFile }: { readonly name: string; readonly mainFile: string }): string {
+function nameInSums({ name, mainFile }: CheckedTarget): string {
   return mainFile.startsWith(`${name}/`) ? mainFile.slice(name.length + 1) : mainFile
 }
 
-/** Always in quotes: what the page's own address holds is not known here. */
+/** Always in quotes: scripts put the page's own address there, and what that holds is not known here. */
 function quoteUrl(url: string): string {
-  return `'${url.replaceAll("'", '%27')}'`
+  return `'${withoutQuotes(url)}'`
 }
 
-export function checkPanel(release: ReleaseDocument): Html {
+function withoutQuotes(url: string): string {
+  return url.replaceAll("'", '%27')
+}
+
+export function checkPanel(release: ReleaseDocument, { url, told }: TreeAddress): Html {
   const target = inPageOrder(release.targets).find(({ name }) => name === 'kvm') ?? inPageOrder(release.targets)[0]
   if (!target) return html``
   return html`<details class="panel">
 <summary>Download and check in a terminal</summary>
 <p>The first line goes on where it was broken off when it is typed again.</p>
-<div class="line"><pre tabindex="0">${checkLines(release, target).join('\n')}</pre></div>
+<div class="line"><pre tabindex="0" data-address="${withoutQuotes(url)}">${checkLines(release, target, url).join('\n')}</pre></div>
+${told ? undefined : addressNote(url)}
 ${keyNote(release)}
 <p>On Windows, in PowerShell, to be compared with the SHA-256 above:</p>
 <div class="line"><pre tabindex="0">(Get-FileHash -LiteralPath '${nameInSums(target).replaceAll("'", "''")}').Hash.ToLower()</pre></div>
 </details>`
+}
+
+/** With scripts the lines name the page's own address. */
+function addressNote(url: string): Html {
+  return html`<noscript><p>If you see this page at another address than <code>${url}</code>, put that one into the lines in its place.</p></noscript>`
 }
 
 function keyNote({ signatures }: ReleaseDocument): Html | undefined {

@@ -1,4 +1,4 @@
-/** What the download page does more where scripts run: the visitor's system first, buttons that copy, full addresses. */
+/** What the download page does more where scripts run: the visitor's system first, buttons that copy, the page's own address in lines. */
 export const pageScript = `'use strict'
 const platform = ((navigator.userAgentData || {}).platform || navigator.platform || '') + ' ' + navigator.userAgent
 const system = /Win/.test(platform) ? 'windows' : /Mac|iPhone|iPad/.test(platform) ? 'mac' : /Linux|X11|CrOS/.test(platform) ? 'linux' : ''
@@ -10,7 +10,8 @@ for (const list of document.querySelectorAll('.cards')) {
 }
 const base = location.href.replace(/[^/]*([?#].*)?$/, '').replaceAll("'", '%27')
 for (const code of document.querySelectorAll('pre')) {
-  code.textContent = code.textContent.replaceAll('ADDRESS/', base)
+  const { address } = code.dataset
+  if (address && location.protocol.startsWith('http')) code.textContent = code.textContent.replaceAll(address, () => base)
   if (!navigator.clipboard) continue
   const button = document.createElement('button')
   button.type = 'button'

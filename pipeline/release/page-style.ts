@@ -43,7 +43,7 @@ a:focus-visible, button:focus-visible, summary:focus-visible { outline: 3px soli
 .file { font-size: .82rem; color: var(--soft); overflow-wrap: anywhere; margin: 0 }
 .line { display: flex; align-items: stretch; background: var(--code); border: 1px solid var(--line); border-radius: 8px; margin: .4rem 0; min-width: 0 }
 pre { flex: 1; min-width: 0; margin: 0; padding: .55rem .75rem; overflow-x: auto; font: .84rem/1.5 ui-monospace, 'DejaVu Sans Mono', monospace }
-code { font: .9em ui-monospace, 'DejaVu Sans Mono', monospace }
+code { font: .9em ui-monospace, 'DejaVu Sans Mono', monospace; overflow-wrap: anywhere }
 .card pre { white-space: pre-wrap; overflow-wrap: anywhere }
 .line button { flex: none; border: 0; border-left: 1px solid var(--line); background: none; color: var(--go); font: inherit; font-size: .82rem; min-width: 4.2rem; cursor: pointer }
 .sum { font: .8rem/1.4 ui-monospace, 'DejaVu Sans Mono', monospace; overflow-wrap: anywhere; margin: 0 }

@@ -9,6 +9,7 @@ import { pageScript } from './page-script.js'
 import { pageStyle } from './page-style.js'
 import { dayText, sizeText } from './page-text.js'
 import { checkPanel } from './page-check.js'
+import type { TreeAddress } from './page-check.js'
 import { provenanceName, sbomName, treeKeys, urlPath } from './tree.js'
 
 export interface PageAppliance {
@@ -18,8 +19,11 @@ export interface PageAppliance {
   readonly releases: readonly ReleaseDocument[]
 }
 
-/** The whole page; every link is relative to the folder it lies in. */
-export function downloadPage(appliances: readonly PageAppliance[]): string {
+/**
+ * The whole page; every link is relative to the folder it lies in. The lines for a terminal cannot be: `bucketUrl`, ending
+ * in a slash, is where the tree is when an index does not say it.
+ */
+export function downloadPage(appliances: readonly PageAppliance[], bucketUrl: string): string {
   const title = appliances.length === 1 ? `Download ${appliances[0]?.index.title ?? ''}` : 'Downloads'
   const page = html`<!doctype html>
 <html lang="en">
@@ -36,7 +40,7 @@ export function downloadPage(appliances: readonly PageAppliance[]): string {
 <a class="skip" href="#downloads">To the downloads</a>
 <header><h1>${title}</h1></header>
 <main id="downloads">
-${appliances.length === 0 ? html`<p>Nothing is published yet.</p>` : appliances.map(each => section(each, appliances.length > 1))}
+${appliances.length === 0 ? html`<p>Nothing is published yet.</p>` : appliances.map(each => section(each, { bucketUrl, named: appliances.length > 1 }))}
 </main>
 <footer>Every file is named with its size and SHA-256 in <code>index.json</code> beside it.</footer>
 <script>${trusted(pageScript)}</script>
@@ -56,8 +60,9 @@ const policy = [
   "form-action 'none'",
 ].join('; ')
 
-function section(appliance: PageAppliance, named: boolean): Html {
+function section(appliance: PageAppliance, { bucketUrl, named }: { readonly bucketUrl: string; readonly named: boolean }): Html {
   const { index, channels } = appliance
+  const address = { url: index.publicUrl ?? bucketUrl, told: index.publicUrl !== undefined }
   const shown = inChannelOrder(channels).flatMap(channel => {
     const release = appliance.releases.find(({ version }) => version === channel.current?.version)
     return release ? [{ channel, release }] : []
@@ -68,7 +73,7 @@ function section(appliance: PageAppliance, named: boolean): Html {
   return html`<section aria-label="${index.title}">
 ${named ? html`<h2>${index.title}</h2>` : undefined}
 ${once.length === 0 ? html`<p>No release is offered now.</p>` : undefined}
-${once.map(({ release }, at) => channelPart(release, names(release), at === 0))}
+${once.map(({ release }, at) => channelPart(release, { channels: names(release), open: at === 0, address }))}
 ${older(appliance, once.map(({ release }) => release.version))}
 </section>`
 }
@@ -79,11 +84,17 @@ function inChannelOrder(channels: readonly ChannelDocument[]): ChannelDocument[]
   return [...channels].sort((a, b) => rank(a) - rank(b) || (a.channel < b.channel ? -1 : 1))
 }
 
-function channelPart(release: ReleaseDocument, channels: readonly string[], open: boolean): Html {
+interface ChannelPart {
+  readonly channels: readonly string[]
+  readonly open: boolean
+  readonly address: TreeAddress
+}
+
+function channelPart(release: ReleaseDocument, { channels, open, address }: ChannelPart): Html {
   const cards = html`<ul class="cards">
 ${inPageOrder(release.targets).map(target => card(release, target))}
 </ul>
-${checkPanel(release)}`
+${checkPanel(release, address)}`
   const title = `${release.version} (${channels.join(', ')})`
   if (open) return html`${facts(release, channels)}${warnings(release)}${cards}`
   return html`<details class="panel"><summary>${title}, ${dayText(release.date)}</summary>${facts(release, channels)}${warnings(release)}${cards}</details>`

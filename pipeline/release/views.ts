@@ -39,7 +39,7 @@ export function viewsOf(shown: readonly PageAppliance[], appliance: string, publ
     // An old catalog would go on offering what was taken back.
     return [treeKeys.vagrant(appliance, channel), catalog ? `${JSON.stringify(catalog, null, 2)}\n` : null] as const
   })
-  return { ...Object.fromEntries(catalogs), [treeKeys.page]: downloadPage(shown) }
+  return { ...Object.fromEntries(catalogs), [treeKeys.page]: downloadPage(shown, publicUrl) }
 }
 
 /** Views that a publish of this release to a channel writes. Pure. */

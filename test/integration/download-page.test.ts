@@ -108,6 +108,11 @@ t.test('without scripts everything is there and can be downloaded', async t => {
     t.equal(await page.locator('.cards').first().locator('.card').count(), 4)
     const link = await page.locator('[data-target=kvm] .get').first().getAttribute('href')
     t.equal((await fetch(new URL(link ?? '', url))).status, 200)
+    const panel = page.locator('details.panel').first()
+    await panel.locator('summary').click()
+    const [, disk = ''] = /'(http\S+qcow2)'/.exec((await panel.locator('pre').first().textContent()) ?? '') ?? []
+    t.equal((await fetch(disk)).status, 200, 'the lines for a terminal hold whole addresses')
+    t.ok(await panel.getByText('If you see this page at another address').isVisible(), 'and say what to do at another one')
     await screenshot(page, 'no-script')
   })
 })

@@ -9,12 +9,14 @@ import { startFileServer } from '../fixtures/file-server.js'
 import { repository } from '../fixtures/main-run.js'
 import { releaseDocument } from '../fixtures/published-documents.js'
 
+const url = 'https://downloads.example.org/images/'
+const told = { url, told: true }
 const kvm = { name: 'kvm', mainFile: 'kvm/a+b.qcow2' }
 
 t.test('the lines download, check the signatures that are there, then the sums', t => {
-  const sums = 'ADDRESS/ciab/1/kvm/SHA256SUMS'
-  t.same(checkLines(releaseDocument('1', { signatures: ['ssh', 'openpgp'] }), kvm), [
-    "curl -fL -C - -o a+b.qcow2 'ADDRESS/ciab/1/kvm/a%2Bb.qcow2'",
+  const sums = `${url}ciab/1/kvm/SHA256SUMS`
+  t.same(checkLines(releaseDocument('1', { signatures: ['ssh', 'openpgp'] }), kvm, url), [
+    `curl -fL -C - -o a+b.qcow2 '${url}ciab/1/kvm/a%2Bb.qcow2'`,
     `curl -fL -o SHA256SUMS '${sums}' -o SHA256SUMS.sig '${sums}.sig' -o SHA256SUMS.asc '${sums}.asc'`,
     'ssh-keygen -Y verify -f allowed_signers -I release -n appliance-release -s SHA256SUMS.sig < SHA256SUMS',
     'gpg --show-keys --with-fingerprint release.asc',
@@ -22,8 +24,8 @@ t.test('the lines download, check the signatures that are there, then the sums',
     'gpg --verify SHA256SUMS.asc SHA256SUMS',
     'sha256sum -c --ignore-missing SHA256SUMS',
   ])
-  t.same(checkLines(releaseDocument('1', { signatures: [] }), kvm).length, 3)
-  t.notMatch(checkLines(releaseDocument('1', { signatures: ['ssh'] }), kvm).join('\n'), /gpg/, 'only where there is such a signature')
+  t.same(checkLines(releaseDocument('1', { signatures: [] }), kvm, url).length, 3)
+  t.notMatch(checkLines(releaseDocument('1', { signatures: ['ssh'] }), kvm, url).join('\n'), /gpg/, 'only where there is such a signature')
   t.end()
 })
 
@@ -34,12 +36,19 @@ t.test('README tells the same lines for OpenPGP', t => {
 })
 
 t.test('the panel shows the lines of kvm where there is one, and says where the key comes from', t => {
-  const { text } = checkPanel(releaseDocument('1'))
-  t.match(text, /ADDRESS\/ciab\/1\/kvm\/ciab-1\.qcow2/)
+  const { text } = checkPanel(releaseDocument('1'), told)
+  t.match(text, `${url}ciab/1/kvm/ciab-1.qcow2`)
   t.match(text, /The key must come from elsewhere than this page: <code>allowed_signers<\/code> is in <code>keys\/<\/code> of the publisher's repository\./)
-  t.match(checkPanel(releaseDocument('1', { signatures: ['ssh', 'openpgp'] })).text, /repository; <code>release\.asc<\/code> is the publisher's OpenPGP key, whose fingerprint/)
+  t.match(checkPanel(releaseDocument('1', { signatures: ['ssh', 'openpgp'] }), told).text, /repository; <code>release\.asc<\/code> is the publisher's OpenPGP key, whose fingerprint/)
   t.notMatch(text, /release\.asc/)
-  t.equal(checkPanel(releaseDocument('1', { targets: [] })).text, '')
+  t.equal(checkPanel(releaseDocument('1', { targets: [] }), told).text, '')
+  t.end()
+})
+
+t.test('a page that nobody has told its address says so where no script puts the right one', t => {
+  const noted = '<noscript><p>If you see this page at another address than <code>https://s3.example.org/b/</code>,'
+  t.match(checkPanel(releaseDocument('1'), { url: 'https://s3.example.org/b/', told: false }).text, noted)
+  t.notMatch(checkPanel(releaseDocument('1'), told).text, '<noscript>')
   t.end()
 })
 
@@ -51,7 +60,7 @@ t.test('curl and sha256sum take the lines as they are, whatever the name', async
     writeFileSync(join(folder, 'ciab/1+2/kvm', name), 'disk')
     const server = await startFileServer(folder)
     t.teardown(() => server.close())
-    const lines = checkLines(releaseDocument('1+2', { signatures: [] }), { name: 'kvm', mainFile: `kvm/${name}` }).map(line => line.replaceAll('ADDRESS/', `${server.url}/`))
+    const lines = checkLines(releaseDocument('1+2', { signatures: [] }), { name: 'kvm', mainFile: `kvm/${name}` }, `${server.url}/`)
     const shell = (line: string) => promisify(execFile)('sh', ['-c', line], { cwd: join(folder, 'mine'), env: { ...process.env, LC_ALL: 'C.UTF-8' } })
     const answers: string[] = []
     for (const line of lines) answers.push((await shell(line)).stdout)

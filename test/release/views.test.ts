@@ -43,6 +43,7 @@ t.test('each channel has its catalog, all appliances share the page', t => {
   t.same(Object.keys(views).sort(), ['ciab/vagrant/nightly.json', 'ciab/vagrant/stable.json', 'index.html'])
   t.equal(views['ciab/vagrant/stable.json'], null, 'stable points to a release that is not shown')
   t.same(JSON.parse(views['ciab/vagrant/nightly.json'] ?? ''), vagrantCatalog(release, url))
+  t.match(views['index.html'], `data-address="${url}"`)
   t.match(views['index.html'], /Title of ciab[^]*Title of other/)
   t.end()
 })
