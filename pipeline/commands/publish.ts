@@ -32,7 +32,7 @@ export interface PublishOptions extends Omit<WriteOptions, 'appliance'> {
 
 const dayMs = 24 * 60 * 60 * 1000
 
-/** Prints the address of the release. Errors: those of errors/publish.ts (exit 6), `name-unsafe`, `endpoint-wrong`, `not-a-release` (2). */
+/** Prints the address of the release's index. Errors: those of errors/publish.ts (exit 6), `name-unsafe`, `endpoint-wrong`, `not-a-release` (2). */
 export async function runPublish(folder: string, options: PublishOptions, io: CommandIo): Promise<void> {
   if (!isSafeName(options.channel)) throw nameUnsafe('channel', options.channel)
   const { bucket, prefix } = parseTreeUrl(options.to)
@@ -53,7 +53,7 @@ export async function runPublish(folder: string, options: PublishOptions, io: Co
         parallel: options.parallel, staleMs: options.staleDays * dayMs, publicUrl: publicUrlOf(options, tree),
         allowRetracted: options.allowRetracted ?? false,
       })
-      report(published, `${published.publicUrl}${urlPath(treeKeys.release(release.document.appliance, published.version))}`, options, io)
+      report(published, release.document.appliance, options, io)
     } finally {
       tree.bucket.close()
     }
@@ -62,15 +62,23 @@ export async function runPublish(folder: string, options: PublishOptions, io: Co
   }
 }
 
-function report(published: Published, address: string, { json }: PublishOptions, io: CommandIo): void {
+/** `address` is a folder's: in a bucket nothing lies under such a name, so people are given the other two. Pure. */
+export function addressesOf({ publicUrl, version }: Pick<Published, 'publicUrl' | 'version'>, appliance: string): Readonly<Record<'address' | 'index' | 'page', string>> {
+  const at = (key: string) => `${publicUrl}${urlPath(key)}`
+  return { address: at(treeKeys.release(appliance, version)), index: at(treeKeys.releaseIndex(appliance, version)), page: at(treeKeys.page) }
+}
+
+function report(published: Published, appliance: string, { json }: PublishOptions, io: CommandIo): void {
   const { version, channel, moved, sentBytes, totalBytes, signed, verified } = published
   const mib = (bytes: number) => Math.round(bytes / 1024 / 1024)
   progressOf(io)(
     `publish: ${mib(sentBytes)} of ${mib(totalBytes)} MiB travelled; ${channel} ${moved ? 'now points' : 'points'} to ${version}` +
     `${signed ? '' : ' (UNSIGNED)'}${verified ? '' : ' (NOT VERIFIED)'}`
   )
-  if (json) printJson(io, { ...published, address })
-  else printLine(io, address)
+  const addresses = addressesOf(published, appliance)
+  progressOf(io)(`publish: the page is ${addresses.page}`)
+  if (json) printJson(io, { ...published, ...addresses })
+  else printLine(io, addresses.index)
 }
 
 /** Every object in the order it would travel. */

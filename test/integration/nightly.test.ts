@@ -75,7 +75,8 @@ t.test('a night builds, signs, publishes and deletes old nightlies, here, too; i
   for (const version of ['1.0.0+1', '1.0.0+2']) {
     const release = await makeRelease(artifacts, { version, files: small })
     const { code, stdout, stderr } = await night('good', pipelineWith('good', `echo '${release}'`))
-    t.same([code, stdout], [0, `${proxy.url}/night-images/good/ciab/${encodeURIComponent(version)}/\n`], stderr)
+    t.same([code, stdout], [0, `${proxy.url}/night-images/good/ciab/${encodeURIComponent(version)}/index.json\n`], stderr)
+    t.equal(await status(stdout.trim().slice(`${proxy.url}/night-images/`.length)), 200, 'there is something at that address')
   }
   const { code, stderr } = await reader('good')
   t.equal(code, 0, stderr)
@@ -143,7 +144,7 @@ t.test('a night of the real image: found in the store, signed, published, and it
     '--store', join(folder, basename(places.store)), '--artifacts', join(folder, basename(places.artifacts)),
   ], {})
   t.equal(code, 0, stderr)
-  t.match(stdout, /^http:\/\/127\.0\.0\.1:\d+\/night-images\/real\/ciab\/\S+\/\n$/)
+  t.match(stdout, /^http:\/\/127\.0\.0\.1:\d+\/night-images\/real\/ciab\/\S+\/index\.json\n$/)
   t.match(stderr, /^nightly: build\nmedia: stored\n[\s\S]*verify: stored\nnightly: sign\n[\s\S]*nightly: publish\n[\s\S]*nightly: prune\n[\s\S]*nightly: clean: freed /)
   const fetched = await reader('real')
   t.equal(fetched.code, 0, fetched.stderr)

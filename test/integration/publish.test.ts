@@ -19,7 +19,7 @@ t.test('artifacts travel first, then what describes them, the release index, the
   const made = await release()
   const { code, stdout, stderr } = await publish(made)
   t.equal(code, 0, stderr)
-  t.equal(stdout, `${addressOf(prefix)}ciab/${encodeURIComponent(versionOf(made))}/\n`)
+  t.equal(stdout, `${addressOf(prefix)}ciab/${encodeURIComponent(versionOf(made))}/index.json\n`)
   const keys = written(prefix)
   const folder = `ciab/${versionOf(made)}/`
   const last = (part: string) => keys.lastIndexOf(`${folder}${part}`)
@@ -59,7 +59,7 @@ t.test('a release that is there already sends nothing again', async t => {
   proxy.clear()
   const again = await publish(made, '--json')
   t.equal(again.code, 0, again.stderr)
-  t.match(JSON.parse(again.stdout), { sentBytes: 0, moved: false, version: versionOf(made), signed: true, verified: true })
+  t.match(JSON.parse(again.stdout), { address: /\/$/, index: /\/index\.json$/, page: /\/index\.html$/, sentBytes: 0, moved: false, version: versionOf(made), signed: true, verified: true })
   t.notOk(proxy.requests.some(({ method, path }) => method === 'PUT' && path.includes('qcow2')))
 })
 
