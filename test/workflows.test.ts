@@ -43,3 +43,39 @@ t.test('each step of a night that writes the views is told the public address; b
   for (const path of ['ci/github/action.yml', 'ci/gitlab/nightly.yml']) t.match(read(path), '${PUBLIC_URL:+--public-url "$PUBLIC_URL"}')
   t.end()
 })
+
+/** What a night goes on from travels in one file, packed by ci/cache. */
+const pack = '.pipeline/night.tar.zst'
+
+interface Step {
+  readonly if?: string
+  readonly uses?: string
+  readonly run?: string
+  readonly with?: Readonly<Record<string, string>>
+}
+
+t.test('a night on GitHub begins with what the last one left, and keeps what it leaves however it ends', async t => {
+  const { runs } = parse(read('ci/github/action.yml')) as { runs: { steps: Step[] } }
+  const order = ['ci/quickstart prepare', 'actions/cache/restore@v4', `ci/cache unpack ${pack}`, 'ci/nightly', `ci/cache pack ${pack}`, 'actions/cache/save@v4']
+  const places = order.map(what => runs.steps.findIndex(({ uses, run }) => (uses ?? run ?? '').startsWith(what)))
+  t.same(places, [...places].sort((a, b) => a - b), 'zstd is there before the cache is asked, or it is not found')
+  t.notOk(places.includes(-1))
+  const [, restore, , , packing, save] = places.map(place => runs.steps[place])
+  t.same([packing?.if, save?.if], ['always()', 'always()'])
+  t.same([restore?.with?.['path'], save?.with?.['path']], [pack, pack])
+  t.equal(restore?.with?.['key'], save?.with?.['key'])
+  const { key = '', 'restore-keys': prefix = '' } = restore?.with ?? {}
+  t.ok(key.startsWith(prefix) && /run_id.*run_attempt/.test(key.slice(prefix.length)), 'each try has a key of its own, and finds the one before')
+  t.match(prefix, /inputs\.appliance \}\}\/$/, 'of this appliance, and of none whose name begins alike')
+  t.notOk(runs.steps.some(({ uses }) => uses?.startsWith('actions/cache@')), 'which saves nothing of a job that failed')
+})
+
+t.test('so does a night on GitLab', async t => {
+  const { nightly } = parse(read('ci/gitlab/nightly.yml')) as { nightly: { cache: object; script: string[]; after_script: string[]; variables: Record<string, string> } }
+  t.same(nightly.cache, { key: 'night-$APPLIANCE', when: 'always', paths: [pack] })
+  const places = [`ci/cache unpack ${pack}`, 'ci/nightly'].map(what => nightly.script.findIndex(line => line.startsWith(what)))
+  t.ok(places[0] !== -1 && (places[0] ?? 0) < (places[1] ?? 0))
+  t.same(nightly.after_script, [`ci/cache pack ${pack}`])
+  const minutes = ['RUNNER_SCRIPT_TIMEOUT', 'RUNNER_AFTER_SCRIPT_TIMEOUT'].map(name => Number.parseInt(nightly.variables[name] ?? '', 10))
+  t.ok((minutes[0] ?? NaN) + (minutes[1] ?? NaN) < 240, 'a night that does not end leaves time to pack')
+})
