@@ -1,4 +1,4 @@
-/** The kvm kit on machines whose forwarding a firewall of their owner drops: a real ufw, and a stand-in for firewalld. */
+/** The kvm kit on machines whose forwarding a firewall of their owner drops: a real ufw, real iptables, and a stand-in for firewalld. */
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -42,6 +42,39 @@ t.test('opens a real ufw by rules of its own, and removes exactly those', async 
   t.equal(await settings(), written)
   same(t, await host.snapshot(), before)
 })
+
+/** Their policies are ACCEPT, yet nothing new gets in or through: what the last rule sees is over. */
+const closedByRules: Readonly<Record<string, readonly string[]>> = {
+  'reject': [
+    '-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT',
+    '-A INPUT -i lo -j ACCEPT',
+    '-A INPUT -p tcp --dport 22 -j ACCEPT',
+    '-A INPUT -j REJECT --reject-with icmp-host-prohibited',
+    '-A FORWARD -j REJECT --reject-with icmp-host-prohibited',
+  ],
+  'lead to a chain that drops, and drop under a comment': [
+    '-N LOGDROP', '-A LOGDROP -m limit --limit 1/min -j LOG', '-A LOGDROP -j DROP',
+    '-A INPUT -i lo -j ACCEPT', '-A INPUT -j LOGDROP', '-A FORWARD -m comment --comment rest -j DROP',
+  ],
+}
+
+for (const [what, lines] of Object.entries(closedByRules))
+  t.test(`opens chains of iptables whose last rules ${what}, at their head, and closes them again`, async t => {
+    const it = await kitBench(t)
+    const { host, script } = it
+    for (const line of lines) await must(host, `iptables ${line}`)
+    const before = await host.snapshot()
+    const started = await script(start)
+    t.equal(started.exitCode, 0, started.stderr)
+    const guest = await joinGuest(it)
+    t.match((await guest('ip -4 -br address show dev eth0')).stdout, /192\.168\.42\.2\/24/, 'DHCP passes')
+    t.equal((await guest(`busybox ping -c1 -W3 ${uplink.outside}`)).exitCode, 0, 'forwarding passes')
+    t.equal((await host.on(['busybox', 'ping', '-c1', '-W3', '192.168.42.2'])).exitCode, 0, 'answers pass')
+    t.equal((await guest('busybox ping -c1 -W1 192.168.42.1')).exitCode, 1, 'nothing else of the machine is opened')
+    await dropGuest(host)
+    t.equal((await script(stop)).exitCode, 0)
+    same(t, await host.snapshot(), before)
+  })
 
 t.test('puts the bridge into the zone that firewalld has for virtual machines, and out of it (a stand-in for firewalld)', async t => {
   const { host, script, directory } = await kitBench(t)

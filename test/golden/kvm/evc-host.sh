@@ -329,7 +329,7 @@ live_pid() {
 # --- NAT and the machine's own firewall ------------------------------------------------------------------------------
 # What hides the appliance behind this machine's addresses is a table of our own. An accept there cannot overrule the
 # drop of another table, so where forwarding is dropped a rule goes to the place its owner has for that: firewalld's
-# zone, ufw's route rules, Docker's DOCKER-USER, else the head of the dropping chain. Each bears this comment.
+# zone, ufw's route rules, Docker's DOCKER-USER, else the head of the closed chain. Each bears this comment.
 
 mark=evc-host
 
@@ -382,11 +382,26 @@ open_ufw() {
 open_iptables() {
   has iptables || return 0
   if iptables -w -n -L DOCKER-USER >/dev/null 2>&1; then forward_rules DOCKER-USER
-  elif iptables -w -S FORWARD 2>/dev/null | grep -q -x -e '-P FORWARD DROP'; then forward_rules FORWARD
+  elif closed_by_iptables FORWARD; then forward_rules FORWARD
   fi
-  iptables -w -S INPUT 2>/dev/null | grep -q -x -e '-P INPUT DROP' || return 0
+  closed_by_iptables INPUT || return 0
   iptables_rule filter -I INPUT -i "$bridge" -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
   iptables_rule filter -I INPUT -i "$bridge" -p udp -m multiport --dports 53,67 -j ACCEPT
+}
+
+# Closed is a chain that drops or rejects what no rule of it accepts: by its policy, by a rule without a condition, or
+# in another chain that such a rule leads to. A comment is no condition.
+closed_by_iptables() { # chain
+  iptables -w -S 2>/dev/null | sed -e 's/ -m comment --comment "[^"]*"//' -e 's/ -m comment --comment [^ ]*//' | awk -v chain="$1" '
+    function is_closed(at, count, to, i) {
+      if (at in closed) return 1
+      count = split(leads[at], to, " ")
+      for (i = 1; i <= count; i++) if (is_closed(to[i])) return 1
+      return 0
+    }
+    $1 == "-P" && $3 == "DROP" { closed[$2] }
+    $1 == "-A" && ($3 == "-j" || $3 == "-g") { if ($4 == "DROP" || $4 == "REJECT") closed[$2]; else leads[$2] = leads[$2] " " $4 }
+    END { exit !is_closed(chain) }'
 }
 
 forward_rules() {
