@@ -1,5 +1,6 @@
 /** The kvm kit with a real libvirtd and a real QEMU, on a machine of its own; the guest is a boot sector that plays the appliance. */
-import { existsSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { bootSectorDisk } from '../fixtures/boot-sector.js'
 import { kitBench, must, ready, same, stop } from '../fixtures/kit-bench.js'
@@ -69,6 +70,93 @@ t.test('a machine that somebody has switched off meanwhile is told, and taken ba
   t.same([stdout, stderr], ['stopped\n', 'status: What it made on this machine is still there: ./run-evc.sh starts it again, ./teardown-evc.sh takes it back.\n'])
   t.equal((await script(stop)).exitCode, 0)
   same(t, await host.snapshot(), before)
+})
+
+const start = 'run-evc.sh --accel tcg --memory 512 --wait 0'
+const names = async (it: Bench) => (await virsh(it, 'list', '--all', '--name')).stdout.trim()
+const uuids = async (it: Bench) => (await virsh(it, 'list', '--all', '--uuid')).stdout.trim()
+
+/** As README.txt offers it, but that this machine may have no KVM; gives its name. */
+async function defineByHand(it: Bench): Promise<string> {
+  const text = readFileSync(join(it.directory, 'kit', 'domain.xml'), 'utf8')
+  const byHand = join(it.directory, 'by-hand.xml')
+  writeFileSync(byHand, text.replace("<domain type='kvm'>", "<domain type='qemu'>").replace(/<cpu .*\/>/, ''))
+  await must(it.host, `virsh --quiet --connect qemu:///system define ${byHand}`)
+  return await names(it)
+}
+
+t.test('a machine that its owner has defined by hand is named before anything is made, and left alone', async t => {
+  const it = await withLibvirt(t)
+  const name = await defineByHand(it)
+  const [before, his] = [await it.host.snapshot(), await uuids(it)]
+  const { exitCode, stderr } = await it.script(start)
+  const virsh = 'sudo virsh --connect qemu:///system'
+  t.equal(stderr, `run-evc.sh: libvirt has a machine ${name} already that run-evc.sh has not made. Use that one (${virsh} start ${name}), remove it (${virsh} undefine ${name} --nvram), or start without libvirt: --qemu\n`)
+  t.equal(exitCode, 3)
+  same(t, await it.host.snapshot(), before)
+  t.equal((await it.script(stop)).stderr, 'teardown-evc.sh: Nothing is left to take back.\n')
+  t.equal(await uuids(it), his)
+})
+
+t.test("a machine of the same name that has taken the kit's place is neither stopped nor removed", async t => {
+  const it = await withLibvirt(t)
+  t.equal((await it.script(start)).exitCode, 0)
+  const name = await names(it)
+  for (const word of ['destroy', 'undefine']) await virsh(it, word, name)
+  await defineByHand(it)
+  const his = await uuids(it)
+  t.equal((await it.script(stop)).exitCode, 0)
+  t.equal(await uuids(it), his)
+  t.notOk(existsSync(it.state))
+})
+
+t.test('a machine that libvirt has paused is running still, which is told, and is taken back', async t => {
+  const it = await withLibvirt(t)
+  const before = await it.host.snapshot()
+  t.equal((await it.script(start)).exitCode, 0)
+  await virsh(it, 'suspend', await names(it))
+  const paused = `!! libvirt has paused it, as it does when the disk's file system is full (${join(it.directory, 'kit')}). Free some, then: sudo virsh --connect qemu:///system resume ${await uuids(it)}\n`
+  const status = await it.script('status')
+  t.match(status.stdout, /^(starting|booting|ready)\n/)
+  t.match(status.stderr, `status: ${paused}`)
+  t.match((await it.script(start)).stderr, `run-evc.sh: It is running already; ./teardown-evc.sh stops it.\nrun-evc.sh: ${paused}`)
+  const stopped = await it.script(stop)
+  t.equal(stopped.exitCode, 0, stopped.stderr)
+  t.equal(await names(it), '')
+  same(t, await it.host.snapshot(), before)
+})
+
+t.test('a machine with a snapshot and a saved memory is taken back, too', async t => {
+  const it = await withLibvirt(t)
+  const before = await it.host.snapshot()
+  t.equal((await it.script(start)).exitCode, 0)
+  const name = await names(it)
+  await must(it.host, `virsh --quiet --connect qemu:///system snapshot-create ${name}`)
+  await must(it.host, `virsh --quiet --connect qemu:///system managedsave ${name}`)
+  const stopped = await it.script(stop)
+  t.equal(stopped.exitCode, 0, stopped.stderr)
+  t.equal(await names(it), '')
+  same(t, await it.host.snapshot(), before)
+})
+
+t.test('a machine that libvirt does not give up, or that it cannot be asked for, stays in the record', async t => {
+  const it = await withLibvirt(t)
+  const before = await it.host.snapshot()
+  t.equal((await it.script(start)).exitCode, 0)
+  const uuid = await uuids(it)
+  const folder = join(it.directory, 'bin')
+  mkdirSync(folder)
+  for (const refused of ['undefine', 'qemu:///system']) {
+    writeFileSync(join(folder, 'virsh'), `#!/bin/sh\ncase " $* " in *' ${refused} '*) echo 'error: refused' >&2; exit 1 ;; esac\nPATH=\${PATH#*:} exec virsh "$@"\n`)
+    chmodSync(join(folder, 'virsh'), 0o755)
+    const { exitCode, stderr } = await it.script(stop, { PATH: `${folder}:${process.env['PATH'] ?? ''}` })
+    t.equal(stderr, `error: refused\nteardown-evc.sh: libvirt did not give up the machine ${uuid} (see above), so what it stands on stays. Look after that, then try again. If libvirt has gone for good, delete the line "libvirt ${uuid}" from ${it.state}/made.\n`, refused)
+    t.equal(exitCode, 4)
+  }
+  t.equal(await uuids(it), uuid)
+  t.equal((await it.script(stop)).exitCode, 0)
+  t.equal(await names(it), '')
+  same(t, await it.host.snapshot(), before)
 })
 
 t.test("a folder that libvirt's user cannot pass is named, with what to type", async t => {

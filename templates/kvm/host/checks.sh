@@ -103,6 +103,12 @@ require_root() { # what for
   [ "$(id -u)" -eq 0 ] || fail "$1 needs root: sudo $me $1" 3
 }
 
+# Every record was taken back before this: whatever still bears the name is somebody else's.
+check_libvirt_name() {
+  ! libvirt_has "$full_name" ||
+    problem "libvirt has a machine $full_name already that run-evc.sh has not made. Use that one (sudo virsh --connect qemu:///system start $full_name), remove it (sudo virsh --connect qemu:///system undefine $full_name --nvram), or start without libvirt: --qemu"
+}
+
 # The user that libvirt runs QEMU as must be able to pass every folder above the disk.
 check_parents() {
   runs_as=$(sed -n 's/^ *user *= *"\{0,1\}\([^" ]*\).*/\1/p' /etc/libvirt/qemu.conf 2>/dev/null | tail -n 1)

@@ -95,6 +95,7 @@ fi
 if [ "$print" = no ] && [ -e "$state/made" ]; then
   if alive; then
     say 'It is running already; ./teardown-evc.sh stops it.'
+    warn_if_paused
     show_addresses
     exit 0
   fi
@@ -124,7 +125,7 @@ case $mode in
     [ -d "/sys/class/net/$network_bridge/bridge" ] || [ "$print" = yes ] ||
       problem "There is no bridge \"$network_bridge\" on this machine. Those it has: $(bridges). Without --bridge a network of its own is made." ;;
 esac
-[ "$engine" = qemu ] || check_parents
+if [ "$engine" = libvirt ]; then check_libvirt_name; check_parents; fi
 [ "$problems" -eq 0 ] || exit 3
 check_nesting
 processors
