@@ -5,7 +5,7 @@ import t from 'tap'
 import { bootSectorDisk } from '../fixtures/boot-sector.js'
 import { kitBench, must, ready, same, stop } from '../fixtures/kit-bench.js'
 import type { Bench } from '../fixtures/kit-bench.js'
-import { processesWith } from '../fixtures/processes.js'
+import { processesWith, vmsWith } from '../fixtures/processes.js'
 
 const says = ['EVC {"state":"booting"}', 'EVC {"state":"ready","address":"192.168.42.2","nestedHint":""}']
 
@@ -32,7 +32,11 @@ async function withLibvirt(test: Pick<typeof t, 'testdir' | 'teardown'>): Promis
   const it = await kitBench(test, await bootSectorDisk(test.testdir({}), says))
   const { exitCode, stderr } = await it.host.on(['sh', '-c', startLibvirtd])
   if (exitCode !== 0) throw new Error(stderr)
-  test.teardown(async () => await it.host.on(['sh', '-c', 'kill "$(cat /run/libvirtd.pid)"']))
+  test.teardown(async () => {
+    await it.host.on(['sh', '-c', 'kill "$(cat /run/libvirtd.pid)"'])
+    // Its machines outlive it where a test has failed.
+    for (const { pid } of vmsWith(it.directory)) process.kill(pid, 'SIGKILL')
+  })
   return it
 }
 
