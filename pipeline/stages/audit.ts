@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import { auditFailed } from '../errors/audit.js'
 import { dataExtents } from '../tools/data-extents.js'
 import type { DeviceAlias } from '../tools/module-alias.js'
-import { needleForms, searchFile } from '../tools/needles.js'
+import { firstOfEach, needleForms, searchFile } from '../tools/needles.js'
 import type { Hit, Needle, NeedleForm } from '../tools/needles.js'
 import { bootChecks, missingDrivers, readKernels } from './audit-boot.js'
 import type { DriverNeeds, Kernel } from './audit-boot.js'
 import { missingPackages, unansweredDevices } from './audit-devices.js'
 import { leftoverChecks } from './audit-leftovers.js'
+import { verbatimFiles } from './audit-packages.js'
 import { foreignRpms, missingRpms, parseRpmList, rpmListPath } from './installed-rpms.js'
 import { openSealedDisk } from './sealed-disk.js'
 import type { SealedDisk } from './sealed-disk.js'
@@ -95,10 +96,28 @@ async function searchDisk({ path, run }: Pick<SealedDisk, 'path' | 'run'>, forms
   return forms.length === 0 ? [] : await searchFile(path, await dataExtents(path, run), forms)
 }
 
+/** One entry for each hit that counts; a host's name in a file that is word for word its package's does not. */
 async function places(disk: SealedDisk, hits: readonly Hit[]): Promise<string[]> {
-  const problems: string[] = []
-  for (const { name, offsetBytes } of hits) problems.push(`${name} at byte ${offsetBytes} (${await placeOf(disk, offsetBytes)})`)
-  return problems
+  if (hits.length === 0) return []
+  const inRoot = ({ offsetBytes }: Hit) => partitionOf(disk, offsetBytes)?.startBytes === disk.rootStartBytes
+  const owners = await disk.root.ownersOf(hits.filter(inRoot).map(({ offsetBytes }) => offsetBytes - disk.rootStartBytes))
+  const ownerOf = ({ offsetBytes }: Hit) => owners.get(offsetBytes - disk.rootStartBytes)
+  const packaged = hits.filter(hit => hit.mayBePackaged && inRoot(hit)).flatMap(hit => ownerOf(hit) ?? [])
+  const verbatim = await verbatimFiles(disk, packaged)
+  const counting = hits.filter(hit => !(hit.mayBePackaged && inRoot(hit) && verbatim.has(ownerOf(hit) ?? '')))
+  return firstOfEach(counting).map(hit => {
+    const place = inRoot(hit) ? (ownerOf(hit) ?? 'in no file any more') : outsideOfRoot(disk, hit)
+    return `${hit.name} at byte ${hit.offsetBytes} (${place})`
+  })
+}
+
+function outsideOfRoot(disk: SealedDisk, { offsetBytes }: Hit): string {
+  const partition = partitionOf(disk, offsetBytes)
+  return partition ? `partition ${partition.number}` : 'outside of all partitions'
+}
+
+function partitionOf({ layout }: SealedDisk, offsetBytes: number) {
+  return layout.partitions.find(({ startBytes, sizeBytes }) => offsetBytes >= startBytes && offsetBytes < startBytes + sizeBytes)
 }
 
 /** Where compression hides them. */
@@ -110,13 +129,4 @@ async function findInInitramfs(kernels: readonly Kernel[], forms: readonly Needl
     problems.push(...new Set(hits.map(({ name }) => `${name} in the initramfs of ${release}`)))
   }
   return problems
-}
-
-async function placeOf(disk: SealedDisk, offsetBytes: number): Promise<string> {
-  const partition = disk.layout.partitions.find(
-    ({ startBytes, sizeBytes }) => offsetBytes >= startBytes && offsetBytes < startBytes + sizeBytes
-  )
-  if (!partition) return 'outside of all partitions'
-  if (partition.startBytes !== disk.rootStartBytes) return `partition ${partition.number}`
-  return (await disk.root.ownerOf(offsetBytes - partition.startBytes)) ?? 'in no file any more'
 }

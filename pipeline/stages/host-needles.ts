@@ -15,10 +15,12 @@ export interface BuildHostSecrets {
 /** Each value once; every one is long enough to be searched for, so that no build finds that out at its audit. */
 export function hostNeedles({ mirrors, proxies, logins, imageSources }: BuildHostSecrets): readonly Needle[] {
   const own = hostsOf(parseSources(imageSources.join('\n')).map(source => source.url))
-  const named = (name: string, values: readonly string[]) => [...new Set(values)].map(value => ({ name, value }))
+  const named = (name: string, values: readonly string[]): readonly Needle[] => [...new Set(values)].map(value => ({ name, value }))
+  // apt itself, and copyright files, name the mirrors that Debian runs.
+  const hosts = (name: string, values: readonly string[]) => named(name, values).map(needle => ({ ...needle, mayBePackaged: true as const }))
   return [
-    ...named("the build host's mirror", hostsOf(mirrors).filter(host => !own.includes(host))),
-    ...named("the build host's proxy", hostsOf(proxies)),
+    ...hosts("the build host's mirror", hostsOf(mirrors).filter(host => !own.includes(host))),
+    ...hosts("the build host's proxy", hostsOf(proxies)),
     ...named("the mirror's password", mirrors.flatMap(urlNeedles)),
     ...named("the proxy's password", proxies.flatMap(urlNeedles)),
     ...named("a password of apt's auth.conf", logins),

@@ -27,6 +27,8 @@ export interface Ext4 {
   superblock(): Promise<ReadonlyMap<string, string>>
   /** Path of the file that uses a byte of the file system, or undefined where no file does any more. */
   ownerOf(offsetBytes: number): Promise<string | undefined>
+  /** As ownerOf, for many bytes at once: debugfs reads every inode for each answer. What no file uses is left out. */
+  ownersOf(offsetsBytes: readonly number[]): Promise<ReadonlyMap<number, string>>
 }
 
 export interface Ext4Place {
@@ -54,14 +56,39 @@ export function openExt4(place: Ext4Place): Ext4 {
     },
     readLink: async path => /Fast link dest: "(.*)"/.exec(await ask(`stat ${quote(path)}`))?.[1] ?? '',
     superblock: async () => parseFields(await ask('show_super_stats -h')),
-    ownerOf: async offsetBytes => {
-      const blockBytes = Number(parseFields(await ask('show_super_stats -h')).get('Block size'))
-      const inode = /^\d+\s+(\d+)$/m.exec(await ask(`icheck ${Math.floor(offsetBytes / blockBytes)}`))?.[1]
-      if (inode === undefined) return undefined
-      // Inode 8 is the journal, which has no name.
-      return /^\d+\s+(\/.*)$/m.exec(await ask(`ncheck ${inode}`))?.[1] ?? `inode ${inode}`
-    },
+    ownerOf: async offsetBytes => (await findOwners(ask, [offsetBytes])).get(offsetBytes),
+    ownersOf: offsetsBytes => findOwners(ask, offsetsBytes),
   }
+}
+
+type Ask = (request: string) => Promise<string>
+
+async function findOwners(ask: Ask, offsetsBytes: readonly number[]): Promise<ReadonlyMap<number, string>> {
+  const blockBytes = Number(parseFields(await ask('show_super_stats -h')).get('Block size'))
+  const blockOf = (offsetBytes: number) => String(Math.floor(offsetBytes / blockBytes))
+  const inodes = await askPairs(ask, 'icheck', offsetsBytes.map(blockOf), /^(\d+)\s+(\d+)$/gm)
+  const paths = await askPairs(ask, 'ncheck', [...inodes.values()], /^(\d+)\s+(\/.*)$/gm)
+  return new Map(
+    offsetsBytes.flatMap(offsetBytes => {
+      const inode = inodes.get(blockOf(offsetBytes))
+      // Inode 8 is the journal, which has no name.
+      return inode === undefined ? [] : [[offsetBytes, paths.get(inode) ?? `inode ${inode}`] as const]
+    })
+  )
+}
+
+/** A line of numbers that is short enough for one argument of a program. */
+const numbersAtOnce = 5000
+
+/** What debugfs says of numbers; the first answer to each. */
+async function askPairs(ask: Ask, request: string, numbers: readonly string[], line: RegExp): Promise<ReadonlyMap<string, string>> {
+  const each = [...new Set(numbers)]
+  const found = new Map<string, string>()
+  for (let at = 0; at < each.length; at += numbersAtOnce) {
+    const said = await ask(`${request} ${each.slice(at, at + numbersAtOnce).join(' ')}`)
+    for (const [, number = '', answer = ''] of said.matchAll(line)) if (!found.has(number)) found.set(number, answer)
+  }
+  return found
 }
 
 /** One debugfs run for each level of the tree, not for each folder. */

@@ -8,15 +8,15 @@ export interface Needle {
   /** How reports name it; its value is never shown. */
   readonly name: string
   readonly value: string
+  /** A word that the world may know, like a host's name: files of packages may have it, and it is no secret there. */
+  readonly mayBePackaged?: true
 }
 
-export interface NeedleForm {
-  readonly name: string
+export interface NeedleForm extends Pick<Needle, 'name' | 'mayBePackaged'> {
   readonly bytes: Buffer
 }
 
-export interface Hit {
-  readonly name: string
+export interface Hit extends Pick<Needle, 'name' | 'mayBePackaged'> {
   readonly offsetBytes: number
 }
 
@@ -36,7 +36,8 @@ export function needleForms(needles: readonly Needle[]): readonly NeedleForm[] {
       { name: `${needle.name} (hex)`, bytes: Buffer.from(plain.toString('hex')) },
       { name: `${needle.name} (UTF-16)`, bytes: Buffer.from(needle.value, 'utf16le') },
     ]
-    return forms.filter(form => form.bytes.length >= leastNeedleLength)
+    const mark = needle.mayBePackaged ? { mayBePackaged: true as const } : {}
+    return forms.filter(form => form.bytes.length >= leastNeedleLength).map(form => ({ ...form, ...mark }))
   })
 }
 
@@ -91,7 +92,7 @@ export function createSearcher(forms: readonly NeedleForm[]): Searcher {
 
 const chunkBytes = 4 * 1024 * 1024
 
-/** Searches these parts of a file. Every form is reported at most five times. */
+/** Searches these parts of a file. Every form is reported at most five times; each time one that may be packaged. */
 export async function searchFile(path: string, extents: readonly Extent[], forms: readonly NeedleForm[]): Promise<Hit[]> {
   if (forms.length === 0) return []
   const search = createSearcher(forms)
@@ -106,21 +107,26 @@ export async function searchFile(path: string, extents: readonly Extent[], forms
         const { bytesRead } = await file.read(buffer, 0, wanted, at)
         search(buffer.subarray(0, bytesRead), (form, index) => {
           // What starts in the overlap is found again at the start of the next chunk.
-          if (index < chunkBytes) hits.push({ name: form.name, offsetBytes: at + index })
+          if (index >= chunkBytes) return
+          hits.push({ name: form.name, ...(form.mayBePackaged ? { mayBePackaged: true } : {}), offsetBytes: at + index })
         })
       }
     }
   } finally {
     await file.close()
   }
-  return firstOfEach(hits)
+  // Those in packages come off before they are counted: they would hide the ones behind them.
+  return firstOfEach(hits, hit => hit.mayBePackaged !== true)
 }
 
 const reportedHits = 5
 
-function firstOfEach(hits: readonly Hit[]): Hit[] {
+/** At most five of each name; those that are not counted all stay. @param counted @default every one */
+export function firstOfEach(hits: readonly Hit[], counted: (hit: Hit) => boolean = () => true): Hit[] {
   const counts = new Map<string, number>()
-  return hits.filter(({ name }) => {
+  return hits.filter(hit => {
+    const { name } = hit
+    if (!counted(hit)) return true
     const count = (counts.get(name) ?? 0) + 1
     counts.set(name, count)
     return count <= reportedHits

@@ -1,5 +1,6 @@
 /** audit: a clean disk passes; every leftover, secret and missing part that is planted is found and named. */
 import t from 'tap'
+import { createHash } from 'node:crypto'
 import { dirname } from 'node:path'
 import { audit, examineDisk } from '../../pipeline/stages/audit.js'
 import type { AuditInput } from '../../pipeline/stages/audit.js'
@@ -8,7 +9,8 @@ import { kernelRelease, makeSealedDisk, realRun } from '../fixtures/sealed-disk.
 import type { DiskChanges } from '../fixtures/sealed-disk.js'
 
 const canary = 'c4nary-of-the-build'
-const needles = [{ name: 'build key', value: canary }, { name: 'mirror of the build host', value: 'mirror.build.example' }]
+const mirror = 'mirror.build.example'
+const needles = [{ name: 'build key', value: canary }, { name: 'mirror of the build host', value: mirror, mayBePackaged: true }] as const
 const context = { run: realRun, progress: () => {} }
 
 const xenDisk = { device: "Xen's disk", alias: 'xen:vbd', driver: 'xen_blkfront', place: 'initramfs' } as const
@@ -153,6 +155,41 @@ for (const [what, { changes, problems }] of Object.entries(planted)) {
     t.strictSame(found.map(problem => problem.replace(/at byte \d+/, 'at byte N')).sort(), [...problems].sort())
   })
 }
+
+const md5 = (text: string) => createHash('md5').update(text).digest('hex')
+
+/** A package with many files that all know the mirror; dpkg has the sums of them as they are, and of one as it was. */
+const packaged = (secret = '') => {
+  const texts = Object.fromEntries(Array.from({ length: 7 }, (_, index) => [`usr/share/locale/${index}/apt.mo`, `Try http://${mirror}/ ${secret}${index}\n`]))
+  const sums = Object.entries(texts).map(([path, text]) => `${md5(text)}  ${path}\n`)
+  const old = 'usr/share/doc/apt/changed'
+  const configuration = `see ${mirror}\n`
+  return {
+    ...Object.fromEntries(Object.entries(texts).map(([path, text]) => [`/${path}`, text])),
+    [`/${old}`]: `not ${mirror}\n`,
+    '/usr/lib/apt/apt-helper': `#!/bin/sh\n# ${mirror}\n`,
+    '/etc/apt/known': configuration,
+    '/var/lib/dpkg/info/apt.md5sums': `${sums.join('')}${md5('as it was')}  ${old}\n${md5(`#!/bin/sh\n# ${mirror}\n`)}  lib/apt/apt-helper\n`,
+    '/var/lib/dpkg/status':
+      `Package: open-vm-tools\nStatus: install ok installed\n\nPackage: apt\nStatus: install ok installed\nConffiles:\n /etc/apt/known ${md5(configuration)}\nVersion: 1\n`,
+  }
+}
+const ofHost = 'nothing secret, nothing of the build host'
+
+t.test("a mirror's name is no trace of the build host in files that are word for word their package's", async t => {
+  const found = await problemsOf(t.testdir(), { files: packaged(), initramfs: { init: '#!/bin/sh\n' }, bytes: { [100]: mirror } })
+  t.strictSame(found.map(problem => problem.replace(/at byte \d+/, 'at byte N')).sort(), [
+    `${ofHost}: mirror of the build host at byte N (/usr/share/doc/apt/changed)`,
+    `${ofHost}: mirror of the build host at byte N (outside of all partitions)`,
+  ])
+})
+
+t.test('a file of no package is found behind any number of packaged ones; a password is found in those, too', async t => {
+  const files = { ...packaged(`${canary} `), '/usr/share/zz/sources.list': `deb http://${mirror}/debian trixie main\n`, '/usr/share/doc/apt/changed': undefined }
+  const found = (await problemsOf(t.testdir(), { files })).map(problem => problem.replace(/at byte \d+/, 'at byte N'))
+  t.strictSame(found.filter(problem => /mirror of/.test(problem)), [`${ofHost}: mirror of the build host at byte N (/usr/share/zz/sources.list)`])
+  t.equal(found.filter(problem => /build key at byte N \(\/usr\/share\/locale/.test(problem)).length, 5)
+})
 
 t.test('names each driver a target lacks, and where it should be', async t => {
   const problems = await problemsOf(t.testdir(), {}, { drivers: ['virtio-blk', 'vmw_pvscsi'], modules: ['virtio_net', 'ena'] })

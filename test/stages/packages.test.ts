@@ -148,7 +148,7 @@ t.test('offline without knowledge says so', async t => {
 
 t.test("the build host's mirror must not be in the image, unless the image names it itself", async t => {
   const { resolve } = setUp(t)
-  t.same((await resolve()).forbidden, [{ name: "the build host's mirror", value: 'mirror.example' }])
+  t.same((await resolve()).forbidden, [{ name: "the build host's mirror", value: 'mirror.example', mayBePackaged: true }])
   const own = await resolve({ spec: { ...spec, aptSources: ['deb http://mirror.example/debian trixie main'] } })
   t.same(own.forbidden, [])
   const longer = await resolve({ spec: { ...spec, aptSources: ['deb http://own.mirror.example/debian trixie main'] } })
@@ -164,9 +164,9 @@ t.test('passwords are forbidden in the image, masked in logs, and not kept on di
   const env = { https_proxy: 'http://token-secret@env.example:8080', no_proxy: 'no.example' }
   const found = await resolve({ mirror: 'http://user:mirror%2Dsecret@mirror.example/debian', env, aptFolder })
   t.same(found.forbidden, [
-    { name: "the build host's mirror", value: 'mirror.example' },
-    { name: "the build host's proxy", value: 'proxy.example:3128' },
-    { name: "the build host's proxy", value: 'env.example:8080' },
+    { name: "the build host's mirror", value: 'mirror.example', mayBePackaged: true },
+    { name: "the build host's proxy", value: 'proxy.example:3128', mayBePackaged: true },
+    { name: "the build host's proxy", value: 'env.example:8080', mayBePackaged: true },
     { name: "the mirror's password", value: 'mirror%2Dsecret' },
     { name: "the mirror's password", value: 'mirror-secret' },
     { name: "the proxy's password", value: 'proxy-secret' },
@@ -198,7 +198,7 @@ t.test('what is too short to be told from other words is known before the first 
 
 t.test('a proxy on the host itself is no name of the host', async t => {
   const { resolve } = setUp(t, { proxies: 'Acquire::http::Proxy\thttp://localhost\nAcquire::https::Proxy\thttp://127.0.0.1:3142\n' })
-  t.same((await resolve()).forbidden.slice(1), [{ name: "the build host's proxy", value: '127.0.0.1:3142' }])
+  t.same((await resolve()).forbidden.slice(1), [{ name: "the build host's proxy", value: '127.0.0.1:3142', mayBePackaged: true }])
 })
 
 t.test('a mmdebstrap that names no sources is an error, and is asked again', async t => {

@@ -27,6 +27,7 @@ t.test('lists the tree, reads files and links, and names the owner of a byte', a
   const offset = readFileSync(image).indexOf(content) - rootStart
   t.equal(await root.ownerOf(offset), '/srv/a "b"/c d')
   t.equal(await root.ownerOf(15 * 1024 * 1024), undefined)
+  t.strictSame([...(await root.ownersOf([offset, 15 * 1024 * 1024, offset + 1]))], [[offset, '/srv/a "b"/c d'], [offset + 1, '/srv/a "b"/c d']])
 })
 
 t.test('passes on what debugfs says where there is no file system', async t => {

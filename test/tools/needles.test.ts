@@ -2,7 +2,7 @@
 import t from 'tap'
 import { openSync, writeSync, closeSync, ftruncateSync } from 'node:fs'
 import { join } from 'node:path'
-import { createSearcher, needleForms, searchFile } from '../../pipeline/tools/needles.js'
+import { createSearcher, firstOfEach, needleForms, searchFile } from '../../pipeline/tools/needles.js'
 
 const secret = { name: 'canary', value: 'c4nary/of+build' }
 const forms = needleForms([secret])
@@ -88,6 +88,14 @@ t.test('finds exactly what a plain search finds', async t => {
 t.test('reports each form a few times only', async t => {
   const hits = await searchFile(file(t.testdir(), { 0: `${secret.value} `.repeat(100) }), whole, forms)
   t.equal(hits.length, 5)
+})
+
+t.test('reports what may be packaged each time: only its place tells whether it counts', async t => {
+  const marked = needleForms([{ ...secret, mayBePackaged: true }])
+  const hits = await searchFile(file(t.testdir(), { 0: `${secret.value} `.repeat(9) }), whole, marked)
+  t.equal(hits.length, 9)
+  t.ok(hits.every(hit => hit.mayBePackaged))
+  t.equal(firstOfEach(hits).length, 5)
 })
 
 t.test('refuses a secret so short that it is found everywhere', async t => {
