@@ -17,7 +17,7 @@ import { verifyRelease } from '../stages/verify-release.js'
 import { pendingChecks, reportNames, requirePassed } from '../stages/verify-report.js'
 import { loadTargets, selectTargets } from '../targets/index.js'
 import { childPath } from '../tools/child-env.js'
-import { checkTools } from '../tools/need.js'
+import { bootNeeds, checkTools } from '../tools/need.js'
 import { printJson, printLine } from './io.js'
 import type { CommandIo } from './io.js'
 import type { BuildOptions, PlaceOptions } from './options.js'
@@ -32,7 +32,7 @@ export interface VerifyOptions extends PlaceOptions {
 
 /**
  * Prints the report's path, or the report, passed or not; warns of checks that are left to the host with the golden disk.
- * Errors: `tool-missing` (exit 3), for all at once; `not-a-release` (exit 2), `release-changed`, `verification-failed` (exit 5), those of the spec (2).
+ * Errors: `tool-missing` (exit 3), for all at once; `disk-full` (4), without a report; `not-a-release` (exit 2), `release-changed`, `verification-failed` (exit 5), those of the spec (2).
  */
 export async function runVerify(folder: string, options: VerifyOptions, io: CommandIo): Promise<void> {
   const release = resolve(folder)
@@ -41,8 +41,8 @@ export async function runVerify(folder: string, options: VerifyOptions, io: Comm
   const { root, state, templates } = placesOf(options)
   const allTargets = await loadTargets()
   const targets = selectTargets(allTargets, Object.keys(manifest.targets))
-  // A validator that is missing would end the verification without a report, after the boots before it.
-  await checkTools(targets.flatMap(target => target.tools), childPath(io.env))
+  // What is missing here says nothing of the release: no check may fail for it, nor end the others after hours of boots.
+  await checkTools([...targets.flatMap(target => target.tools), ...bootNeeds()], childPath(io.env))
   const knownTargets = allTargets.map(target => target.name)
   const { spec } = await loadAppliance({ root, name: manifest.appliance, set: options.set, knownTargets })
   const host = openHost(io, state)

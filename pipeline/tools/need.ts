@@ -14,6 +14,8 @@ interface Program {
   readonly reason: string
   /** What needs it; absent: every build. A target names its own programs itself. */
   readonly for?: 'targets' | 'iso' | 'releases'
+  /** Whether the boots of a verification need it, too. @default false */
+  readonly boots?: true
 }
 
 /** Program or file -> Debian package; the same list that ci/quickstart installs from. */
@@ -40,6 +42,11 @@ export function allNeeds(): readonly ToolNeed[] {
 /** What every build needs, whatever its targets. */
 export function buildNeeds(): readonly ToolNeed[] {
   return allNeeds().filter(({ file }) => programs[file]?.for === undefined)
+}
+
+/** What every verification needs that boots what was exported, whatever its targets: of the same list, less than a build. */
+export function bootNeeds(): readonly ToolNeed[] {
+  return allNeeds().filter(({ file }) => programs[file]?.boots === true)
 }
 
 /** Errors: one `tool-missing` (exit 3) or all of them joined; `path` is searched as PATH. */

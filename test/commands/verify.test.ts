@@ -62,18 +62,20 @@ t.test('every changed or missing file is listed, and nothing is booted or writte
   t.equal(readFileSync(join(folder, 'SHA256SUMS'), 'utf8'), sums)
 })
 
-t.test('every missing validator is told before anything is looked at', async t => {
+t.test('every missing validator, and every program that a boot needs, is told before anything is looked at', async t => {
   const directory = t.testdir({})
-  const { path, calls } = stubPrograms(join(directory, 'bin'), ['virt-xml-validate', 'xmllint'])
+  const { path, calls } = stubPrograms(join(directory, 'bin'), ['virt-xml-validate', 'xmllint', 'openssl', 'ssh'])
   const folder = await release(directory)
   // What is never played is the real one.
   for (const name of ['setsid', 'mkfifo', 'dd']) symlinkSync(`/usr/bin/${name}`, join(path, name))
   const found = await runMain(['verify', folder, '--store', join(directory, 'state')], path)
   t.same([found.code, found.stdout, calls()], [3, '', []])
   t.equal(found.stderr, [
-    'error: 2 problems:',
+    'error: 4 problems:',
     '  Could not find "virt-xml-validate", needed to verify kvm. (apt-get install libvirt-clients)',
     '  Could not find "xmllint", needed to verify kvm. (apt-get install libxml2-utils)',
+    '  Could not find "openssl", needed to make client certificates for verification. (apt-get install openssl)',
+    '  Could not find "ssh", needed to look inside booted artifacts. (apt-get install openssh-client)',
     '',
   ].join('\n'))
   t.notOk(existsSync(join(folder, 'verification.json')))

@@ -2,7 +2,8 @@
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { allNeeds, checkTools, findTool, needOf } from '../../pipeline/tools/need.js'
+import { allNeeds, bootNeeds, buildNeeds, checkTools, findTool, needOf } from '../../pipeline/tools/need.js'
+import { ovmf } from '../../pipeline/tools/qemu.js'
 
 t.test('is silent when everything is there', async t => {
   const directory = t.testdir({ tool: '', 'firmware.fd': '' })
@@ -46,4 +47,10 @@ t.test('knows a package and a reason for every program of the list', async t => 
     t.match(need.hint, /^apt-get install \S+$/, need.file)
     t.match(need.reason, /^[a-z]/, need.file)
   }
+})
+
+t.test('boots of a verification need a part of what a build needs: every file of the firmware is in it', async t => {
+  const [boots, build] = [bootNeeds(), buildNeeds()].map(needs => needs.map(({ file }) => file)) as [string[], string[]]
+  t.same(boots.filter(file => !build.includes(file)), [])
+  for (const file of ['qemu-system-x86_64', 'qemu-img', 'ssh', 'ssh-keygen', 'openssl', 'setsid', ovmf.code, ovmf.variables]) t.ok(boots.includes(file), file)
 })
