@@ -1,4 +1,5 @@
 /** Asks addresses whether they answer, without fetching what is there. */
+import { pastProxy } from './past-proxy.js'
 
 export interface Asked {
   readonly address: string
@@ -16,11 +17,11 @@ async function ask(address: string, timeoutMs: number): Promise<Asked> {
     const response = await fetch(address, { method: 'HEAD', signal: AbortSignal.timeout(timeoutMs) })
     return response.ok ? { address } : { address, problem: `HTTP ${response.status}` }
   } catch (error) {
-    return { address, problem: reasonOf(error as Error, timeoutMs) }
+    return { address, problem: reasonOf(address, error as Error, timeoutMs) }
   }
 }
 
-function reasonOf({ name, message, cause }: Error, timeoutMs: number): string {
+function reasonOf(address: string, { name, message, cause }: Error, timeoutMs: number): string {
   if (name === 'TimeoutError') return `no answer within ${timeoutMs / 1000} s`
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : message
+  return cause instanceof Error && 'code' in cause ? `${cause.code}${pastProxy(address, String(cause.code))}` : message
 }

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { downloadFailed, downloadRefused, downloadSizeWrong, downloadTooLarge, rangesUnsupported, serverUnreachable } from '../errors/fetch.js'
 import { PipelineError } from '../errors/pipeline-error.js'
 import { interrupted } from '../errors/tools.js'
+import { pastProxy } from './past-proxy.js'
 import { createRangeSockets } from './range-socket.js'
 import type { Head, RangeSockets } from './range-socket.js'
 
@@ -278,6 +279,7 @@ function passingTrouble(error: unknown, url: string): Passing {
   if (error instanceof Passing) return error
   const { code, message } = error as NodeJS.ErrnoException
   if (error instanceof PipelineError || code === undefined) throw error
-  if (finalCodes.test(code)) throw serverUnreachable(url, words[code] ?? message)
-  return new Passing(words[code] ?? message)
+  const said = `${words[code] ?? message}${pastProxy(url, code)}`
+  if (finalCodes.test(code)) throw serverUnreachable(url, said)
+  return new Passing(said)
 }
