@@ -91,15 +91,17 @@ export interface DiskFull {
   readonly freeBytes: number
   /** What the tool said. */
   readonly details?: readonly string[]
+  readonly cause?: unknown
 }
 
-export function diskFull({ what, place, freeBytes, details = [] }: DiskFull): PipelineError {
+export function diskFull({ what, place, freeBytes, details = [], cause }: DiskFull): PipelineError {
   return new PipelineError({
     code: 'disk-full',
     message: `No space left for ${what} on the disk of ${place} (${Math.floor(freeBytes / bytesPerMib)} MiB free).`,
     hint: 'pipeline plan shows what a build needs; free some space (pipeline clean removes old results), then run the same command again: finished stages are kept',
     exitCode: exitCodes.stage,
     details,
+    cause,
   })
 }
 

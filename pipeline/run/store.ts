@@ -5,7 +5,7 @@ import { PipelineError } from '../errors/pipeline-error.js'
 import { storeNotWritable } from '../errors/run.js'
 import { diskFull } from '../errors/stages.js'
 import { interrupted } from '../errors/tools.js'
-import { freeBytes } from '../tools/free-space.js'
+import { freeBytes, nearlyFullBytes } from '../tools/free-space.js'
 import { findDamage, readRecord, recordName, syncFile, writeRecord } from './entry.js'
 import type { StageRecord } from './entry.js'
 import { canonicalJson, explainMiss, stageKey } from './key.js'
@@ -132,11 +132,10 @@ function isNotFound(error: NodeJS.ErrnoException): false {
 }
 
 /** A tool's words count as "disk full" only when this disk is: a guest's own full disk sounds the same. */
-const nearlyFullBytes = 256 * 1024 * 1024
-
 async function explainFailure(store: string, stage: string, error: unknown): Promise<unknown> {
   const { code } = error as Partial<NodeJS.ErrnoException>
   const details = error instanceof PipelineError ? error.details : []
+  if (error instanceof PipelineError && error.code === 'disk-full') return error
   const toolSaidFull = details.some(line => /no space left on device/i.test(line))
   if (code !== 'ENOSPC' && !toolSaidFull) return error
   const free = await freeBytes(store)

@@ -1,10 +1,12 @@
 /** Runs one rendered Packer template and turns what went wrong in its VM into one error. */
 import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { builderVmFailed, builderVmTimeout, installerStopped } from '../errors/stages.js'
+import { exitCodes } from '../errors/exit-codes.js'
+import { builderVmFailed, builderVmTimeout, diskFull, installerStopped } from '../errors/stages.js'
 import { PipelineError } from '../errors/pipeline-error.js'
 import { interrupted } from '../errors/tools.js'
 import { formatCommand } from '../tools/command.js'
+import { nearlyFullBytes, watchFreeBytes } from '../tools/free-space.js'
 import { packerBuild, packerEnvironment, packerValidate } from '../tools/packer.js'
 import { explanation, troubleIn } from './anaconda-watch.js'
 import type { Trouble } from './anaconda-watch.js'
@@ -21,6 +23,7 @@ export interface PackerVm {
   readonly template: string
   /** The stage's folder; Packer's output folder and its temporary files are below it. */
   readonly directory: string
+  /** How long the VM may take for its work, with the factor for emulation in it. */
   readonly seconds: number
   /** True when the VM must say `PIPELINE <stage> done` on its serial console. */
   readonly announcesEnd: boolean
@@ -32,8 +35,35 @@ export interface PackerVm {
   readonly secrets?: readonly string[]
 }
 
-/** Validates and runs the template; afterwards the disk is `<directory>/disk.raw`. Returns its path. */
+/**
+ * Packer waits as long as the VM's work may take for its start, and again for its end; what comes in between it does not
+ * limit at all.
+ */
+const timesInAll = 4
+
+/**
+ * Validates and runs the template; afterwards the disk is `<directory>/disk.raw`. Returns its path.
+ * Errors: `builder-vm-failed`, `builder-vm-timeout`, `installer-stopped`; `disk-full` in their place where the folder's
+ * disk was (exit 4).
+ */
 export async function runPackerVm(vm: PackerVm, context: VmContext): Promise<string> {
+  const leastFree = watchFreeBytes(vm.directory)
+  try {
+    return await buildDisk(vm, context)
+  } catch (error) {
+    throw asDiskFull(vm, error, await leastFree())
+  } finally {
+    await leastFree()
+  }
+}
+
+/** A guest that cannot write fails in any words, or hangs: the reason is the disk of this host. */
+function asDiskFull({ stage, directory }: PackerVm, error: unknown, freeBytes: number): unknown {
+  if (freeBytes > nearlyFullBytes || !(error instanceof PipelineError) || error.exitCode !== exitCodes.stage) return error
+  return diskFull({ what: stage, place: directory, freeBytes, details: [error.message, ...error.details], cause: error })
+}
+
+async function buildDisk(vm: PackerVm, context: VmContext): Promise<string> {
   const template = join(vm.directory, `${vm.stage}.json`)
   const serialLog = serialLogPath(context.logDirectory, vm.stage)
   const logFile = join(context.logDirectory, `${vm.stage}.packer.log`)
@@ -51,7 +81,7 @@ export async function runPackerVm(vm: PackerVm, context: VmContext): Promise<str
   const marks = listen(vm, context)
   const unfollow = followLog(serialLog, marks.onLine, marks.onRest)
   try {
-    await context.run(command, { ...options, onLine: marks.onLine, signal: marks.ended })
+    await context.run(command, { ...options, onLine: marks.onLine, signal: marks.ended, timeoutMs: vm.seconds * timesInAll * 1000 })
     await unfollow()
   } catch (error) {
     await unfollow()
@@ -145,13 +175,14 @@ const tooLate = /timeout|failed to shutdown/i
 async function explain(ending: Ending, error: unknown): Promise<unknown> {
   const { failed, trouble } = ending.said
   if (!(error instanceof PipelineError)) return error
-  if (error !== waitedEnough && !/^tool-(failed|signal)$/.test(error.code)) return error
+  if (error !== waitedEnough && !/^tool-(failed|signal|timeout)$/.test(error.code)) return error
   const failure = { ...(await failureOf(ending)), cause: error }
   if (failed !== undefined) return builderVmFailed({ ...failure, what: failed })
   if (trouble) return await stopped(ending, trouble, error)
-  if (error.details.some(line => tooLate.test(line))) {
+  const overall = error.code === 'tool-timeout'
+  if (overall || error.details.some(line => tooLate.test(line))) {
     const what = ending.said.last ? `its last step was "${ending.said.last}"` : 'it named no step'
-    return builderVmTimeout({ ...failure, seconds: ending.vm.seconds, what })
+    return builderVmTimeout({ ...failure, seconds: ending.vm.seconds * (overall ? timesInAll : 1), what })
   }
   return builderVmFailed({ ...failure, what: error.code === 'tool-signal' ? error.message : packerSaid(error.details) })
 }

@@ -13,6 +13,7 @@ import { openBootDisk } from './boot-disk.js'
 import type { Identity } from './verify-copies.js'
 import { followLog } from './follow.js'
 import { createRecorder } from './verify-record.js'
+import { requireRoomIfFailed } from './verify-room.js'
 import { bootLabel, bootLogs } from './verify-report.js'
 import type { ReportedCheck } from './verify-report.js'
 import { nestedVmCheck } from './verify-promises.js'
@@ -47,7 +48,7 @@ const mostBoots = 3
 /**
  * QEMU's emulation of nested virtualisation is not reliable (seen in 10.0: it aborts, or the nested machine's host finds
  * garbage in its memory): a boot that shows it is made again, and the report says so. With KVM nothing is made again.
- * Errors: `interrupted` (exit 130), a missing tool (3); all else is a failed check.
+ * Errors: `interrupted` (exit 130), a missing tool (3), `disk-full` (4); all else is a failed check.
  */
 export async function bootAndCheck(request: BootRequest, context: VmContext): Promise<BootResult> {
   const lost: ReportedCheck[] = []
@@ -108,16 +109,19 @@ async function bootOnce(request: BootRequest, context: VmContext): Promise<BootR
   const serialLog = logs.serial
   await mkdir(directory, { recursive: true })
   await Promise.all(Object.values(logs).map(log => rm(log, { force: true })))
+  const room = { what: `the boot ${plan.name} of ${target}`, directory }
   try {
     const vm = await recorder.check('start', async () => {
       const value = await start(request, context, serialLog)
       return { found: `${plan.machine}, ${plan.firmware}, ${plan.diskDevice}, ${plan.networkDevice}`, value }
     })
+    await requireRoomIfFailed(room, recorder.checks)
     if (!vm) return { checks: recorder.checks }
     const { running, imageBytes } = vm
     const panic = watchForPanic(serialLog, () => void running.stop())
     try {
       const identity = await visit({ vm: running, imageBytes, spec, account: plan.account, directory, serialLog, thorough, recorder, secrets, context })
+      await requireRoomIfFailed(room, recorder.checks)
       const { kind } = context.acceleration
       const crash = (await crashOf(running.ended, kind)) ?? (kind === 'tcg' ? await panic() : undefined) ?? nestedTrouble(recorder.checks, kind)
       return { checks: recorder.checks, ...(identity ? { identity } : {}), ...(crash === undefined ? {} : { crash }) }

@@ -8,6 +8,7 @@ import type { EvcState } from './evc-line.js'
 import type { BootResult } from './verify-boot.js'
 import { createRecorder } from './verify-record.js'
 import type { Found, Recorder } from './verify-record.js'
+import { requireRoomIfFailed } from './verify-room.js'
 import { visit } from './verify-visit.js'
 import type { Visit } from './verify-visit.js'
 import { chooseEmulator, startXenGuest } from './verify-xen-guest.js'
@@ -25,7 +26,7 @@ const xenSlowness = 3
 const patienceMs = 30_000
 const bytesPerGib = 1024 ** 3
 
-/** Errors: `interrupted` (exit 130), a missing tool (3); all else is a failed check. */
+/** Errors: `interrupted` (exit 130), a missing tool (3), `disk-full` (4); all else is a failed check. */
 export async function bootOnXen(request: XenBootRequest, context: VmContext): Promise<BootResult> {
   const { target, plan, directory } = request
   const secrets: string[] = []
@@ -35,13 +36,16 @@ export async function bootOnXen(request: XenBootRequest, context: VmContext): Pr
   const host = await request.host()
   const emulator = await chooseEmulator(plan, host, context)
   await mkdir(directory, { recursive: true })
+  const room = { what: `the boot ${plan.name} of ${target}`, directory }
   try {
     const guest = await recorder.check('start', () => start({ ...request, host, emulator }, slow))
+    await requireRoomIfFailed(room, recorder.checks)
     if (!guest) return { checks: recorder.checks }
     try {
       const identity = plan.reaches === 'ready'
         ? await visitGuest(request, guest, { recorder, secrets, context: slow })
         : await seeHowFar(request, guest.running, recorder, slow)
+      await requireRoomIfFailed(room, recorder.checks)
       return { checks: recorder.checks, ...(identity ? { identity } : {}) }
     } finally {
       await guest.running.stop()

@@ -9,6 +9,7 @@ import { compareCopies } from './verify-copies.js'
 import type { Identity } from './verify-copies.js'
 import { createRecorder } from './verify-record.js'
 import { allBoots } from './verify-report.js'
+import { requireRoomIfFailed } from './verify-room.js'
 import type { ReportedCheck, VerificationReport } from './verify-report.js'
 import { staticCheck } from './verify-static.js'
 import { bootOnXen } from './verify-xen.js'
@@ -31,7 +32,7 @@ export interface VerifyRequest {
 
 /**
  * Checks all targets to the end, whatever fails; `requirePassed` turns the report into an error.
- * What boots write goes below `directory`. Errors: `interrupted` (exit 130), missing tools (3).
+ * What boots write goes below `directory`. Errors: `interrupted` (exit 130), missing tools (3), `disk-full` (4).
  */
 export async function verify(
   request: VerifyRequest,
@@ -45,6 +46,7 @@ export async function verify(
   const checkStatically = staticCheck(request.goldenDisk, context, join(directory, 'golden'))
   for (const target of request.targets) {
     const files = await checkFiles(target, request, deps, context)
+    await requireRoomIfFailed({ what: `the verification of ${target.name}`, directory }, files)
     checks.push(...files, ...(await checkStatically(target)))
     const sound = files.every(check => check.status !== 'failed')
     const boots = await checkBoots(target, { request, context, directory, sound, thorough: copies.length === 0 })

@@ -50,6 +50,12 @@ export interface StaticNetwork {
   readonly gateway: string
 }
 
+/**
+ * Options of a drive that is written to and thrown away. The guest is told of a write that fails: QEMU's own way with a
+ * full disk is to stop the machine, and to wait without a word until somebody makes room.
+ */
+export const writtenDrive = 'cache=unsafe,discard=unmap,werror=report'
+
 /** Pure. Throws TypeError on a disk device it does not know (a fault of a target's file). */
 export function diskVmCommand(vm: DiskVm): Command {
   return [
@@ -57,7 +63,7 @@ export function diskVmCommand(vm: DiskVm): Command {
     ...vmArguments(vm.acceleration, vm),
     '-nodefaults', '-display', 'none', '-vga', 'std', '-no-reboot', '-no-user-config',
     ...firmwareArguments(vm.firmware),
-    '-drive', `file=${escapeOption(vm.disk.path)},if=none,id=disk,format=${vm.disk.format},cache=unsafe,discard=unmap`,
+    '-drive', `file=${escapeOption(vm.disk.path)},if=none,id=disk,format=${vm.disk.format},${writtenDrive}`,
     ...diskArguments(vm.disk.device),
     ...networkArguments(vm.networkDevice, vm.forwards, vm.staticNetwork),
     '-device', 'virtio-rng-pci',

@@ -1,7 +1,7 @@
 /** The command line of a VM that runs Xen: hypervisor, its Debian (dom0), and the drives that a guest is started from. */
 import type { Acceleration } from './acceleration.js'
 import type { Command } from './command.js'
-import { escapeOption, networkArguments, wireArguments } from './qemu.js'
+import { escapeOption, networkArguments, wireArguments, writtenDrive } from './qemu.js'
 import type { VmWires } from './qemu.js'
 
 /** What a Xen host boots, and the folder of its own QEMU: names inside `directory`, the folder that QEMU is started in. */
@@ -48,7 +48,7 @@ export function xenHostCommand(vm: XenHostVm): Command {
     '-initrd', `${xenHostFiles.kernel} ${linuxArguments},${xenHostFiles.initrd}`,
     ...driveArguments({ id: 'root', path: xenHostFiles.root, format: 'raw', more: 'readonly=on' }),
     ...driveArguments({ id: 'kickstart', path: vm.job, format: 'raw', more: 'readonly=on' }),
-    ...driveArguments({ id: 'exported', ...vm.exported, more: 'cache=unsafe,discard=unmap' }),
+    ...driveArguments({ id: 'exported', ...vm.exported, more: writtenDrive }),
     ...networkArguments('virtio-net-pci', vm.forwards),
     '-chardev', `file,id=host,path=${escapeOption(vm.hostLog)}`, '-serial', 'chardev:host',
     ...wireArguments(vm),

@@ -3,7 +3,8 @@ import t from 'tap'
 import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatError } from '../../pipeline/errors/pipeline-error.js'
-import { interrupted } from '../../pipeline/errors/tools.js'
+import type { PipelineError } from '../../pipeline/errors/pipeline-error.js'
+import { interrupted, toolTimeout } from '../../pipeline/errors/tools.js'
 import { runPackerVm } from '../../pipeline/stages/packer-vm.js'
 import type { PackerVm } from '../../pipeline/stages/packer-vm.js'
 import { failureOf } from '../fixtures/failure.js'
@@ -40,7 +41,7 @@ function setUp(t: { testdir(content: Record<string, Record<string, never>>): str
   const template = join(directory, `${vm.stage}.json`)
   const hint = `(serial log: ${serialLog})`
   const command = `  command: packer build -color=false -force ${template}\n  last lines of its serial console:`
-  return { base, directory, serialLog, fake, context, hint, command, go: () => runPackerVm(vm, context) }
+  return { base, directory, serialLog, fake, context, vm, hint, command, go: () => runPackerVm(vm, context) }
 }
 
 const steps = 'PIPELINE install: partitions\r\nnoise\r\nPIPELINE install: packages\r\n'
@@ -113,6 +114,37 @@ t.test('a time-out names the limit in force, the last step, and how to give more
       '  | PIPELINE install: partitions\n  | noise\n  | PIPELINE install: packages'
   )
   t.same([error.code, error.exitCode], ['builder-vm-timeout', 4])
+})
+
+t.test('the whole run has a limit, too: Packer sets none for the provision scripts', async t => {
+  const packer = { file: 'packer', command: 'packer build', lastLines: [] }
+  const { serialLog, command, fake, go } = setUp(t, { serial: 'PIPELINE provision: 10-seal.sh\n', error: toolTimeout(packer, 2400) }, {
+    stage: 'provision', announcesEnd: false, seconds: 600,
+  })
+  t.equal(
+    formatError(await failureOf(go())),
+    `error: provision did not end within 2400 s: its last step was "10-seal.sh" (serial log: ${serialLog}; more time: --set timeouts.provisionSeconds=N)\n` +
+      `${command}\n  | PIPELINE provision: 10-seal.sh`
+  )
+  t.equal(fake.calls[1]?.options.timeoutMs, 2_400_000)
+})
+
+t.test('a VM that fails on a full disk of this host failed for that, whatever it says', async t => {
+  // Packer removes its disk before it ends: what is free then says nothing.
+  let free = [1024 ** 3, 3 * 1024 ** 2, 1024 ** 3]
+  const watchFreeBytes = () => async () => Math.min(...free)
+  const { nearlyFullBytes } = await import('../../pipeline/tools/free-space.js')
+  const { runPackerVm: run } = await t.mockImport<{ runPackerVm: typeof runPackerVm }>('../../pipeline/stages/packer-vm.js', {
+    '../../pipeline/tools/free-space.js': { nearlyFullBytes, watchFreeBytes },
+  })
+  const { vm, context, directory } = setUp(t, { serial: 'PIPELINE install failed: mke2fs: Input/output error\n', exitCode: 1, stderr: shutdownTimeout })
+  const error = (await run(vm, context).catch((found: unknown) => found)) as PipelineError
+  t.same([error.code, error.exitCode], ['disk-full', 4])
+  t.equal(error.message, `No space left for install on the disk of ${directory} (3 MiB free).`)
+  t.equal(error.details[0], 'install failed: mke2fs: Input/output error')
+  free = [1024 ** 3]
+  const again = setUp(t, { serial: 'PIPELINE install failed: pre-script\n', exitCode: 1, stderr: shutdownTimeout })
+  t.match(await run(again.vm, again.context).catch((found: unknown) => found), { code: 'builder-vm-failed' })
 })
 
 t.test('a time-out of a VM that said nothing', async t => {

@@ -78,6 +78,20 @@ t.test('skips, with the reason, what needs an appliance that got ready', async t
   t.ok(others.length > 5 && others.every(check => check.status === 'skipped' && check.detail === '"ready" did not pass'))
 })
 
+t.test('a boot that fails on a full disk of this host is no fault of the file: there is no report of it', async t => {
+  const full = { code: 'disk-full', exitCode: 4, message: /^No space left for the boot bios of kvm on the disk of \S+boot \(1 MiB free\)\.$/ }
+  const room = await t.mockImport<object>('../../pipeline/stages/verify-room.js', {
+    '../../pipeline/tools/free-space.js': { freeBytes: async () => 1024 ** 2, nearlyFullBytes: 256 * 1024 ** 2 },
+  })
+  const { bootAndCheck: onFullDisk } = await t.mockImport<{ bootAndCheck: typeof bootAndCheck }>('../../pipeline/stages/verify-boot.js', {
+    '../../pipeline/stages/verify-room.js': room,
+  })
+  const failing = await boot(t.testdir(), { console: 'EVC {"state":"failed","step":"20-network","reason":"I/O error"}\n' }, false)
+  await t.rejects(onFullDisk(failing.request, failing.context), full)
+  const sound = await boot(t.testdir(), {}, false)
+  t.equal((await onFullDisk(sound.request, sound.context)).checks.filter(check => check.status === 'failed').length, 0)
+})
+
 const broken: Readonly<Record<string, { behaviour: Behaviour; check: string; detail: RegExp }>> = {
   'an empty landing page': {
     behaviour: { pages: () => ({ '/': 'it works' }) },

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { mkdirSync, statfsSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { allocatedBytes, freeBytes } from '../../pipeline/tools/free-space.js'
+import { allocatedBytes, freeBytes, watchFreeBytes } from '../../pipeline/tools/free-space.js'
 
 t.test('tells the free space of a folder that is not there yet by its nearest parent', async t => {
   const directory = t.testdir({})
@@ -25,4 +25,16 @@ t.test('counts the data of a sparse file and not its holes', async t => {
   t.ok(dense >= 64 * 1024, `${dense} bytes hold 64 KiB of data`)
   t.ok((await allocatedBytes(path)) < 1024 ** 2, 'ten gibibytes of hole take no room')
   await t.rejects(allocatedBytes(`${path}.none`), { code: 'ENOENT' })
+})
+
+t.test('remembers the least that was free, not what is free at the end', async t => {
+  const free = [5n, 2n, 9n]
+  let looks = 0
+  const { watchFreeBytes: watch } = await t.mockImport<{ watchFreeBytes: typeof watchFreeBytes }>('../../pipeline/tools/free-space.js', {
+    'node:fs/promises': { stat: async () => ({}), statfs: async () => ({ bavail: Number(free[Math.min(looks++, 2)]), bsize: 1024 }) },
+  })
+  const end = watch('/anywhere')
+  while (looks < 2) await new Promise(resolve => setTimeout(resolve, 50))
+  t.equal(await end(), 2048)
+  t.equal(looks, 3)
 })

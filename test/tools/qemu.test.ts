@@ -22,7 +22,7 @@ t.test('boots by BIOS from the first disk, with ports on loopback only', async t
     '/guard',
     '-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'EPYC', '-smp', '2', '-m', '4096',
     '-nodefaults', '-display', 'none', '-vga', 'std', '-no-reboot', '-no-user-config',
-    '-drive', 'file=/d/a,,b.qcow2,if=none,id=disk,format=qcow2,cache=unsafe,discard=unmap',
+    '-drive', 'file=/d/a,,b.qcow2,if=none,id=disk,format=qcow2,cache=unsafe,discard=unmap,werror=report',
     '-device', 'virtio-blk-pci,drive=disk,bootindex=0',
     '-netdev', 'user,id=net,hostfwd=tcp:127.0.0.1:40022-:22,hostfwd=tcp:127.0.0.1:40080-:80',
     '-device', 'virtio-net-pci,netdev=net',

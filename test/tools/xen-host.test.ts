@@ -26,7 +26,7 @@ t.test('boots Xen with Linux as its first module, and memory for the guest besid
     'vmlinuz console=hvc0 root=/dev/vda rootfstype=squashfs ro loglevel=4 panic=-1 init=/usr/lib/pipeline/start-install,initrd.img',
     '-drive', 'file=root.squashfs,if=none,id=root,format=raw,readonly=on', '-device', 'virtio-blk-pci,drive=root,serial=root',
     '-drive', 'file=/w/job,,1.img,if=none,id=kickstart,format=raw,readonly=on', '-device', 'virtio-blk-pci,drive=kickstart,serial=kickstart',
-    '-drive', 'file=/w/exported.qcow2,if=none,id=exported,format=qcow2,cache=unsafe,discard=unmap', '-device', 'virtio-blk-pci,drive=exported,serial=exported',
+    '-drive', 'file=/w/exported.qcow2,if=none,id=exported,format=qcow2,cache=unsafe,discard=unmap,werror=report', '-device', 'virtio-blk-pci,drive=exported,serial=exported',
     '-netdev', 'user,id=net,hostfwd=tcp:127.0.0.1:40080-:80', '-device', 'virtio-net-pci,netdev=net',
     '-chardev', 'file,id=host,path=/logs/host.log', '-serial', 'chardev:host',
     '-chardev', 'socket,id=serial,path=/s/serial', '-serial', 'chardev:serial',
