@@ -1,5 +1,4 @@
 /** Reads and changes the sealed documents of one published tree, so that no change of another publisher is lost. */
-import { documentWrong } from '../errors/signature.js'
 import { treeBusy, wouldAdopt, wouldUnsign } from '../errors/publish.js'
 import type { Run } from '../tools/command.js'
 import { delayMs, pause } from '../tools/retry.js'
@@ -78,25 +77,13 @@ export async function readDocument<Kind extends SealedDocument['kind']>(
 async function readChecked<Kind extends SealedDocument['kind']>(tree: ReadTree, { kind, appliance, key }: Place<Kind>): Promise<Read<OfKind<Kind>> | undefined> {
   const found = await tree.bucket.get(`${tree.prefix}${key}`)
   if (!found) return undefined
-  const sealed = parseSealed(found.text, { kind, appliance, what: key })
-  requireOwnKey(sealed.signed, key)
+  const sealed = parseSealed(found.text, { kind, appliance, key, what: key })
   const signed = hasKeys(tree) ? await checkSignatures(sealed, { what: key, trusted: tree.trusted, run: tree.run }) : sealed.signatures.length > 0
   return { document: sealed.signed, etag: found.etag, signed, sha256: sha256Text(found.text), sizeBytes: Buffer.byteLength(found.text) }
 }
 
 function hasKeys({ trusted }: Pick<Tree, 'trusted'>): boolean {
   return trusted.ssh.length + trusted.openpgp.length > 0
-}
-
-/** A signed document must not be put in another one's place: the nightly pointer in that of stable. */
-function requireOwnKey(document: SealedDocument, key: string): void {
-  const { appliance } = document
-  const own = {
-    index: () => treeKeys.index(appliance),
-    channel: () => treeKeys.channel(appliance, document.kind === 'channel' ? document.channel : ''),
-    release: () => treeKeys.releaseIndex(appliance, document.kind === 'release' ? document.version : ''),
-  }[document.kind]()
-  if (own !== key) throw documentWrong(key, [`it belongs at ${own}`])
 }
 
 /** Errors: `would-unsign`, `would-adopt` (exit 6). */

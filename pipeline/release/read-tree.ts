@@ -39,12 +39,13 @@ const documentLimitBytes = 16 * 1024 * 1024
  */
 export async function readRelease(reader: TreeReader, choice: ReleaseChoice): Promise<ReleaseDocument> {
   const reference = await (choice.version === undefined ? referenceOfChannel(reader, choice) : referenceOfVersion(reader, choice, choice.version))
-  const url = `${reader.base}${urlPath(treeKeys.releaseIndex(choice.appliance, reference.version))}`
+  const key = treeKeys.releaseIndex(choice.appliance, reference.version)
+  const url = `${reader.base}${urlPath(key)}`
   const bytes = await reader.http.document(url, documentLimitBytes)
   if (!bytes) throw notPublished('release', reference.version, [])
   const found = createHash('sha256').update(bytes).digest('hex')
   if (found !== reference.sha256) throw downloadDigestWrong(url, reference.sha256, found)
-  const sealed = parseSealed(bytes.toString('utf8'), { kind: 'release', appliance: choice.appliance, what: url })
+  const sealed = parseSealed(bytes.toString('utf8'), { kind: 'release', appliance: choice.appliance, key, what: url })
   await requireSigned(reader, sealed, url)
   const unsafe = sealed.signed.files.flatMap(file => [file.path, ...(file.chunkIndex === undefined ? [] : [file.chunkIndex])]).filter(path => !isSafePath(path))
   if (unsafe.length > 0) throw pathsUnsafe(url, unsafe)
@@ -52,12 +53,12 @@ export async function readRelease(reader: TreeReader, choice: ReleaseChoice): Pr
 }
 
 async function referenceOfChannel(reader: TreeReader, { appliance, channel }: ReleaseChoice): Promise<ReleaseReference> {
-  const url = `${reader.base}${urlPath(treeKeys.channel(appliance, channel))}`
+  const key = treeKeys.channel(appliance, channel)
+  const url = `${reader.base}${urlPath(key)}`
   const bytes = await reader.http.document(url, documentLimitBytes)
   if (!bytes) throw notPublished('channel', channel, (await readIndex(reader, appliance)).channels)
-  const sealed = parseSealed(bytes.toString('utf8'), { kind: 'channel', appliance, what: url })
+  const sealed = parseSealed(bytes.toString('utf8'), { kind: 'channel', appliance, key, what: url })
   await requireSigned(reader, sealed, url)
-  if (sealed.signed.channel !== channel) throw notPublished('channel', channel, [sealed.signed.channel])
   await requireNews(sealed.signed, { url, file: reader.seenFile, now: reader.now() })
   if (!sealed.signed.current) throw channelEmpty(url)
   return sealed.signed.current
@@ -72,10 +73,11 @@ async function referenceOfVersion(reader: TreeReader, { appliance }: ReleaseChoi
 }
 
 async function readIndex(reader: TreeReader, appliance: string) {
-  const url = `${reader.base}${urlPath(treeKeys.index(appliance))}`
+  const key = treeKeys.index(appliance)
+  const url = `${reader.base}${urlPath(key)}`
   const bytes = await reader.http.document(url, documentLimitBytes)
   if (!bytes) throw notPublished('appliance', appliance, [])
-  const sealed = parseSealed(bytes.toString('utf8'), { kind: 'index', appliance, what: url })
+  const sealed = parseSealed(bytes.toString('utf8'), { kind: 'index', appliance, key, what: url })
   await requireSigned(reader, sealed, url)
   await requireNews(sealed.signed, { url, file: reader.seenFile, now: reader.now() })
   return sealed.signed

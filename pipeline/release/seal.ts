@@ -9,6 +9,7 @@ import type { Json } from '../tools/json.js'
 import { verifyText } from '../tools/signature.js'
 import type { Signature, TrustedKeys } from '../tools/signature.js'
 import type { Sealed, SealedDocument } from './documents.js'
+import { keyOf } from './tree.js'
 
 /** Makes all signatures of a text: none, by SSH, by OpenPGP or by both. */
 export type Sign = (text: string) => Promise<readonly Signature[]>
@@ -27,6 +28,8 @@ export function canonicalText(signed: SealedDocument): string {
 export interface Wanted<Kind extends SealedDocument['kind']> {
   readonly kind: Kind
   readonly appliance: string
+  /** Where the document was looked for, inside the tree. */
+  readonly key: string
   /** Where the text came from, for messages. */
   readonly what: string
 }
@@ -38,7 +41,7 @@ export function parseSealed<Kind extends SealedDocument['kind']>(
 ): Sealed<Extract<SealedDocument, { kind: Kind }>> {
   const sealed = parseJson(text, wanted.what)
   const { signed, signatures, ...others } = isObject(sealed) ? sealed : {}
-  // A signed document must not pass for another one: a channel's for an index, one appliance's for another's.
+  // A signed document must not pass for another one: a channel's for an index, an old release's for the newest.
   const { kind, appliance } = isObject(signed) ? signed : {}
   if (kind !== wanted.kind) throw documentWrong(wanted.what, [`it is not of kind ${wanted.kind}`])
   const check = (validators ??= compile())
@@ -49,7 +52,10 @@ export function parseSealed<Kind extends SealedDocument['kind']>(
   ]
   if (problems.length > 0) throw documentWrong(wanted.what, problems)
   if (appliance !== wanted.appliance) throw documentWrong(wanted.what, [`it is of the appliance ${String(appliance)}, not ${wanted.appliance}`])
-  return { signed, signatures } as Sealed<Extract<SealedDocument, { kind: Kind }>>
+  const found = { signed, signatures } as Sealed<Extract<SealedDocument, { kind: Kind }>>
+  const own = keyOf(found.signed)
+  if (own !== wanted.key) throw documentWrong(wanted.what, [`it belongs at ${own}`])
+  return found
 }
 
 /** True: one of the signatures is by a trusted key. False: there is none at all. Errors: `signature-wrong` (exit 5). */

@@ -21,6 +21,7 @@
  * documents after they changed; it says nothing that they do not say, and the next run repairs a stale one.
  */
 import { createHash } from 'node:crypto'
+import type { SealedDocument } from './documents.js'
 
 export const indexName = 'index.json'
 export const pageName = 'index.html'
@@ -41,6 +42,13 @@ export const treeKeys = {
   release: (appliance: string, version: string) => `${appliance}/${version}/`,
   releaseIndex: (appliance: string, version: string) => `${appliance}/${version}/${indexName}`,
 } as const
+
+/** Where a document belongs by what it says of itself. */
+export function keyOf(document: SealedDocument): string {
+  const { kind, appliance } = document
+  if (kind === 'index') return treeKeys.index(appliance)
+  return kind === 'channel' ? treeKeys.channel(appliance, document.channel) : treeKeys.releaseIndex(appliance, document.version)
+}
 
 /** `prefix`, `/prefix/` and `prefix/` are one; the result is empty or ends in a slash. */
 export function normalizePrefix(prefix: string): string {

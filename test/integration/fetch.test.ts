@@ -64,7 +64,7 @@ t.test('fetch takes what publish wrote, over storms and cut connections', async 
 
 t.test('the lines of the download page work as they are, and curl goes on where it was broken off', async t => {
   const answer = await fetch(`${base}/ciab/${encodeURIComponent(version)}/index.json`)
-  const { signed } = parseSealed(await answer.text(), { kind: 'release', appliance: 'ciab', what: 'index.json' })
+  const { signed } = parseSealed(await answer.text(), { kind: 'release', appliance: 'ciab', key: `ciab/${version}/index.json`, what: 'index.json' })
   const target = signed.targets[0]
   if (!target) throw new Error('no target')
   const lines = checkLines(signed, target, `${base}/`)

@@ -1,6 +1,6 @@
 /** A tree is read by its chain of documents: pointer, index of the release, files. A plain server; keys are real. */
 import t from 'tap'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { readRelease } from '../../pipeline/release/read-tree.js'
@@ -67,6 +67,25 @@ t.test('an index that the pointer does not mean is refused, though its signature
   const failure = await failureOf(readRelease(reader, stable))
   t.match(failure.message, `${url('ciab/1/index.json')} is not the file of the release: its SHA-256 is `)
   t.equal(failure.exitCode, 5)
+})
+
+t.test('a document in the place of another one is refused, though its signature is right', async t => {
+  const { tree, reader, url } = await world(t)
+  const old = await tree.release('1', { 'kvm/a': 'a' })
+  await tree.release('2', { 'kvm/a': 'b' })
+  copyFileSync(tree.path('ciab/1/index.json'), tree.path('ciab/2/index.json'))
+  const named = { ...old, version: '2' }
+  await tree.channel('stable', named)
+  await tree.index([named, old])
+  for (const choice of [stable, { ...stable, version: '2' }]) {
+    const failure = await failureOf(readRelease(reader, choice))
+    t.same([failure.code, failure.exitCode, failure.message, failure.details], [
+      'document-wrong', 5, `${url('ciab/2/index.json')} is not what a published tree holds.`, ['it belongs at ciab/1/index.json'],
+    ])
+  }
+  await tree.channel('nightly', old)
+  copyFileSync(tree.path('ciab/channels/nightly.json'), tree.path('ciab/channels/stable.json'))
+  t.same((await failureOf(readRelease(reader, stable))).details, ['it belongs at ciab/channels/nightly.json'])
 })
 
 t.test('files outside of the release, a lower serial and an expired pointer are refused', async t => {

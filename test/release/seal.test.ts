@@ -17,7 +17,7 @@ const pointer: ChannelDocument = {
   date: '2026-01-01T00:00:00.000Z', expires: '2026-02-01T00:00:00.000Z',
   current: { version: '1.0+a', sha256: 'a'.repeat(64), sizeBytes: 10 }, previous: [],
 }
-const wanted = { kind: 'channel', appliance: 'ciab', what: 'ciab/channels/nightly.json' } as const
+const wanted = { kind: 'channel', appliance: 'ciab', key: 'ciab/channels/nightly.json', what: 'ciab/channels/nightly.json' } as const
 const signer = (...keys: SecretKey[]) => (text: string) => Promise.all(keys.map(key => signText(text, key, realRun)))
 
 t.test('a document signed by ssh-keygen and gpg opens with either key, and not with another', async t => {
@@ -70,6 +70,7 @@ t.test('what is no document of the tree is refused before it is looked at', asyn
     'text that is not JSON': ['{', 'it is not JSON'],
     'another kind': [{ ...good, signed: { ...pointer, kind: 'x' } }, 'it is not of kind channel'],
     'another appliance': [{ ...good, signed: { ...pointer, appliance: 'other' } }, 'it is of the appliance other, not ciab'],
+    "another channel's pointer": [{ ...good, signed: { ...pointer, channel: 'stable' } }, 'it belongs at ciab/channels/stable.json'],
     'a version that leaves its folder': [{ ...good, signed: { ...pointer, current: { ...pointer.current, version: '../x' } } }, '/signed/current/version: must match pattern "^[0-9A-Za-z][0-9A-Za-z.+~_-]{0,127}$"'],
     'a serial that is no number': [{ ...good, signed: { ...pointer, serial: '3' } }, '/signed/serial: must be integer'],
   }
