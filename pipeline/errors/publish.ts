@@ -106,6 +106,14 @@ export function releaseRetracted(version: string, at: string, reason: string): P
   )
 }
 
+export function releaseUnlisted(version: string, channel: string): PipelineError {
+  return refused(
+    'release-unlisted',
+    `${version} was pruned while ${channel} was moved to it; ${channel} went back.`,
+    'publish it again, or choose another release'
+  )
+}
+
 /** @param minutes until the claim counts as left behind, if nobody renews it */
 export function versionClaimed(key: string, minutes: number): PipelineError {
   return refused(

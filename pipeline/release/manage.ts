@@ -1,12 +1,13 @@
 /** What is done to a published tree after publishing: list, promote, retract, prune. */
 import { channelEmpty, channelUnknown, promoteUnsigned, releaseRetracted } from '../errors/publish.js'
-import { channelPlace, changeDocument, emptyIndex, indexPlace, keepPublicUrl, readChannels, readDocument, renewIndex, renewOthers, renewed } from './published-tree.js'
+import { channelPlace, changeDocument, emptyIndex, indexPlace, readChannels, readDocument, renewed } from './published-tree.js'
 import type { Read, ReadTree, Tree } from './published-tree.js'
 import { readAppliance } from './put-back.js'
-import { movedBack, moveChannel } from './channels.js'
+import { moveChannel } from './channels.js'
 import type { ChannelDocument, IndexDocument, ListedRelease } from './documents.js'
+import { finishChange } from './finish-change.js'
+import { movePointersBack, requireStillFit } from './move-back.js'
 import { treeKeys } from './tree.js'
-import { writeViews } from './views.js'
 
 export interface ListedTree {
   readonly appliance: string
@@ -27,30 +28,25 @@ export async function listTree(tree: Pick<Tree, 'bucket' | 'prefix' | 'trusted' 
 
 /**
  * Points a channel to the release that another one points to. Nothing is uploaded. Returns its version. Errors: besides those
- * of moveChannel, `channel-unknown` (exit 2), `channel-empty`, `release-retracted`, `promote-unsigned` (exit 6).
+ * of moveChannel and requireStillFit, `channel-unknown` (exit 2), `channel-empty`, `promote-unsigned` (exit 6).
  */
 export async function promote(tree: Tree, { appliance, from, to, publicUrl }: { readonly appliance: string; readonly from: string; readonly to: string; readonly publicUrl: string }): Promise<{ version: string; moved: boolean }> {
   const { channels } = await readAppliance(tree, appliance)
-  const source = channels.find(({ document }) => document.channel === from)
+  const [source, seen] = [from, to].map(name => channels.find(({ document }) => document.channel === name))
   if (!source) throw channelUnknown(from, channels.map(({ document }) => document.channel))
+  const index = await readDocument(tree, indexPlace(appliance))
   const { current } = source.document
   if (!current) throw channelEmpty(from)
-  const seen = channels.find(({ document }) => document.channel === to)
-  const listed = async () => (await readDocument(tree, indexPlace(appliance)))?.document.releases.find(({ version }) => version === current.version)
-  const release = await listed()
+  const release = index?.document.releases.find(({ version }) => version === current.version)
   if (!release) throw channelUnknown(current.version, [])
   if (release.retracted) throw releaseRetracted(release.version, release.retracted.at, release.retracted.reason)
   if (tree.sign && !release.signed) throw promoteUnsigned(release.version, to)
-  const moved = await moveChannel(tree, { appliance, channel: to, to: current, verified: release.verified, seen })
-  await changeIndex(tree, appliance, index => ({ ...index, channels: [...new Set([...index.channels, to])].sort() }))
-  // A prune that had read the pointers before this move has taken the release off the list by now.
-  if (!(await listed())) {
-    const listedNow = (await readDocument(tree, indexPlace(appliance)))?.document.releases ?? []
-    await changeDocument(tree, channelPlace(appliance, to), before => before && movedBack(tree, before.document, unfitOf(tree, before.document, listedNow)))
-    throw channelUnknown(current.version, [])
-  }
+  const { version, verified } = release
+  const moved = await moveChannel(tree, { appliance, channel: to, to: current, verified, seen })
+  await changeIndex(tree, appliance, before => ({ ...before, channels: [...new Set([...before.channels, to])].sort() }))
+  await requireStillFit(tree, { appliance, channel: to, version, publicUrl })
   await finishChange(tree, appliance, publicUrl)
-  return { version: current.version, moved }
+  return { version, moved }
 }
 
 export interface Retraction {
@@ -70,12 +66,12 @@ export async function retract(tree: Tree, { appliance, what, reason, publicUrl }
   const releases = index?.document.releases ?? []
   const begun = releases.filter(({ retracted }) => retracted?.unfinished)
   const version = begun.find(({ retracted }) => retracted?.unfinished?.includes(what))?.version ?? versionOf(what, channels, releases)
+  const all = [version, ...begun.map(each => each.version).filter(each => each !== version)]
   const pointing = (wanted: string) => channels.filter(({ document }) => document.current?.version === wanted).map(({ document }) => document.channel)
   const mark = (each: ListedRelease): ListedRelease => each.version !== version ? each : {
     ...each, retracted: { at: tree.now().toISOString(), reason, ...each.retracted, unfinished: each.retracted?.unfinished ?? [...new Set([...pointing(version), what])] },
   }
   await changeIndex(tree, appliance, before => ({ ...before, releases: before.releases.map(mark) }))
-  const all = [version, ...begun.map(each => each.version).filter(each => each !== version)]
   for (const each of all) await movePointersBack(tree, appliance, each)
   const moved = await pointersOf(tree, appliance, begun.find(each => each.version === version)?.retracted?.unfinished ?? pointing(version))
   await finishChange(tree, appliance, publicUrl)
@@ -90,34 +86,6 @@ function versionOf(what: string, channels: readonly Read<ChannelDocument>[], rel
   const version = channel?.document.current?.version ?? releases.find(each => each.version === what)?.version
   if (version === undefined) throw channelUnknown(what, channels.map(({ document }) => document.channel))
   return version
-}
-
-/** To the newest release before it that is fit for a channel; to nothing where there is none. */
-async function movePointersBack(tree: Tree, appliance: string, version: string): Promise<void> {
-  const [channels, index] = await Promise.all([readChannels(tree, appliance), readDocument(tree, indexPlace(appliance))])
-  const releases = index?.document.releases ?? []
-  for (const { document } of channels.filter(each => each.document.current?.version === version)) {
-    tellUnsigned(tree, document, releases)
-    await changeDocument(tree, channelPlace(appliance, document.channel), before => {
-      if (before?.document.current?.version !== version) return undefined
-      return movedBack(tree, before.document, unfitOf(tree, before.document, releases))
-    })
-  }
-}
-
-/**
- * What a pointer remembers and must not go back to: what was taken back, what is not listed (a killed prune may have left it
- * in a pointer's memory), and in a signed tree what is not signed, for readers with a key refuse it.
- */
-function unfitOf({ sign }: Tree, { previous }: ChannelDocument, releases: readonly ListedRelease[]): ReadonlySet<string> {
-  const fit = new Set(releases.filter(({ retracted, signed }) => !retracted && (signed || !sign)).map(({ version }) => version))
-  return new Set(previous.map(({ version }) => version).filter(version => !fit.has(version)))
-}
-
-function tellUnsigned({ sign, progress }: Tree, { channel, previous }: ChannelDocument, releases: readonly ListedRelease[]): void {
-  const unsigned = new Set(releases.filter(({ retracted, signed }) => !retracted && !signed).map(({ version }) => version))
-  const passed = previous.map(({ version }) => version).filter(version => unsigned.has(version))
-  if (sign && passed.length > 0) progress(`${channel} does not go back to ${passed.join(', ')}: not signed, and its pointer is`)
 }
 
 async function pointersOf(tree: Tree, appliance: string, names: readonly string[]): Promise<Record<string, string | null>> {
@@ -256,11 +224,4 @@ async function sizeOf({ bucket, prefix }: ReadTree, appliance: string, versions:
 
 async function changeIndex(tree: Tree, appliance: string, change: (index: Omit<IndexDocument, 'serial' | 'date' | 'expires'>) => Omit<IndexDocument, 'serial' | 'date' | 'expires'>): Promise<void> {
   await changeDocument(tree, indexPlace(appliance), before => ({ ...change(before?.document ?? emptyIndex(appliance, appliance)), ...renewed(tree, before?.document) }))
-}
-
-async function finishChange(tree: Tree, appliance: string, publicUrl: string): Promise<void> {
-  await keepPublicUrl(tree, appliance)
-  await renewOthers(tree, appliance)
-  await renewIndex(tree, appliance)
-  await writeViews(tree, appliance, publicUrl)
 }

@@ -8,6 +8,7 @@ import { moveChannel, stableChannel } from './channels.js'
 import type { IndexDocument, ListedRelease, ReleaseDocument, ReleaseReference } from './documents.js'
 import type { LocalFile, LocalRelease } from './inspect.js'
 import type { Journal } from './journal.js'
+import { requireStillFit } from './move-back.js'
 import { releaseHeaders } from './object-headers.js'
 import * as published from './published-tree.js'
 import type { Tree } from './published-tree.js'
@@ -71,6 +72,7 @@ export async function publish(tree: Tree, request: PublishRequest): Promise<Publ
   await listRelease(tree, request, { document, reference })
   const { verified } = document
   const moved = await moveChannel(tree, { appliance, channel, to: reference, verified, seen })
+  await requireStillFit(tree, { appliance, channel, version, publicUrl: request.publicUrl })
   await published.keepPublicUrl(tree, appliance)
   await published.renewOthers(tree, appliance)
   await published.renewIndex(tree, appliance)

@@ -1,0 +1,88 @@
+/** A channel that was moved to a release while somebody took that back goes back, too. The bucket is a stand-in in memory. */
+import t from 'tap'
+import { join } from 'node:path'
+import { promote, prune, retract } from '../../pipeline/release/manage.js'
+import { requireStillFit } from '../../pipeline/release/move-back.js'
+import { channelPlace, indexPlace, readDocument } from '../../pipeline/release/published-tree.js'
+import type { Tree } from '../../pipeline/release/published-tree.js'
+import { publish } from '../../pipeline/release/publish.js'
+import { writeViews } from '../../pipeline/release/views.js'
+import { failureOf } from '../fixtures/failure.js'
+import { localRelease, requestOf } from '../fixtures/local-release.js'
+import { memorySerials, memoryTree } from '../fixtures/memory-tree.js'
+
+const publicUrl = 'https://downloads.example.org/'
+const stable = 'p/ciab/channels/stable.json'
+const promoting = (tree: Tree) => promote(tree, { appliance: 'ciab', from: 'nightly', to: 'stable', publicUrl })
+const retracting = (tree: Tree, what: string) => retract(tree, { appliance: 'ciab', what, reason: 'it does not boot', publicUrl })
+
+/** Release 1 in stable, 2 in nightly; `other` is another publisher, `during` does its work before the next such call. */
+async function world(folder: string) {
+  const { tree, bucket } = await memoryTree()
+  const other = { ...tree, serials: memorySerials() }
+  const publishing = async (version: string, by = tree) => await publish(by, requestOf(await localRelease(folder, version, { 'kvm/disk': version, SHA256SUMS: version }), join(folder, 'state')))
+  await publishing('1')
+  await promoting(tree)
+  await publishing('2')
+  const during = (call: string, work: () => Promise<unknown>) => {
+    bucket.before = async found => {
+      if (found !== call) return
+      bucket.before = () => {}
+      await work()
+    }
+  }
+  const state = async () => Object.fromEntries(await Promise.all(['nightly', 'stable'].map(async name => [name, (await readDocument(tree, channelPlace('ciab', name)))?.document.current?.version])))
+  const pageIsStale = async () => {
+    bucket.calls.length = 0
+    await writeViews(tree, 'ciab', publicUrl)
+    return bucket.calls.includes('put p/index.html')
+  }
+  return { tree, other, bucket, publishing, during, state, pageIsStale }
+}
+
+t.test('a promote that a retract could not see takes itself back', async t => {
+  const { tree, other, during, state, pageIsStale } = await world(t.testdir({}))
+  during(`putIf ${stable}`, async () => {
+    await retracting(other, 'nightly')
+    during('get p/ciab/index.json', async () => {
+      t.same(await state(), { nightly: '1', stable: '2' }, 'it was moved to what was taken back before')
+      await writeViews(other, 'ciab', publicUrl)
+    })
+  })
+  const failure = await failureOf(promoting(tree))
+  t.same([failure.code, failure.exitCode, failure.message], ['release-retracted', 6, '2 was taken back on 2026-01-01: it does not boot. No channel is moved to it.'])
+  t.same(await state(), { nightly: '1', stable: '1' })
+  t.equal(await pageIsStale(), false, 'what the other has shown people in between is put right')
+})
+
+t.test('a publish that a retract could not see takes itself back', async t => {
+  const { other, publishing, during, state, pageIsStale } = await world(t.testdir({}))
+  during('putIf p/ciab/channels/nightly.json', () => retracting(other, '3'))
+  t.equal((await failureOf(publishing('3'))).code, 'release-retracted')
+  t.same(await state(), { nightly: '2', stable: '1' })
+  t.equal(await pageIsStale(), false)
+})
+
+t.test('a promote that a prune could not see takes itself back', async t => {
+  const { tree, other, publishing, during, state } = await world(t.testdir({}))
+  during(`putIf ${stable}`, async () => {
+    await publishing('3', other)
+    await prune(other, { appliance: 'ciab', keep: 0, keepStable: 'all', staleMs: 0, publicUrl })
+  })
+  const failure = await failureOf(promoting(tree))
+  t.same([failure.code, failure.exitCode, failure.message, failure.hint], [
+    'release-unlisted', 6, '2 was pruned while stable was moved to it; stable went back.', 'publish it again, or choose another release',
+  ])
+  t.same(await state(), { nightly: '3', stable: '1' })
+})
+
+t.test('a channel that was moved on in the meantime stays where it is', async t => {
+  const { tree, state } = await world(t.testdir({}))
+  await retracting(tree, '1')
+  t.same(await state(), { nightly: '2', stable: undefined })
+  const before = (await readDocument(tree, channelPlace('ciab', 'nightly')))?.document.serial
+  t.equal((await failureOf(requireStillFit(tree, { appliance: 'ciab', channel: 'nightly', version: '1', publicUrl }))).code, 'release-retracted')
+  t.equal((await readDocument(tree, channelPlace('ciab', 'nightly')))?.document.serial, before)
+  await requireStillFit(tree, { appliance: 'ciab', channel: 'nightly', version: '2', publicUrl })
+  t.match((await readDocument(tree, indexPlace('ciab')))?.document.releases, [{ version: '2', retracted: undefined }, { version: '1' }])
+})
