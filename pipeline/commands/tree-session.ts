@@ -38,30 +38,33 @@ export async function openReadableTree(options: TreeOptions, host: Host, io: Com
 }
 
 /** As a command that changes the tree sees it, for one that does not: nothing is sent but questions. */
-export interface TreeToLook extends ReadableTree, Pick<Tree, 'serials' | 'now'> {
+export interface TreeToLook extends ReadableTree, Pick<Tree, 'serials' | 'now' | 'sign' | 'adoptUnsigned'> {
   readonly acceptOlder: boolean
 }
 
 /** Errors: besides those of openReadableTree, `sign-key-unusable` (exit 3). */
 export async function openTreeToLook(options: WriteOptions, host: Host, io: CommandIo): Promise<TreeToLook> {
   const readable = await openReadableTree(options, host, io)
-  const own = await ownPublicKeys(secretKeys(options, io.env), host.run)
+  const keys = secretKeys(options, io.env)
+  const [own, sign] = [await ownPublicKeys(keys, host.run), signerOf(keys, host.run)]
   const serials = await openSerials({ base: publicUrlOf({}, readable), file: join(placesOf(options).state, 'publish/seen.json') })
-  return { ...readable, trusted: joinKeys([readable.trusted, own]), serials, acceptOlder: options.acceptOlder ?? false, now: () => new Date() }
+  return {
+    ...readable, trusted: joinKeys([readable.trusted, own]), serials, now: () => new Date(), ...(sign ? { sign } : {}),
+    acceptOlder: options.acceptOlder ?? false, adoptUnsigned: options.adoptUnsigned ?? false,
+  }
 }
 
 /** Errors: besides, those of the S3 server (exit 6). */
 export async function openTree(options: WriteOptions, host: Host, io: CommandIo): Promise<Tree> {
   const looking = await openTreeToLook(options, host, io)
-  const { bucket, prefix, run } = looking
-  const sign = signerOf(secretKeys(options, io.env), run)
+  const { bucket, prefix, sign } = looking
   const { signal } = host
   const progress = progressOf(io)
   if (!sign) progress('no key given: what is written is not signed, and readers are told so')
   const patienceMs = options.patience * 1000
   const writer = await openConditionalWriter({ bucket, prefix, signal, patienceMs, progress })
   return {
-    ...looking, writer, signal, progress, validMs: options.validDays * dayMs, adoptUnsigned: options.adoptUnsigned ?? false, ...(sign ? { sign } : {}),
+    ...looking, writer, signal, progress, validMs: options.validDays * dayMs,
     ...(options.publicUrl === undefined ? {} : { publicUrl: publicUrlOf(options, looking) }),
   }
 }

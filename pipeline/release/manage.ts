@@ -1,6 +1,6 @@
 /** What is done to a published tree after publishing: list, promote, retract, prune. */
 import { channelEmpty, channelUnknown, promoteUnsigned, releaseRetracted } from '../errors/publish.js'
-import { channelPlace, changeDocument, emptyIndex, indexPlace, readChannels, readDocument, renewed } from './published-tree.js'
+import { channelPlace, changeDocument, emptyIndex, indexPlace, readChannels, readDocument, readTrusted, renewed, requireTrusted } from './published-tree.js'
 import type { Read, ReadTree, Tree } from './published-tree.js'
 import { readAppliance } from './put-back.js'
 import { moveChannel } from './channels.js'
@@ -35,14 +35,16 @@ export async function promote(tree: Tree, { appliance, from, to, publicUrl }: { 
   const [source, seen] = [from, to].map(name => channels.find(({ document }) => document.channel === name))
   if (!source) throw channelUnknown(from, channels.map(({ document }) => document.channel))
   const index = await readDocument(tree, indexPlace(appliance))
+  requireTrusted(tree, [source, seen, index])
   const { current } = source.document
   if (!current) throw channelEmpty(from)
   const release = index?.document.releases.find(({ version }) => version === current.version)
   if (!release) throw channelUnknown(current.version, [])
   if (release.retracted) throw releaseRetracted(release.version, release.retracted.at, release.retracted.reason)
   if (tree.sign && !release.signed) throw promoteUnsigned(release.version, to)
-  const { version, verified } = release
-  const moved = await moveChannel(tree, { appliance, channel: to, to: current, verified, seen })
+  // Which bytes a version has is said by the list, for all of its pointers.
+  const { version, sha256, sizeBytes, verified } = release
+  const moved = await moveChannel(tree, { appliance, channel: to, to: { version, sha256, sizeBytes }, verified, seen })
   await changeIndex(tree, appliance, before => ({ ...before, channels: [...new Set([...before.channels, to])].sort() }))
   await requireStillFit(tree, { appliance, channel: to, version, publicUrl })
   await finishChange(tree, appliance, publicUrl)
@@ -67,6 +69,7 @@ export async function retract(tree: Tree, { appliance, what, reason, publicUrl }
   const begun = releases.filter(({ retracted }) => retracted?.unfinished)
   const version = begun.find(({ retracted }) => retracted?.unfinished?.includes(what))?.version ?? versionOf(what, channels, releases)
   const all = [version, ...begun.map(each => each.version).filter(each => each !== version)]
+  requireTrusted(tree, [index, ...channels.filter(({ document: { channel, current } }) => channel === what || all.includes(current?.version ?? ''))])
   const pointing = (wanted: string) => channels.filter(({ document }) => document.current?.version === wanted).map(({ document }) => document.channel)
   const mark = (each: ListedRelease): ListedRelease => each.version !== version ? each : {
     ...each, retracted: { at: tree.now().toISOString(), reason, ...each.retracted, unfinished: each.retracted?.unfinished ?? [...new Set([...pointing(version), what])] },
@@ -135,7 +138,7 @@ export async function prune(tree: Tree, pruning: Pruning): Promise<Pruned> {
   return { removed, kept: [...kept, ...wanted.filter(version => !removed.includes(version))], leftovers, freedBytes }
 }
 
-type LookingTree = ReadTree & Pick<Tree, 'now'>
+type LookingTree = ReadTree & Pick<Tree, 'now' | 'sign' | 'adoptUnsigned'>
 
 /** What prune would do; nothing is written. */
 export async function wouldPrune(tree: LookingTree, pruning: Omit<Pruning, 'publicUrl'>): Promise<Pruned> {
@@ -144,8 +147,9 @@ export async function wouldPrune(tree: LookingTree, pruning: Omit<Pruning, 'publ
   return { removed: wanted, kept, leftovers, freedBytes: await sizeOf(tree, pruning.appliance, [...wanted, ...leftovers]) }
 }
 
-async function chooseDoomed(tree: ReadTree, pruning: Omit<Pruning, 'publicUrl'>): Promise<{ readonly wanted: readonly string[]; readonly kept: readonly string[] }> {
+async function chooseDoomed(tree: LookingTree, pruning: Omit<Pruning, 'publicUrl'>): Promise<{ readonly wanted: readonly string[]; readonly kept: readonly string[] }> {
   const { index, channels } = await readAppliance(tree, pruning.appliance)
+  requireTrusted(tree, [...channels, index])
   const wanted = doomedOf(index?.document, channels.map(({ document }) => document), pruning)
   const kept = (index?.document.releases ?? []).map(({ version }) => version).filter(version => !wanted.includes(version))
   return { wanted, kept }
@@ -164,9 +168,11 @@ export function doomedOf(index: IndexDocument | undefined, channels: readonly Ch
 /** Off the list first, then look at the pointers again: a promote does it the other way round, so one of both notices. */
 async function unlist(tree: Tree, appliance: string, wanted: readonly string[]): Promise<string[]> {
   if (wanted.length === 0) return []
-  const before = await readDocument(tree, indexPlace(appliance))
+  const before = await readTrusted(tree, indexPlace(appliance))
   await changeIndex(tree, appliance, index => ({ ...index, releases: index.releases.filter(({ version }) => !wanted.includes(version)) }))
-  const pointed = new Set((await readChannels(tree, appliance)).flatMap(({ document }) => document.current?.version ?? []))
+  const channels = await readChannels(tree, appliance)
+  requireTrusted(tree, channels)
+  const pointed = new Set(channels.flatMap(({ document }) => document.current?.version ?? []))
   const saved = (before?.document.releases ?? []).filter(({ version }) => wanted.includes(version) && pointed.has(version))
   if (saved.length > 0) await changeIndex(tree, appliance, index => ({ ...index, releases: [...index.releases, ...saved] }))
   return wanted.filter(version => !pointed.has(version))
@@ -206,6 +212,7 @@ async function findLeftovers(tree: LookingTree, { appliance, staleMs }: Pick<Pru
   const { bucket, prefix, now } = tree
   const folders = await bucket.folders(`${prefix}${appliance}/`)
   const [channels, index] = [await readChannels(tree, appliance), await readDocument(tree, indexPlace(appliance))]
+  requireTrusted(tree, [...channels, index])
   const listed = new Set(index?.document.releases.map(({ version }) => version))
   const pointed = channels.flatMap(({ document }) => document.current?.version ?? [])
   if (!index || pointed.some(version => !listed.has(version))) return []

@@ -11,7 +11,7 @@ import { isBehind, noteSerials, requireNotOlder, withSerials } from './put-back.
 import { checkSignatures, parseSealed, seal } from './seal.js'
 import type { Sign } from './seal.js'
 import type { Serials } from './seen.js'
-import { channelFolder, sha256Text, treeKeys } from './tree.js'
+import { channelFolder, keyOf, sha256Text, treeKeys } from './tree.js'
 
 export interface Tree {
   readonly bucket: Bucket
@@ -86,8 +86,26 @@ function hasKeys({ trusted }: Pick<Tree, 'trusted'>): boolean {
   return trusted.ssh.length + trusted.openpgp.length > 0
 }
 
+/** Whose seal a command can put on what it has read. */
+export type Trusting = Pick<Tree, 'sign' | 'adoptUnsigned'>
+
+/**
+ * For what a command decides by: a document that it could not seal as it found it must not say what is sealed, or deleted, next
+ * to it. Errors: besides those of readDocument, `would-unsign`, `would-adopt` (exit 6).
+ */
+export async function readTrusted<Kind extends SealedDocument['kind']>(tree: ReadTree & Trusting, place: Place<Kind>): Promise<Read<OfKind<Kind>> | undefined> {
+  const read = await readDocument(tree, place)
+  requireTrusted(tree, [read])
+  return read
+}
+
+/** Before the first write. Errors: `would-unsign`, `would-adopt` (exit 6). */
+export function requireTrusted(tree: Trusting, reads: readonly (Read<SealedDocument> | undefined)[]): void {
+  for (const read of reads) if (read) requireSameTrust(tree, keyOf(read.document), read)
+}
+
 /** Errors: `would-unsign`, `would-adopt` (exit 6). */
-export function requireSameTrust(tree: Pick<Tree, 'sign' | 'adoptUnsigned'>, key: string, read: Pick<Read<object>, 'signed'> | undefined): void {
+export function requireSameTrust(tree: Trusting, key: string, read: Pick<Read<object>, 'signed'> | undefined): void {
   if (!read) return
   if (read.signed && !tree.sign) throw wouldUnsign(key)
   if (!read.signed && tree.sign && !tree.adoptUnsigned) throw wouldAdopt(key)
@@ -163,11 +181,12 @@ export async function readChannels(tree: ReadTree, appliance: string): Promise<r
   return read.flatMap(each => each ?? [])
 }
 
-/** A document that this command did not change gets a new date before a third of its time is over. */
+/** A pointer that this command did not change gets a new date before a third of its time is over; --adopt-unsigned seals it. */
 export async function renewOthers(tree: Tree, appliance: string): Promise<void> {
   for (const { document, signed } of await readChannels(tree, appliance)) {
-    if (!isAging(document, tree) && !isOlder(tree, channelPlace(appliance, document.channel), document)) continue
-    if (signed !== (tree.sign !== undefined)) {
+    const isAdopted = isAdoptedBy(tree, signed)
+    if (!isAdopted && !isAging(document, tree) && !isOlder(tree, channelPlace(appliance, document.channel), document)) continue
+    if (!isAdopted && signed !== (tree.sign !== undefined)) {
       if (isAging(document, tree)) tree.progress(`${document.channel} expires ${document.expires.slice(0, 10)}; it is ${signed ? 'signed' : 'not signed'}, and this command could not seal it alike`)
       continue
     }
@@ -189,13 +208,19 @@ export async function keepPublicUrl(tree: Tree, appliance: string): Promise<void
  */
 export async function renewIndex(tree: Tree, appliance: string): Promise<void> {
   const read = await readDocument(tree, indexPlace(appliance))
-  const isDue = (index: IndexDocument) => tree.acceptOlder === true || isAging(index, tree) || isOlder(tree, indexPlace(appliance), index) || isBehind(tree.serials, index)
-  if (!read || !isDue(read.document)) return
-  if (read.signed !== (tree.sign !== undefined)) {
+  const isDue = ({ document: index, signed }: Read<IndexDocument>) =>
+    tree.acceptOlder === true || isAdoptedBy(tree, signed) || isAging(index, tree) || isOlder(tree, indexPlace(appliance), index) || isBehind(tree.serials, index)
+  if (!read || !isDue(read)) return
+  if (!isAdoptedBy(tree, read.signed) && read.signed !== (tree.sign !== undefined)) {
     if (isAging(read.document, tree)) tree.progress(`the list of releases expires ${read.document.expires.slice(0, 10)}; it is ${read.signed ? 'signed' : 'not signed'}, and this command could not seal it alike`)
     return
   }
-  await changeDocument(tree, indexPlace(appliance), before => before && isDue(before.document) ? { ...before.document, ...renewed(tree, before.document) } : undefined)
+  await changeDocument(tree, indexPlace(appliance), before => before && isDue(before) ? { ...before.document, ...renewed(tree, before.document) } : undefined)
+}
+
+/** Or the next command, which is not told to, would refuse it. */
+function isAdoptedBy({ sign, adoptUnsigned }: Trusting, signed: boolean): boolean {
+  return adoptUnsigned && sign !== undefined && !signed
 }
 
 /** After --accept-older: its serial must rise above what readers have seen. */

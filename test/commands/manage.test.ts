@@ -1,6 +1,7 @@
 import t from 'tap'
 import { join } from 'node:path'
 import { linesOf } from '../../pipeline/commands/manage.js'
+import { makeSshKey } from '../fixtures/keys.js'
 import { runMain } from '../fixtures/main-run.js'
 import { channelDocument, indexDocument, listedRelease } from '../fixtures/published-documents.js'
 import { startQuestionServer } from '../fixtures/question-server.js'
@@ -31,4 +32,9 @@ t.test('prune --dry-run only asks: it writes nothing, not even to try the server
   const { code, stdout, stderr } = await runMain(['prune', '--dry-run', '--keep', '1', '--to', 's3://images/p', '--store', store, '--patience', '0'])
   t.same([code, stdout], [0, 'would remove 2\nwould remove 1\nwould remove 0 (left by a killed command)\nwould free 0.0 GiB\n'], stderr)
   t.same(server.requests.filter(request => !/^(GET|HEAD) /.test(request)), [])
+  const signing = ['prune', '--dry-run', '--keep', '1', '--to', 's3://images/p', '--store', store, '--patience', '0', '--sign-key', makeSshKey(join(t.testdirName, 'key'))]
+  const refused = await runMain(signing)
+  t.same([refused.code, refused.stdout], [6, ''], 'as prune itself would')
+  t.match(refused.stderr, /^error: ciab\/channels\/nightly\.json is not signed; signing it now would vouch for what anybody may have written there\./)
+  t.equal((await runMain([...signing, '--adopt-unsigned'])).stdout, stdout)
 })
