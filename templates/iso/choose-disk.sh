@@ -26,13 +26,18 @@ medium_disk() {
   echo "$name"
 }
 
+# is_hidden <path in /sys/block>: the paths of an NVMe disk that has several are listed beside it and have no device.
+is_hidden() {
+  [ "$(cat "$1/hidden" 2>/dev/null)" = 1 ]
+}
+
 # disks: name and bytes of every disk that can be written to and is large enough, smallest first.
 disks() {
   medium=$(medium_disk)
   for path in "$ROOT"/sys/block/*; do
     name=${path##*/}
     case $name in zram* | loop* | ram* | fd* | sr* | dm-* | md* | nbd* | '*') continue ;; esac
-    [ "$name" != "$medium" ] && [ "$(cat "$path/ro")" = 0 ] || continue
+    [ "$name" != "$medium" ] && [ "$(cat "$path/ro")" = 0 ] && ! is_hidden "$path" || continue
     echo "$name $(cat "$path/size")"
   done | awk -v least="$LEAST_BYTES" '$2 * 512 >= least { printf "%s %.0f\n", $1, $2 * 512 }' | sort -k2,2n
 }

@@ -16,9 +16,11 @@ interface Machine {
   /** The partition or disk that the installer was booted from. */
   readonly medium?: string
   readonly ids?: Readonly<Record<string, string>>
+  /** Listed by the kernel, without a device: the paths to an NVMe disk. */
+  readonly hidden?: readonly string[]
 }
 
-function choose(folder: string, rule: string, { disks, medium = 'sr0', ids = {} }: Machine, countdownSeconds = 0) {
+function choose(folder: string, rule: string, { disks, medium = 'sr0', ids = {}, hidden = [] }: Machine, countdownSeconds = 0) {
   for (const name of ['root/dev/disk/by-id', 'root/proc', 'root/sys/class/tty/console']) mkdirSync(join(folder, name), { recursive: true })
   const write = (name: string, text: string) => writeFileSync(join(folder, 'root', name), text)
   write('proc/mounts', `tmpfs /run tmpfs rw 0 0\n/dev/${medium} /run/install/repo iso9660 ro 0 0\n`)
@@ -27,8 +29,10 @@ function choose(folder: string, rule: string, { disks, medium = 'sr0', ids = {} 
     mkdirSync(join(folder, 'root/sys/block', name), { recursive: true })
     write(`sys/block/${name}/size`, `${(sizeGib * gib) / 512}\n`)
     write(`sys/block/${name}/ro`, '0\n')
+    // Kernels of before 4.15 do not say.
+    if (hidden.length > 0) write(`sys/block/${name}/hidden`, hidden.includes(name) ? '1\n' : '0\n')
     if (medium !== name && medium.startsWith(name)) mkdirSync(join(folder, 'root/sys/block', name, medium))
-    write(`dev/${name}`, '')
+    if (!hidden.includes(name)) write(`dev/${name}`, '')
   }
   for (const [id, name] of Object.entries(ids)) symlinkSync(`../../${name}`, join(folder, 'root/dev/disk/by-id', id))
   const settings = `DISK_RULE='${rule}'\nLEAST_BYTES=${40 * gib}\nCOUNTDOWN_SECONDS=${countdownSeconds}\n`
@@ -48,6 +52,9 @@ const chosen: Readonly<Record<string, readonly [rule: string, machine: Machine, 
   'the only disk': ['only', { disks: { sda: 100, sr0: 1 } }, 'sda'],
   'the only one beside a stick that was booted from': ['only', { disks: { sda: 64, nvme0n1: 100 }, medium: 'sda1' }, 'nvme0n1'],
   'the only one that is large enough': ['only', { disks: { sda: 8, vda: 40 } }, 'vda'],
+  'the only one, an NVMe disk with two paths': [
+    'only', { disks: { nvme0c0n1: 100, nvme0c1n1: 100, nvme0n1: 100 }, hidden: ['nvme0c0n1', 'nvme0c1n1'] }, 'nvme0n1',
+  ],
   'the smallest': ['smallest', { disks: { sda: 500, sdb: 100, sdc: 8 } }, 'sdb'],
   'one by its name': ['ata-DISK_2', { disks: { sda: 100, sdb: 100 }, ids: { 'ata-DISK_1': 'sda', 'ata-DISK_2': 'sdb' } }, 'sdb'],
 }
