@@ -55,3 +55,19 @@ export function findAll(element: XmlElement, name: string): readonly XmlElement[
   const below = element.children.flatMap(child => findAll(child, name))
   return element.name === name ? [element, ...below] : below
 }
+
+/** Every element at this path of names, `element` being its beginning: `elementsAt(root, ['Hardware', 'Cpu'])`. */
+export function elementsAt(element: XmlElement, path: readonly string[]): readonly XmlElement[] {
+  const [name, ...rest] = path
+  if (name === undefined) return [element]
+  return element.children.filter(child => child.name === name).flatMap(child => elementsAt(child, rest))
+}
+
+/** Texts and attributes of everything below an element, each with the path to it; of what comes twice, the last. */
+export function valuesByPath({ children }: XmlElement, path: readonly string[] = []): readonly (readonly [string, string])[] {
+  return children.flatMap(child => {
+    const here = [...path, child.name]
+    const attributes = Object.entries(child.attributes).map(([name, value]) => [[...here, name].join(' '), value] as const)
+    return [[here.join(' '), child.text] as const, ...attributes, ...valuesByPath(child, here)]
+  })
+}

@@ -1,7 +1,7 @@
 /** XML is read strictly: order, namespaces, and one error with the place of the fault. */
 import t from 'tap'
 import { formatError } from '../../pipeline/errors/pipeline-error.js'
-import { findAll, parseXml } from '../../pipeline/tools/xml.js'
+import { elementsAt, findAll, parseXml, valuesByPath } from '../../pipeline/tools/xml.js'
 import { failureOf } from '../fixtures/failure.js'
 
 t.test('keeps order, text, attributes as written, and namespaces', async t => {
@@ -10,6 +10,13 @@ t.test('keeps order, text, attributes as written, and namespaces', async t => {
   t.same(root.children.map(({ name, uri, text }) => [name, uri, text]), [['c', 'urn:b', 'x'], ['e', 'urn:a', '']])
   t.equal(root.children[0]?.attributes['b:d'], '1 & 2')
   t.same(findAll(root, 'c').map(({ name }) => name), ['c'])
+})
+
+t.test('finds elements by the path to them, and values by theirs', async t => {
+  const root = parseXml('<a><b><c d="1">x</c></b><b><c>y</c><e><c>z</c></e></b></a>', 'x.xml')
+  t.same(elementsAt(root, ['b', 'c']).map(({ text }) => text), ['x', 'y'])
+  t.same(elementsAt(root, []), [root])
+  t.same(valuesByPath(root), [['b', ''], ['b c', 'x'], ['b c d', '1'], ['b', ''], ['b c', 'y'], ['b e', ''], ['b e c', 'z']])
 })
 
 const faults: Readonly<Record<string, string>> = {
