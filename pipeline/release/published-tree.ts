@@ -1,6 +1,7 @@
 /** Reads and changes the sealed documents of one published tree, so that no change of another publisher is lost. */
 import { treeBusy, wouldAdopt, wouldUnsign } from '../errors/publish.js'
 import type { Run } from '../tools/command.js'
+import { createGate, settleAll } from '../tools/gate.js'
 import { delayMs, pause } from '../tools/retry.js'
 import type { Bucket } from '../tools/s3.js'
 import type { TrustedKeys } from '../tools/signature.js'
@@ -176,9 +177,20 @@ export function indexPlace(appliance: string): Place<'index'> {
 
 /** Every channel with its name. Errors: those of readDocument. */
 export async function readChannels(tree: ReadTree, appliance: string): Promise<readonly Read<ChannelDocument>[]> {
-  const names = await channelNames(tree, appliance)
-  const read = await Promise.all(names.map(name => readDocument(tree, channelPlace(appliance, name))))
-  return read.flatMap(each => each ?? [])
+  return await readPresent(tree, (await channelNames(tree, appliance)).map(name => channelPlace(appliance, name)))
+}
+
+/** Documents in memory at a time, each of documentLimitBytes at most, and programs that check signatures. */
+export const readAtOnce = 8
+
+/** Those that are there, in their order. Errors: those of readDocument. */
+export async function readPresent<Kind extends SealedDocument['kind']>(tree: ReadTree, places: readonly Place<Kind>[]): Promise<readonly Read<OfKind<Kind>>[]> {
+  const [gate, stop] = [createGate(readAtOnce), new AbortController()]
+  const jobs = places.map(place => gate(async () => {
+    stop.signal.throwIfAborted()
+    return await readDocument(tree, place)
+  }))
+  return (await settleAll(jobs, () => stop.abort())).flatMap(read => read ?? [])
 }
 
 /** A pointer that this command did not change gets a new date before a third of its time is over; --adopt-unsigned seals it. */

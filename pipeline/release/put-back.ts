@@ -5,7 +5,7 @@
  */
 import { treePutBack } from '../errors/publish.js'
 import type { ChannelDocument, IndexDocument, SealedDocument } from './documents.js'
-import { channelNames, channelPlace, indexPlace, readChannels, readDocument } from './published-tree.js'
+import { channelNames, channelPlace, indexPlace, readChannels, readDocument, readPresent } from './published-tree.js'
 import type { Read, ReadTree } from './published-tree.js'
 import type { Serials } from './seen.js'
 import { treeKeys } from './tree.js'
@@ -23,8 +23,8 @@ export async function readAppliance(tree: ReadTree, appliance: string): Promise<
   await readChannels(tree, appliance)
   const index = await readDocument(tree, indexPlace(appliance))
   const names = new Set([...(await channelNames(tree, appliance)), ...Object.keys(index?.document.channelSerials ?? {})])
-  const channels = await Promise.all([...names].sort().map(name => readDocument(tree, channelPlace(appliance, name))))
-  return { ...(index ? { index } : {}), channels: channels.flatMap(each => each ?? []) }
+  const channels = await readPresent(tree, [...names].sort().map(name => channelPlace(appliance, name)))
+  return { ...(index ? { index } : {}), channels }
 }
 
 /** Errors: `tree-put-back` (exit 5). @param known highest serial before the document was asked for */

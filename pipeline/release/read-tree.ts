@@ -3,6 +3,7 @@ import { channelEmpty, downloadDigestWrong, notPublished, pathsUnsafe } from '..
 import { signatureMissing } from '../errors/signature.js'
 import { createHash } from 'node:crypto'
 import type { Run } from '../tools/command.js'
+import { documentLimitBytes } from '../tools/document-limit.js'
 import type { Http } from '../tools/http.js'
 import type { TrustedKeys } from '../tools/signature.js'
 import type { ReleaseDocument, ReleaseReference, Sealed, SealedDocument } from './documents.js'
@@ -29,8 +30,6 @@ export interface ReleaseChoice {
   /** Absent: what the channel points to. */
   readonly version?: string
 }
-
-const documentLimitBytes = 16 * 1024 * 1024
 
 /**
  * The release's index, by the chain pointer -> index -> files. Errors: those of Http, `document-wrong`, `signature-wrong`,

@@ -8,7 +8,7 @@ import type { IndexDocument, ReleaseDocument } from './documents.js'
 import { changingHeaders } from './object-headers.js'
 import { downloadPage } from './page.js'
 import type { PageAppliance } from './page.js'
-import { indexPlace, readChannels, readDocument, releasePlace } from './published-tree.js'
+import { indexPlace, readAtOnce, readChannels, readDocument, readPresent, releasePlace } from './published-tree.js'
 import type { Tree } from './published-tree.js'
 import { isSafeName, sha256Text, treeKeys, urlPath } from './tree.js'
 
@@ -85,14 +85,13 @@ async function readShown(tree: Readable, appliance: string): Promise<PageApplian
   if (!index) return undefined
   const channels = (await readChannels(tree, appliance)).map(({ document }) => document)
   const versions = [...new Set(channels.flatMap(({ current }) => current?.version ?? []))]
-  const releases = await Promise.all(versions.map(version => readDocument(tree, releasePlace(appliance, version))))
+  const releases = await readPresent(tree, versions.map(version => releasePlace(appliance, version)))
   const older = await readOlder(tree, index.document, versions)
-  return { index: index.document, channels, releases: [...releases.flatMap(read => read?.document ?? []), ...older] }
+  return { index: index.document, channels, releases: [...releases.map(({ document }) => document), ...older] }
 }
 
 /** So many of the newest have links to their files on the page; the others to their sums. */
 const linkedOlder = 20
-const readAtOnce = 8
 
 /** What was taken back is offered no more. One that this publisher cannot check is listed without its files. */
 async function readOlder(tree: Readable, { appliance, releases }: IndexDocument, shown: readonly string[]): Promise<readonly ReleaseDocument[]> {

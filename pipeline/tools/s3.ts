@@ -2,8 +2,10 @@
 import type { Readable } from 'node:stream'
 import type { CompletedPart, Part, PutObjectCommandInput } from '@aws-sdk/client-s3'
 import { endpointWrong } from '../errors/publish.js'
+import { documentWrong } from '../errors/signature.js'
 import { interrupted } from '../errors/tools.js'
 import { PipelineError } from '../errors/pipeline-error.js'
+import { documentLimitBytes } from './document-limit.js'
 import { delayMs, pause } from './retry.js'
 import { classify } from './s3-answer.js'
 import type { S3Failure } from './s3-answer.js'
@@ -86,7 +88,7 @@ export interface Bucket {
   readonly name: string
   /** `http://host:port`, or `AWS eu-central-1`. */
   readonly server: string
-  /** Undefined when there is no such object. */
+  /** A document; undefined when there is no such object. Errors: `document-wrong` (exit 5): it is larger than documentLimitBytes. */
   get(key: string): Promise<{ readonly text: string; readonly etag: string } | undefined>
   head(key: string): Promise<(StoredObject & { readonly sha256?: string }) | undefined>
   /** Everything below a prefix, in key order. */
@@ -188,8 +190,8 @@ function bucketOf(connection: Connection): Bucket {
     name: Bucket,
     server: connection.server,
     get: key => ask(`reading ${key}`, () => absent(async () => {
-      const { Body, ETag } = await client.send(new sdk.GetObjectCommand({ Bucket, Key: key }), abort)
-      return { text: (await Body?.transformToString('utf8')) ?? '', etag: bare(ETag) }
+      const { Body, ContentLength, ETag } = await client.send(new sdk.GetObjectCommand({ Bucket, Key: key }), abort)
+      return { text: await documentText(key, Body as Readable | undefined, ContentLength), etag: bare(ETag) }
     })),
     head: key => ask(`looking for ${key}`, () => absent(async () => {
       const found = await client.send(new sdk.HeadObjectCommand({ Bucket, Key: key }), abort)
@@ -265,6 +267,24 @@ function bucketOf(connection: Connection): Bucket {
   }
 }
 
+/** Errors: `document-wrong` (exit 5). @param announcedBytes what the server says before it sends anything, and need not keep to */
+async function documentText(key: string, body: Readable | undefined, announcedBytes = 0): Promise<string> {
+  const requireFit = (lengthBytes: number) => {
+    if (lengthBytes <= documentLimitBytes) return
+    body?.destroy()
+    throw documentWrong(key, [`it has more than ${documentLimitBytes / 1024 / 1024} MiB`])
+  }
+  requireFit(announcedBytes)
+  const parts: Buffer[] = []
+  let bytes = 0
+  for await (const part of body ?? []) {
+    bytes += (part as Buffer).length
+    requireFit(bytes)
+    parts.push(part as Buffer)
+  }
+  return Buffer.concat(parts).toString('utf8')
+}
+
 /** Errors: besides those of `persist`, `UnclearAnswer` where another try might help. */
 async function once<Value>(connection: Connection, doing: string, work: () => Promise<Value>): Promise<Value> {
   try {
@@ -285,6 +305,7 @@ async function persist<Value>(connection: Connection, doing: string, work: () =>
       return await work()
     } catch (error) {
       if (signal.aborted) throw signal.reason instanceof PipelineError ? signal.reason : interrupted()
+      if (error instanceof PipelineError) throw error
       failedSince ??= Date.now()
       const triedMs = Date.now() - failedSince
       const failure = classify(error)

@@ -1,7 +1,9 @@
 /** Documents of a tree are read and changed only when they are what they should be. The bucket is a stand-in in memory, the keys are real. */
 import t from 'tap'
 import { join } from 'node:path'
-import { changeDocument, channelNames, channelPlace, emptyIndex, indexPlace, readDocument, renewIndex, renewOthers, renewed, writeDocument } from '../../pipeline/release/published-tree.js'
+import { changeDocument, channelNames, channelPlace, emptyIndex, indexPlace, readChannels, readDocument, renewIndex, renewOthers, renewed, writeDocument } from '../../pipeline/release/published-tree.js'
+import { readAppliance } from '../../pipeline/release/put-back.js'
+import { textBody } from '../../pipeline/tools/body.js'
 import { failureOf } from '../fixtures/failure.js'
 import { makeSshKey } from '../fixtures/keys.js'
 import { memoryTree, treeTime } from '../fixtures/memory-tree.js'
@@ -22,6 +24,26 @@ t.test('a change that was overtaken is made again on what the other has written'
   }
   await add('ours')
   t.match((await readDocument(tree, place))?.document, { serial: 2, channels: ['theirs', 'ours'] })
+})
+
+t.test('of many pointers a few are read at a time, and after the first bad one no more', async t => {
+  const { tree, bucket } = await memoryTree()
+  const names = Array.from({ length: 40 }, (_, at) => `c${String(at).padStart(2, '0')}`)
+  for (const name of names) await writeDocument(tree, channelPlace('ciab', name).key, channelDocument(name, '1'), null)
+  let [reading, most, asked] = [0, 0, 0]
+  bucket.before = async call => {
+    if (!call.startsWith('get ')) return
+    most = Math.max(most, (reading += 1))
+    asked += 1
+    await new Promise(resolve => setImmediate(resolve))
+    reading -= 1
+  }
+  t.same((await readAppliance(tree, 'ciab')).channels.map(({ document }) => document.channel), names)
+  t.equal(most, 8)
+  await bucket.put('p/ciab/channels/c03.json', textBody('{'), { contentType: '', cacheControl: '', sha256: '' })
+  asked = 0
+  t.equal((await failureOf(readChannels(tree, 'ciab'))).code, 'document-wrong')
+  t.ok(asked < 20, String(asked))
 })
 
 t.test('a document in the place of another one, of another key or changed is refused', async t => {

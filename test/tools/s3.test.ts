@@ -4,7 +4,9 @@ import type { Test } from 'tap'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { textBody } from '../../pipeline/tools/body.js'
+import { documentLimitBytes } from '../../pipeline/tools/document-limit.js'
 import { endpointOf, UnclearAnswer } from '../../pipeline/tools/s3.js'
+import { failureOf } from '../fixtures/failure.js'
 import { testBucket } from '../fixtures/s3-server.js'
 
 const hello = textBody('hello')
@@ -39,6 +41,45 @@ t.test('an upload that was begun with SHA-256 checksums is completed with that o
   t.same(listed, [{ number: 1, sizeBytes: 5, etag: 'e', sha256: hello.sha256 }])
   t.ok(await bucket.finishUpload(upload, listed ?? []))
   t.match(seen.at(-1), `<ChecksumSHA256>${sum}</ChecksumSHA256>`)
+})
+
+/** Sends zeros: as many as it announces, or, where it announces none, so many and no end of them. */
+async function zeroServer(t: Test) {
+  const sent = { bytes: 0 }
+  const zeros = Buffer.alloc(1024 * 1024)
+  const server = createServer((request, response) => {
+    const [, kind, size = 0] = /\/(announced|endless)-(\d+)\.xml/.exec(request.url ?? '') ?? []
+    response.writeHead(200, { ETag: '"e"', ...(kind === 'announced' ? { 'Content-Length': size } : {}) })
+    sent.bytes = 0
+    const send = () => {
+      const left = kind === 'announced' ? Number(size) - sent.bytes : zeros.length
+      const part = zeros.subarray(0, Math.min(left, zeros.length))
+      if (response.destroyed) return
+      if (part.length === 0) return void response.end()
+      sent.bytes += part.length
+      response.write(part, send)
+    }
+    send()
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const bucket = await testBucket(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, 'images', { patienceMs: 60_000, progress: t.fail })
+  t.teardown(() => {
+    bucket.close()
+    server.closeAllConnections()
+    server.close()
+  })
+  return { bucket, sent }
+}
+
+t.test('a document that is larger than any is refused at once, and not read to its end', async t => {
+  const { bucket, sent } = await zeroServer(t)
+  t.equal((await bucket.get(`announced-${documentLimitBytes}.xml`))?.text.length, documentLimitBytes)
+  for (const [key, mostBytes] of [[`announced-${documentLimitBytes * 64}.xml`, documentLimitBytes], ['endless-0.xml', documentLimitBytes * 2]] as const) {
+    const failure = await failureOf(bucket.get(key))
+    t.same([failure.code, failure.exitCode, failure.message, failure.details], ['document-wrong', 5, `${key} is not what a published tree holds.`, ['it has more than 16 MiB']])
+    const before = sent.bytes
+    t.ok(before < mostBytes, `${key}: ${before}`)
+  }
 })
 
 t.test('an endpoint is an address without a password; nothing else is begun with', async t => {
