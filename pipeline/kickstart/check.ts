@@ -2,11 +2,11 @@
 import { commandNotInRelease, commandRemoved, optionUnknown, sectionUnknown } from '../errors/kickstart.js'
 import type { PipelineError } from '../errors/pipeline-error.js'
 import { adviceFor } from './advice.js'
-import { commandConflicts, opposedOptions, optionConflicts } from './conflicts.js'
+import { commandConflicts, optionConflicts } from './conflicts.js'
 import type { WordTable } from './option-rules.js'
 import { readWords } from './options.js'
 import type { ReadWords } from './options.js'
-import { elRules } from './releases.js'
+import { elRules, wordTable } from './releases.js'
 import type { ElRelease, ElRules } from './releases.js'
 import { formatPlace } from './types.js'
 import type { Kickstart, KickstartCommand, KickstartNode, KickstartSection } from './types.js'
@@ -18,7 +18,7 @@ export interface KickstartCheck {
   readonly warnings: readonly string[]
 }
 
-/** Checks commands, sections, options and their values; mount points and device names are Anaconda's own business. */
+/** Checks commands, sections, options, their values and what they need of each other; whether devices exist is Anaconda's own business. */
 export function checkKickstart(tree: Kickstart, release: ElRelease): KickstartCheck {
   const rules = elRules(release)
   const found = tree.nodes.map(node =>
@@ -52,26 +52,25 @@ function checkCommand(command: KickstartCommand, release: ElRelease, rules: ElRu
   }
   const successor = rule.superseded ? [supersededBy(place, command.name, rule.superseded, release)] : []
   if (rule.passesOn) return { problems: [], warnings: successor }
-  const read = readLine(command, rule, release)
-  const { values, words, problems } = read
-  return {
-    problems: problems.length > 0 ? problems : optionConflicts({ name: command.name, place, values, words }, release),
-    warnings: [...successor, ...lineWarnings(command, read, release)],
-  }
+  const { problems, warnings } = checkLine(command, release)
+  return { problems, warnings: [...successor, ...warnings] }
 }
 
 function checkSection(section: KickstartSection, release: ElRelease, rules: ElRules): KickstartCheck {
   const place = formatPlace(section.place)
-  const options = rules.sections[section.name]
-  if (!options) return refused(sectionUnknown(place, section.name, Object.keys(rules.sections)))
+  if (!rules.sections[section.name]) return refused(sectionUnknown(place, section.name, Object.keys(rules.sections)))
   // An add-on reads its own words: the first is its name.
-  if (section.name === '%addon') return { problems: [], warnings: [] }
-  const read = readLine(section, { options }, release)
-  const { values, problems } = read
-  return {
-    problems: problems.length > 0 ? problems : opposedOptions({ name: section.name, place, values }),
-    warnings: lineWarnings(section, read, release),
-  }
+  return section.name === '%addon' ? { problems: [], warnings: [] } : checkLine(section, release)
+}
+
+/** What options say to each other is judged only where each of them was read. */
+function checkLine(node: KickstartNode, release: ElRelease): KickstartCheck {
+  const read = readLine(node, wordTable(release, node.name), release)
+  const warnings = lineWarnings(node, read, release)
+  if (read.problems.length > 0) return { problems: read.problems, warnings }
+  const { values, words } = read
+  const line = { name: node.name, place: formatPlace(node.place), values, words, line: node.words }
+  return { problems: optionConflicts(line, release), warnings }
 }
 
 /** As Anaconda's own reader does, the last value of an option counts. */

@@ -1,13 +1,15 @@
 /** What no single option tells: options that exclude or need each other, and commands that cannot stand in one file. */
 import { kickstartRule } from '../errors/kickstart.js'
 import type { PipelineError } from '../errors/pipeline-error.js'
+import { lineProblems } from './line-problems.js'
 import { oneOfProblems } from './one-of.js'
 import type { OptionValues } from './options.js'
 import type { ElRelease } from './releases.js'
 import { formatPlace } from './types.js'
 import type { Kickstart } from './types.js'
-import { volumeProblems } from './volume-rules.js'
+import { memberProblems } from './volume-rules.js'
 
+/** A command, or the line that begins a section, with its words read. */
 export interface CheckedCommand {
   readonly name: string
   /** `file:line` */
@@ -15,12 +17,14 @@ export interface CheckedCommand {
   readonly values: OptionValues
   /** What is no option. */
   readonly words: readonly string[]
+  /** All words behind the name, in order. */
+  readonly line: readonly string[]
 }
 
-/** Problems between the options of one line. */
+/** Problems between the options of one line, or of the line that begins a section. */
 export function optionConflicts(command: CheckedCommand, release: ElRelease): readonly PipelineError[] {
   const { name, place, values, words } = command
-  if (name === 'rootpw' && words.length === 0 && !values.flag('--lock')) {
+  if (name === 'rootpw' && words.every(word => word === '') && !values.flag('--lock')) {
     return [
       kickstartRule(
         place,
@@ -29,23 +33,7 @@ export function optionConflicts(command: CheckedCommand, release: ElRelease): re
       ),
     ]
   }
-  return [...oneOfProblems(command, release), ...opposedOptions(command), ...volumeProblems(command)]
-}
-
-/** Options of one command or section that say opposite things, in pairs. */
-const opposites: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
-  timezone: [['--nontp', '--ntpservers']],
-  '%packages': [
-    ['--default', '--nobase'],
-    ['--default', '--nocore'],
-  ],
-}
-
-/** Problems of a line, or of the line that begins a section. */
-export function opposedOptions({ name, place, values }: Omit<CheckedCommand, 'words'>): readonly PipelineError[] {
-  return (opposites[name] ?? [])
-    .filter(pair => pair.every(option => values.flag(option)))
-    .map(pair => kickstartRule(place, `${name} has ${pair.join(' and ')}, which exclude each other`, 'Keep one of them.'))
+  return [...oneOfProblems(command, release), ...memberProblems(command), ...lineProblems(command, release)]
 }
 
 const ownLayout = ['part', 'partition', 'raid', 'volgroup', 'logvol'] as const

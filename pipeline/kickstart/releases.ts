@@ -13,7 +13,7 @@ export interface ElCommand extends WordTable {
   readonly removed?: true
   /** Still works; the command to write instead. */
   readonly superseded?: string
-  /** Its words are another program's (authconfig, realm): not read here. */
+  /** Its words are another program's (authconfig): not read here. */
   readonly passesOn?: true
 }
 
@@ -31,6 +31,12 @@ const data = createRequire(import.meta.url)('./el-commands.json') as {
 /** The rules of one release. */
 export function elRules(release: ElRelease): ElRules {
   return data.releases[release]
+}
+
+/** The options and arguments of a command or section of one release; empty where it knows no such. */
+export function wordTable(release: ElRelease, name: string): WordTable {
+  const { commands, sections } = data.releases[release]
+  return (name.startsWith('%') ? { options: sections[name] } : commands[name]) ?? {}
 }
 
 function knownIn(part: keyof ElRules): readonly string[] {

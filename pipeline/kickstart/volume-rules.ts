@@ -1,21 +1,15 @@
 /** What volumes made of partitions need: one that is there already has its partitions, a new one names them. */
-import { kickstartRule, optionMissing } from '../errors/kickstart.js'
+import { kickstartRule } from '../errors/kickstart.js'
 import type { PipelineError } from '../errors/pipeline-error.js'
 import type { CheckedCommand } from './conflicts.js'
 
-/** Problems of a line that describes a RAID, a volume group or a btrfs volume; the first argument is its name. */
-export function volumeProblems(command: CheckedCommand): readonly PipelineError[] {
+/** Problems of a line that describes a RAID or a volume group; the first argument is its name. */
+export function memberProblems(command: CheckedCommand): readonly PipelineError[] {
   const { name, place, values } = command
-  if (name === 'btrfs') {
-    return values.flag('--subvol') && !values.flag('--name') ? [optionMissing(place, 'btrfs --subvol', '--name')] : []
-  }
   if (name !== 'raid' && name !== 'volgroup') return []
   const existing = ['--useexisting', '--noformat'].find(option => values.flag(option))
   if (existing) return membersOfExisting(command, existing)
-  return [
-    ...(command.words.length < 2 ? [kickstartRule(place, `${name} names no partition to be made of`, hint(name))] : []),
-    ...(name === 'raid' && !values.flag('--level') ? [optionMissing(place, 'raid', '--level')] : []),
-  ]
+  return command.words.length < 2 ? [kickstartRule(place, `${name} names no partition to be made of`, hint(name))] : []
 }
 
 function hint(name: 'raid' | 'volgroup'): string {

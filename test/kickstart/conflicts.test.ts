@@ -15,9 +15,6 @@ const table: Readonly<Record<string, Partial<Record<ElRelease, readonly string[]
   'url --url=http://a --mirrorlist=http://b': {
     RHEL7: ['x.ks:1: url has --url and --mirrorlist, which exclude each other. (Keep one of them.)'],
   },
-  'timezone --nontp --ntpservers=a': {
-    RHEL7: ['x.ks:1: timezone has --nontp and --ntpservers, which exclude each other. (Keep one of them.)'],
-  },
   'repo --name=a --baseurl=http://a --mirrorlist=http://b': {
     RHEL6: ['x.ks:1: repo has --baseurl and --mirrorlist, which exclude each other. (Keep one of them.)'],
     RHEL8: ['x.ks:1: repo has --baseurl and --mirrorlist, which exclude each other. (Keep one of them.)'],
@@ -36,14 +33,6 @@ const table: Readonly<Record<string, Partial<Record<ElRelease, readonly string[]
   },
   'mount /dev/sda1 /\nautopart': { RHEL10: ['x.ks:2: autopart cannot stand behind mount at x.ks:1. (Keep one of the two.)'] },
   'part /home --size=1\nmount /dev/sda1 /': { RHEL9: none },
-  '%packages --default --nocore\n%end': {
-    RHEL7: ['x.ks:1: %packages has --default and --nocore, which exclude each other. (Keep one of them.)'],
-    RHEL10: ['x.ks:1: %packages has --default and --nocore, which exclude each other. (Keep one of them.)'],
-  },
-  '%packages --default --nobase\n%end': {
-    RHEL6: ['x.ks:1: %packages has --default and --nobase, which exclude each other. (Keep one of them.)'],
-    RHEL7: ['x.ks:1: %packages has --default and --nobase, which exclude each other. (Keep one of them.)'],
-  },
   'ignoredisk --drives=': {
     RHEL9: ['x.ks:1: ignoredisk needs one of --only-use, --drives. (Add one of them.)'],
   },

@@ -20,11 +20,15 @@ const excluded = (command: string, one: string, other: string) => [
 const none: readonly string[] = []
 const table: Readonly<Record<string, Partial<Record<ElRelease, readonly string[]>>>> = {
   'url --noverifyssl': { RHEL7: needs('url', '--url', '--mirrorlist'), RHEL9: needs('url', '--url', '--mirrorlist', '--metalink') },
+  'url --url= --mirrorlist=http://a': { RHEL7: none, RHEL9: none },
+  'url --url=': { RHEL6: none, RHEL7: needs('url', '--url', '--mirrorlist') },
+  'repo --name=a --baseurl= --mirrorlist=http://a': { RHEL6: none, RHEL9: none },
   'repo --name=updates': { RHEL6: needs('repo', '--baseurl', '--mirrorlist'), RHEL7: none },
   'harddrive --dir=/x': {
     RHEL7: needs('harddrive', '--partition', '--biospart'),
     RHEL9: ['x.ks:1: harddrive needs --partition. (Add --partition.)'],
   },
+  'harddrive --dir=/x --partition=': { RHEL7: none, RHEL9: none },
   'harddrive --dir=/x --partition=sdb2': { RHEL6: none, RHEL10: none },
   'harddrive --dir=/x --partition=sdb2 --biospart=82p2': { RHEL6: excluded('harddrive', '--partition', '--biospart') },
   'driverdisk': { RHEL7: needs('driverdisk', 'a partition', '--source', '--biospart') },
@@ -39,7 +43,19 @@ const table: Readonly<Record<string, Partial<Record<ElRelease, readonly string[]
   'keyboard --switch=a': { RHEL7: needs('keyboard', 'a layout', '--vckeymap', '--xlayouts') },
   'keyboard --vckeymap=us --xlayouts=us': { RHEL7: none, RHEL10: none },
   'timezone': { RHEL7: needs('timezone', 'a zone', '--utc', '--nontp', '--ntpservers'), RHEL10: needs('timezone', 'a zone', '--utc') },
+  'timezone --ntpservers=': { RHEL7: none, RHEL8: none },
   'timezone --utc UTC': { RHEL6: none, RHEL7: none, RHEL10: none },
+  'timesource --ntp-server=a': { RHEL9: none, RHEL10: none },
+  'timesource --nts': {
+    RHEL9: needs('timesource', '--ntp-server', '--ntp-pool', '--ntp-disable'),
+    RHEL10: needs('timesource', '--ntp-server', '--ntp-pool', '--ntp-disable'),
+  },
+  'timesource --ntp-server=a --ntp-pool=b': { RHEL9: excluded('timesource', '--ntp-server', '--ntp-pool') },
+  'timesource --ntp-pool=a --ntp-disable': { RHEL10: excluded('timesource', '--ntp-pool', '--ntp-disable') },
+  'services --enabled=sshd --disabled=kdump': { RHEL6: none, RHEL10: none },
+  'services': { RHEL6: needs('services', '--disabled', '--enabled'), RHEL10: needs('services', '--disabled', '--enabled') },
+  'services --enabled=,': { RHEL7: needs('services', '--disabled', '--enabled') },
+  'key': { RHEL6: needs('key', 'a number', '--skip') },
 }
 
 for (const [text, releases] of Object.entries(table)) {
