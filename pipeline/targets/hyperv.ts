@@ -10,7 +10,7 @@ import { applianceData, describeArtifacts, fullNameOf } from './target-files.js'
 import type { Release } from './target-files.js'
 import { withScratch } from './target-scratch.js'
 import { powerShellScript } from './target-kit.js'
-import { checkPowerShell, plannedText, readme, writeTexts } from './target-texts.js'
+import { checkPowerShell, plannedText, powerShellNesting, powerShellSizes, readme, writeTexts } from './target-texts.js'
 import type { TextPlan } from './target-texts.js'
 import type { ArtifactPlan, BootPlan, ExportInput, ExportOptions, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
 
@@ -61,9 +61,12 @@ const checks: Readonly<Record<string, Check>> = {
   'vhdx structure': (input, deps) => checkStructure('hyperv', image(input), deps),
   'vhdx by libvhdi': (input, deps) => checkVhdInfo(image(input), [input, deps]),
   'content equal to the golden disk': (input, deps) => checkContentByCopy(image(input), [input, deps]),
-  'import script': input => checkPowerShell('import.ps1', input.spec.nestedVirt === 'required' ? '$Nested = $true' : '$Nested = $false', input),
+  'import script': input => checkPowerShell('import.ps1', [...powerShellSizes(input.spec), powerShellNesting(input.spec), exposes], input),
   'one page of instructions': input => checkText(readme.name, input),
 }
+
+/** Where it is told to nest. */
+const exposes = 'Set-VMProcessor -VM $Machine -ExposeVirtualizationExtensions $true'
 
 const fixedChecks: Readonly<Record<string, Check>> = {
   'vhd by libvhdi': (input, deps) => checkVhdInfo(fixedImage(input), [input, deps]),

@@ -3,13 +3,15 @@ import { join } from 'node:path'
 import { ovaWriter } from '../images/ova.js'
 import type { StreamVmdkFacts } from '../images/stream-vmdk.js'
 import { needOf } from '../tools/need.js'
-import { parseXml } from '../tools/xml.js'
+import { parseOvf } from '../tools/ovf.js'
 import { checkByTool, checkShellScript, checkText, runChecks } from './target-checks.js'
 import type { Check } from './target-checks.js'
+import { requireDescriptor } from './target-descriptors.js'
+import type { AskedDescriptor } from './target-descriptors.js'
 import { applianceData, describeArtifacts, fullNameOf, packedShare } from './target-files.js'
 import type { Release } from './target-files.js'
 import { startScript } from './target-kit.js'
-import { checkOvaParts, checkOvaRules } from './target-ova.js'
+import { checkOvaMachine, checkOvaParts, checkOvaRules } from './target-ova.js'
 import { plannedText, readme, writeTexts } from './target-texts.js'
 import type { TextPlan } from './target-texts.js'
 import { guestNames, virtualHardware, vmwareBoots, vmwareGuest, vmwareMemoryMib, vmwareUnshown } from './target-vmware.js'
@@ -37,13 +39,13 @@ function plan(input: PlanInput): readonly ArtifactPlan[] {
 
 async function exportOva(input: ExportInput, deps: TargetDeps): Promise<TargetExport> {
   const { directory, spec, options, sourceDateEpoch } = input
-  const { base, ova, ovf, disk } = namesOf(input)
+  const { base, ova, disk } = namesOf(input)
   const data = { ...applianceData(input), ...guestNames(spec), memoryMib: vmwareMemoryMib(spec), disk, ova, noManifest: options.ovaManifest === 'none' }
   await writeTexts({ target: 'ova', directory, texts, data }, deps)
   const descriptor = async ({ capacityBytes, populatedBytes, fileBytes }: StreamVmdkFacts) => {
     const sizes = { diskBytes: capacityBytes, populatedBytes, diskFileBytes: fileBytes }
     const text = await deps.render('ova/machine.ovf.hbs', { ...data, ...sizes })
-    parseXml(text, ovf)
+    requireDescriptor(asked(input), text)
     return text
   }
   const names = { fileName: disk, adapterType: 'lsilogic', hardwareVersion: virtualHardware.ova, seed: base } as const
@@ -51,6 +53,24 @@ async function exportOva(input: ExportInput, deps: TargetDeps): Promise<TargetEx
     writers: [ovaWriter({ path: join(directory, ova), name: base, disk: names, manifest: options.ovaManifest, sourceDateEpoch, descriptor })],
     finish: () => describeArtifacts(directory, plan({ ...input, usedBytes: 0 })),
   }
+}
+
+/** Every vmw:Config is optional to its readers: one that is missing, or under another name, is told by nobody. */
+function asked(release: Release): AskedDescriptor {
+  const { ovf, disk } = namesOf(release)
+  const { spec } = release
+  const wanted = {
+    'system type': `vmx-${virtualHardware.ova}`,
+    'processors': spec.hardware.cpus,
+    'memory': `${vmwareMemoryMib(spec)} byte * 2^20`,
+    'disk controller': 'VirtualSCSI',
+    'disk file': disk,
+    'network card': 'VmxNet3',
+    'Config firmware': 'efi',
+    'Config bootOptions.efiSecureBootEnabled': 'false',
+    'Config nestedHVEnabled': spec.nestedVirt === 'required' ? 'true' : undefined,
+  }
+  return { file: ovf, parse: parseOvf, wanted }
 }
 
 const checks: Readonly<Record<string, Check>> = {
@@ -61,6 +81,7 @@ const checks: Readonly<Record<string, Check>> = {
     return await checkByTool('ova', { command, file, found: 'virt-v2v -i ova --print-source reads it' }, deps)
   },
   'descriptor and disk': (input, deps) => checkOvaParts('ova', namesOf(input), [input, deps]),
+  'machine that it asks for': (input, deps) => checkOvaMachine('ova', namesOf(input), { asked: asked(input), input, deps }),
   'import script': (input, deps) => checkShellScript('ova', 'import.sh', [input, deps]),
   'instructions': input => checkText(readme.name, input),
 }

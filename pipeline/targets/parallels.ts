@@ -5,10 +5,11 @@ import { derivedUuid } from '../images/guid.js'
 import { hds, hdsGeometry } from '../images/hds.js'
 import { zipFronted } from '../images/zip-fronted.js'
 import { needOf } from '../tools/need.js'
-import { findAll, parseXml } from '../tools/xml.js'
-import type { XmlElement } from '../tools/xml.js'
+import { parseXml, valuesByPath } from '../tools/xml.js'
 import { checkByTool, checkContent, checkShellScript, checkStructure, checkText, joinVerdicts, lastLine, runChecks } from './target-checks.js'
 import type { Check, Verdict } from './target-checks.js'
+import { checkPacked, requireDescriptor } from './target-descriptors.js'
+import type { AskedDescriptor } from './target-descriptors.js'
 import { applianceData, describeArtifacts, fullNameOf, packedShare } from './target-files.js'
 import type { Release } from './target-files.js'
 import { startScript } from './target-kit.js'
@@ -54,8 +55,8 @@ async function exportParallels(input: ExportInput, deps: TargetDeps): Promise<Ta
   const [config, descriptor] = await Promise.all(
     ['config.pvs', 'DiskDescriptor.xml'].map(name => deps.render(`parallels/${name}.hbs`, data))
   ) as [string, string]
-  parseXml(config, names.config)
-  parseXml(descriptor, names.descriptor)
+  requireDescriptor(askedConfig(input), config)
+  requireDescriptor(askedDisk(input), descriptor)
   const files = [
     { name: names.config, content: config },
     { name: names.descriptor, content: descriptor },
@@ -113,29 +114,41 @@ async function checkBundle(input: VerifyInput, deps: TargetDeps): Promise<Verdic
   })
 }
 
-/** Both descriptors must say what the disk is and what the spec wants. */
 async function checkDescriptors(scratch: string, input: VerifyInput): Promise<Verdict> {
-  const names = namesOf(input)
-  const read = async (name: string) => parseXml(await readFile(join(scratch, name), 'utf8'), name)
-  const [config, disk] = await Promise.all([read(names.config), read(names.descriptor)])
-  const { hardware, nestedVirt } = input.spec
-  const sectors = (hardware.diskGib * bytesPerGib) / sectorBytes
-  const product = ['Cylinders', 'Heads', 'Sectors'].reduce((total, name) => total * Number(textOf(disk, name)), 1)
-  const wanted = [
-    ['config.pvs', 'VirtualizedHV', textOf(config, 'VirtualizedHV'), nestedVirt === 'required' ? '1' : '0'],
-    ['config.pvs', 'RAM', textOf(config, 'RAM'), String(hardware.memoryMib)],
-    ['config.pvs', 'SystemName', textOf(config, 'SystemName'), names.hdd],
-    ['config.pvs', 'Size', textOf(config, 'Size'), String(hardware.diskGib * mibPerGib)],
-    ['DiskDescriptor.xml', 'Disk_size', textOf(disk, 'Disk_size'), String(sectors)],
-    ['DiskDescriptor.xml', 'geometry', String(product), String(sectors)],
-    ['DiskDescriptor.xml', 'File', textOf(disk, 'File'), names.hds],
-  ] as const
-  const problems = wanted.filter(([, , found, right]) => found !== right).map(([file, key, found, right]) => `has ${key} ${found} in ${file}, wanted ${right}`)
-  return problems.length > 0 ? { file: names.archive, problems } : { found: `config.pvs and DiskDescriptor.xml agree with the disk; VirtualizedHV ${textOf(config, 'VirtualizedHV')}` }
+  const { archive, config, descriptor } = namesOf(input)
+  const check = async (name: string, asked: AskedDescriptor) => checkPacked(archive, asked, await readFile(join(scratch, name), 'utf8'))
+  return joinVerdicts(archive, await Promise.all([check(config, askedConfig(input)), check(descriptor, askedDisk(input))]))
 }
 
-function textOf(root: XmlElement, name: string): string {
-  return findAll(root, name)[0]?.text.trim() ?? 'nothing'
+const parse: AskedDescriptor['parse'] = (text, file) => new Map(valuesByPath(parseXml(text, file)))
+
+function askedConfig(release: Release): AskedDescriptor {
+  const { hardware, nestedVirt } = release.spec
+  const wanted = {
+    'Settings Startup Bios EfiEnabled': '1',
+    'Settings Startup Bios EfiSecureBoot': '0',
+    'Hardware Cpu Number': String(hardware.cpus),
+    'Hardware Cpu VirtualizedHV': nestedVirt === 'required' ? '1' : '0',
+    'Hardware Memory RAM': String(hardware.memoryMib),
+    'Hardware Hdd SystemName': namesOf(release).hdd,
+    'Hardware Hdd Size': String(hardware.diskGib * mibPerGib),
+    // SATA, and virtio.
+    'Hardware Hdd InterfaceType': '2',
+    'Hardware NetworkAdapter AdapterType': '3',
+  }
+  return { file: 'config.pvs', parse, wanted }
+}
+
+function askedDisk(release: Release): AskedDescriptor {
+  const sectors = (release.spec.hardware.diskGib * bytesPerGib) / sectorBytes
+  const wanted = {
+    'Disk_Parameters Disk_size': String(sectors),
+    'Disk_Parameters Cylinders': String(sectors / (hdsGeometry.heads * hdsGeometry.sectors)),
+    'Disk_Parameters Heads': String(hdsGeometry.heads),
+    'Disk_Parameters Sectors': String(hdsGeometry.sectors),
+    'StorageData Storage Image File': namesOf(release).hds,
+  }
+  return { file: 'DiskDescriptor.xml', parse, wanted }
 }
 
 function boots(input: PlanInput): readonly BootPlan[] {

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { lintOva } from '../images/ova-lint.js'
 import { checkByTool, checkContent, checkStructure, joinVerdicts, lastLine } from './target-checks.js'
 import type { Check, Verdict } from './target-checks.js'
+import { checkPacked } from './target-descriptors.js'
+import type { AskedDescriptor } from './target-descriptors.js'
 import { withScratch } from './target-scratch.js'
 import type { TargetDeps, VerifyInput } from './types.js'
 
@@ -20,6 +22,16 @@ export async function checkOvaRules(file: string, { directory, options }: Verify
   const missing = manifest.toLowerCase() === wanted ? [] : [`has a manifest by ${manifest.toLowerCase()}, wanted ${wanted}`]
   if (problems.length + missing.length > 0) return { file, problems: [...problems, ...missing] }
   return { found: `${members.map(({ name }) => name).join(', ')}; ${grains} grains, one end of stream; manifest by ${wanted}` }
+}
+
+/** That the descriptor asks for the machine of the spec: virt-v2v and the schemas do not look at most of it. */
+export async function checkOvaMachine(
+  target: string,
+  { ova, ovf }: Pick<OvaNames, 'ova' | 'ovf'>,
+  { asked, input, deps }: { readonly asked: AskedDescriptor; readonly input: VerifyInput; readonly deps: TargetDeps }
+): Promise<Verdict> {
+  const { stdout } = await deps.run(['bsdtar', '-xOf', join(input.directory, ova), ovf], { okCodes: [0, 1], reason: `verify ${target}` })
+  return checkPacked(ova, asked, stdout)
 }
 
 /** What other programs look at as files of their own. */

@@ -1,6 +1,7 @@
 /** Texts that targets make of their templates: scripts, descriptors, the page of instructions; written for their readers. */
 import { chmod, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Spec } from '../spec/types.js'
 import { writeFileAtomic } from '../tools/atomic-file.js'
 import type { Verdict } from './target-checks.js'
 import { assembleScript } from './target-kit.js'
@@ -49,17 +50,27 @@ export function plannedText({ name, mediaType, estimatedBytes }: TextPlan): Arti
   return { name, mediaType, estimatedBytes }
 }
 
+/** What a script for Windows must say of nested virtualisation. */
+export function powerShellNesting({ nestedVirt }: Spec): string {
+  return nestedVirt === 'required' ? '$Nested = $true' : '$Nested = $false'
+}
+
+/** What it must say of the size of the machine: the values that its parameters have when nobody gives others. */
+export function powerShellSizes({ hardware }: Spec): readonly string[] {
+  return [`[int]$MemoryMiB = ${hardware.memoryMib},`, `[int]$Processors = ${hardware.cpus},`]
+}
+
 /**
  * No PowerShell runs here: what can be told is whether that of Windows reads the script as it was written, and whether
- * it says what it must.
+ * it says each thing that it must.
  */
-export async function checkPowerShell(file: string, wanted: string, { directory }: VerifyInput): Promise<Verdict> {
+export async function checkPowerShell(file: string, wanted: readonly string[], { directory }: VerifyInput): Promise<Verdict> {
   const text = await readFile(join(directory, file), 'utf8')
   const problems = [
     ...(text.startsWith(byteOrderMark) ? [] : ['has no byte order mark: Windows PowerShell 5 would misread it']),
     ...(/(^|[^\r])\n/.test(text) ? ['has line ends that are not those of Windows'] : []),
-    ...(text.includes(wanted) ? [] : [`does not say ${wanted}`]),
+    ...wanted.filter(each => !text.includes(each)).map(each => `does not say ${each}`),
   ]
   if (problems.length > 0) return { file, problems }
-  return { found: `byte order mark, line ends of Windows, ${wanted}; not run: there is no PowerShell here` }
+  return { found: `byte order mark, line ends of Windows, ${wanted.join(' ')}; not run: there is no PowerShell here` }
 }

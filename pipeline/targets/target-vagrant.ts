@@ -10,15 +10,11 @@ import type { ImageWriter } from '../images/types.js'
 import { vhdx } from '../images/vhdx.js'
 import { zipFronted } from '../images/zip-fronted.js'
 import { zipVmdk } from '../images/zip-vmdk.js'
-import { parseJson } from '../tools/json.js'
 import { overlayCommand } from '../tools/qemu-img.js'
-import { parseVagrantfile } from '../tools/vagrantfile.js'
-import { parseVmx } from '../tools/vmx.js'
-import { parseXml } from '../tools/xml.js'
+import { askedBoxFiles, boxDisks, boxMac, hypervMachine } from './target-box-descriptors.js'
 import { boxName } from './target-boxes.js'
 import type { Provider } from './target-boxes.js'
 import { requireDescriptor } from './target-descriptors.js'
-import type { AskedDescriptor } from './target-descriptors.js'
 import { applianceData, fullNameOf } from './target-files.js'
 import type { Release } from './target-files.js'
 import { ovfSizes, virtualBoxData, vmdkHardwareVersion } from './target-virtualbox.js'
@@ -28,45 +24,27 @@ import type { DiskFile, ExportInput, TargetDeps } from './types.js'
 /** The marker that makes the first boot add the user vagrant; see kickstarts/shared/first-boot. */
 export const markerFile = '/etc/evc/vagrant'
 
-/** Where the disk lies in each box, and qemu-img's name of its format. */
-export const boxDisks: Readonly<Record<Provider, { readonly member: string; readonly format: string }>> = {
-  libvirt: { member: 'box.img', format: 'qcow2' },
-  virtualbox: { member: 'box.vmdk', format: 'vmdk' },
-  vmware_desktop: { member: 'box.vmdk', format: 'vmdk' },
-  hyperv: { member: 'Virtual Hard Disks/box.vhdx', format: 'vhdx' },
+interface BoxFile {
+  readonly name: string
+  readonly content: string
 }
 
-/** Vagrantfile and metadata.json, each read again. Errors: those of templates, of both readers, `descriptor-wrong`. */
-async function commonFiles(provider: Provider, input: ExportInput, { render }: TargetDeps) {
-  const { spec } = input
-  const data = { ...applianceData(input), provider, guest: guestNames(spec).vagrant, macAddress: macOf(input), memoryMib: vmwareMemoryMib(spec) }
-  const [metadata, vagrantfile] = await Promise.all(['metadata.json', 'Vagrantfile'].map(name => render(`vagrant/${name}.hbs`, data)))
-  parseJson(metadata ?? '', `metadata.json (${provider})`)
-  requireDescriptor(askedVagrantfile(provider, input), vagrantfile ?? '')
-  return [{ name: 'metadata.json', content: metadata ?? '' }, { name: 'Vagrantfile', content: vagrantfile ?? '' }]
-}
-
-/** What is asked of each provider, in its own words. */
-function askedVagrantfile(provider: Provider, input: ExportInput): AskedDescriptor {
-  const { hardware, nestedVirt } = input.spec
-  const nested = <Value>(value: Value) => (nestedVirt === 'required' ? value : undefined)
-  const sizes = { 'machine.memory': hardware.memoryMib, 'machine.cpus': hardware.cpus }
-  const wanted = {
-    libvirt: { ...sizes, 'machine.cpu_mode': nested('host-passthrough'), 'machine.nested': nested(true) },
-    virtualbox: { ...sizes, 'config.vm.base_mac': macOf(input), 'machine.customize': nested('["modifyvm", :id, "--nested-hw-virt", "on"]') },
-    vmware_desktop: {
-      'machine.vmx["memsize"]': String(vmwareMemoryMib(input.spec)),
-      'machine.vmx["numvcpus"]': String(hardware.cpus),
-      'machine.vmx["vhv.enable"]': nested('TRUE'),
-    },
-    hyperv: { ...sizes, 'machine.enable_virtualization_extensions': nested(true) },
+/** Held to what is asked of each. Errors: those of the files' readers, `descriptor-wrong` (exit 5). */
+function held(provider: Provider, release: Release, files: readonly BoxFile[]): readonly BoxFile[] {
+  const asked = askedBoxFiles(provider, release)
+  for (const { name, content } of files) {
+    const descriptor = asked[name]
+    if (descriptor) requireDescriptor(descriptor, content)
   }
-  return { file: `Vagrantfile (${provider})`, parse: parseVagrantfile, wanted: wanted[provider] }
+  return files
 }
 
-/** VirtualBox' own range; Vagrant gives it to every machine of the box, and wants it to be the descriptor's. */
-function macOf(release: Release): string {
-  return `080027${derivedUuid('vagrant mac', fullNameOf(release)).slice(0, 6).toUpperCase()}`
+/** Vagrantfile and metadata.json. Errors: those of templates and of `held`. */
+async function commonFiles(provider: Provider, input: ExportInput, { render }: TargetDeps): Promise<readonly BoxFile[]> {
+  const { spec } = input
+  const data = { ...applianceData(input), provider, guest: guestNames(spec).vagrant, macAddress: boxMac(input), memoryMib: vmwareMemoryMib(spec) }
+  const files = ['metadata.json', 'Vagrantfile'].map(async name => ({ name, content: await render(`vagrant/${name}.hbs`, data) }))
+  return held(provider, input, await Promise.all(files))
 }
 
 type MakeWriter = (input: ExportInput, deps: TargetDeps) => Promise<ImageWriter>
@@ -76,7 +54,7 @@ export const boxWriters: Readonly<Record<Exclude<Provider, 'libvirt'>, MakeWrite
   virtualbox: async (input, deps) => {
     const { directory, sourceDateEpoch } = input
     const files = await commonFiles('virtualbox', input, deps)
-    const data = { ...virtualBoxData(input), disk: 'box.vmdk', ova: '', macAddress: macOf(input) }
+    const data = { ...virtualBoxData(input), disk: 'box.vmdk', ova: '', macAddress: boxMac(input) }
     const sink = tarDiskSink({
       path: join(directory, boxName(input, 'virtualbox')),
       diskName: 'box.vmdk',
@@ -85,8 +63,7 @@ export const boxWriters: Readonly<Record<Exclude<Provider, 'libvirt'>, MakeWrite
       front: async () => [],
       complete: async ({ bytes }) => {
         const content = await deps.render('virtualbox/machine.ovf.hbs', { ...data, ...ovfSizes({ ...writer.facts(), fileBytes: bytes }) })
-        parseXml(content, 'box.ovf')
-        return { front: [], behind: [{ name: 'box.ovf', content }, ...files] }
+        return { front: [], behind: [...held('virtualbox', input, [{ name: 'box.ovf', content }]), ...files] }
       },
     })
     const writer = streamVmdk({ sink, fileName: 'box.vmdk', adapterType: 'ide', hardwareVersion: vmdkHardwareVersion, seed: seedOf(input) })
@@ -95,16 +72,14 @@ export const boxWriters: Readonly<Record<Exclude<Provider, 'libvirt'>, MakeWrite
   vmware_desktop: async (input, deps) => {
     const data = { ...applianceData(input), disk: 'box.vmdk', guestOs: guestNames(input.spec).vmx, memoryMib: vmwareMemoryMib(input.spec) }
     const content = await deps.render('vmware/machine.vmx.hbs', data)
-    parseVmx(content, 'box.vmx')
     const disk = { fileName: 'box.vmdk', adapterType: 'lsilogic', hardwareVersion: virtualHardware.vmx, seed: seedOf(input) } as const
-    const files = [{ name: 'box.vmx', content }, ...(await commonFiles('vmware_desktop', input, deps))]
+    const files = [...held('vmware_desktop', input, [{ name: 'box.vmx', content }]), ...(await commonFiles('vmware_desktop', input, deps))]
     return zipVmdk({ ...placeOf(input, 'vmware_desktop'), files, diskName: 'box.vmdk', disk })
   },
   hyperv: async (input, deps) => {
     const channel = `{${derivedUuid('vagrant channel', fullNameOf(input))}}`
     const content = await deps.render('vagrant/hyperv.xml.hbs', { ...applianceData(input), disk: 'box.vhdx', channel })
-    parseXml(content, 'box.xml')
-    const files = [{ name: 'Virtual Machines/box.xml', content }, ...(await commonFiles('hyperv', input, deps))]
+    const files = [...held('hyperv', input, [{ name: hypervMachine, content }]), ...(await commonFiles('hyperv', input, deps))]
     return zipFronted({ ...placeOf(input, 'hyperv'), files, diskName: boxDisks.hyperv.member, format: vhdx(seedOf(input)) })
   },
 }

@@ -1,5 +1,8 @@
 /** What the targets for VMware's hypervisors share: guest needs, names of the guest, the hardware that QEMU can play. */
 import type { Family, Spec } from '../spec/types.js'
+import { parseVmx } from '../tools/vmx.js'
+import type { AskedDescriptor } from './target-descriptors.js'
+import type { Release } from './target-files.js'
 import type { BootPlan, GuestNeeds, UnshownBoot } from './types.js'
 
 export const vmwareGuest: GuestNeeds = {
@@ -37,6 +40,22 @@ export function guestNames({ family }: Spec): GuestNames {
 /** MiB of memory, rounded up: VMware takes multiples of 4. */
 export function vmwareMemoryMib({ hardware }: Spec): number {
   return Math.ceil(hardware.memoryMib / 4) * 4
+}
+
+/** What a .vmx must say; `file` as errors name it, `disk` the file beside it. */
+export function askedVmx({ file, disk }: { readonly file: string; readonly disk: string }, { spec }: Release): AskedDescriptor {
+  const wanted = {
+    'virtualhw.version': String(virtualHardware.vmx),
+    'memsize': String(vmwareMemoryMib(spec)),
+    'numvcpus': String(spec.hardware.cpus),
+    'vhv.enable': spec.nestedVirt === 'required' ? 'TRUE' : 'FALSE',
+    'scsi0.virtualdev': 'pvscsi',
+    'scsi0:0.filename': disk,
+    'ethernet0.virtualdev': 'vmxnet3',
+    'pcibridge4.virtualdev': 'pcieRootPort',
+    'firmware': 'efi',
+  }
+  return { file, parse: parseVmx, wanted }
 }
 
 /** Both halves of the machine that the descriptors ask for (EFI, pvscsi, vmxnet3), each on what has a driver for it. */

@@ -3,18 +3,19 @@ import { join } from 'node:path'
 import { ovaWriter } from '../images/ova.js'
 import type { StreamVmdkFacts } from '../images/stream-vmdk.js'
 import { needOf } from '../tools/need.js'
-import { findAll, parseXml } from '../tools/xml.js'
 import { checkByTool, checkShellScript, checkText, runChecks } from './target-checks.js'
-import type { Check, Verdict } from './target-checks.js'
+import type { Check } from './target-checks.js'
+import { requireDescriptor } from './target-descriptors.js'
+import type { AskedDescriptor } from './target-descriptors.js'
 import { describeArtifacts, fullNameOf, packedShare } from './target-files.js'
 import type { Release } from './target-files.js'
 import { firmwareBit } from './target-hosts.js'
 import { powerShellScript, startScript } from './target-kit.js'
-import { checkOvaParts, checkOvaRules } from './target-ova.js'
-import { checkPowerShell, plannedText, readme, writeTexts } from './target-texts.js'
+import { checkOvaMachine, checkOvaParts, checkOvaRules } from './target-ova.js'
+import { checkPowerShell, plannedText, powerShellNesting, powerShellSizes, readme, writeTexts } from './target-texts.js'
 import type { TextPlan } from './target-texts.js'
-import { ovfSizes, virtualBoxData, vmdkHardwareVersion } from './target-virtualbox.js'
-import type { ArtifactPlan, BootPlan, ExportInput, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
+import { askedVirtualBox, ovfSizes, virtualBoxData, vmdkHardwareVersion } from './target-virtualbox.js'
+import type { ArtifactPlan, BootPlan, ExportInput, PlanInput, Target, TargetDeps, TargetExport } from './types.js'
 
 /** As for ova: 745 MiB of Debian with Incus became 345 MiB. */
 const compressedShare = 0.5
@@ -37,12 +38,12 @@ function plan(input: PlanInput): readonly ArtifactPlan[] {
 
 async function exportVirtualBox(input: ExportInput, deps: TargetDeps): Promise<TargetExport> {
   const { directory, options, sourceDateEpoch } = input
-  const { base, ova, ovf, disk } = namesOf(input)
+  const { base, ova, disk } = namesOf(input)
   const data = { ...virtualBoxData(input), ova, disk }
   await writeTexts({ target: 'virtualbox', directory, texts, data }, deps)
   const descriptor = async (facts: StreamVmdkFacts) => {
     const text = await deps.render('virtualbox/machine.ovf.hbs', { ...data, ...ovfSizes(facts) })
-    parseXml(text, ovf)
+    requireDescriptor(asked(input), text)
     return text
   }
   const names = { fileName: disk, adapterType: 'ide', hardwareVersion: vmdkHardwareVersion, seed: base } as const
@@ -60,23 +61,15 @@ const checks: Readonly<Record<string, Check>> = {
     return await checkByTool('virtualbox', { command, file, found: 'virt-v2v -i ova --print-source reads it' }, deps)
   },
   'descriptor and disk': (input, deps) => checkOvaParts('virtualbox', namesOf(input), [input, deps]),
-  'nested virtualisation': checkNesting,
+  'machine that it asks for': (input, deps) => checkOvaMachine('virtualbox', namesOf(input), { asked: asked(input), input, deps }),
   'import script': (input, deps) => checkShellScript('virtualbox', 'import.sh', [input, deps]),
-  'import script for Windows': input => checkPowerShell('import.ps1', wantsNesting(input) ? '$Nested = $true' : '$Nested = $false', input),
+  'import script for Windows': input => checkPowerShell('import.ps1', [...powerShellSizes(input.spec), powerShellNesting(input.spec)], input),
   'one page of instructions': input => checkText(readme.name, input),
 }
 
-/** VirtualBox reads it in its own part of the descriptor only. */
-async function checkNesting(input: VerifyInput, { run }: TargetDeps): Promise<Verdict> {
-  const { ova, ovf } = namesOf(input)
-  const { stdout } = await run(['bsdtar', '-xOf', join(input.directory, ova), ovf], { okCodes: [0, 1], reason: 'verify virtualbox' })
-  const asked = findAll(parseXml(stdout, ovf), 'NestedHWVirt').some(({ attributes }) => attributes['enabled'] === 'true')
-  if (asked === wantsNesting(input)) return { found: asked ? 'NestedHWVirt is enabled' : 'not asked for, as the spec wants it' }
-  return { file: ova, problems: [asked ? 'asks for nested virtualisation, against the spec' : 'does not ask for nested virtualisation'] }
-}
-
-function wantsNesting({ spec }: VerifyInput): boolean {
-  return spec.nestedVirt === 'required'
+function asked(release: Release): AskedDescriptor {
+  const { ovf, disk } = namesOf(release)
+  return askedVirtualBox({ file: ovf, disk }, release)
 }
 
 function boots(input: PlanInput): readonly BootPlan[] {

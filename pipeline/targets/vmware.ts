@@ -4,20 +4,20 @@ import { join } from 'node:path'
 import { sparseVmdk } from '../images/sparse-vmdk.js'
 import { lintVmdk } from '../images/vmdk-lint.js'
 import { zipVmdk } from '../images/zip-vmdk.js'
-import { PipelineError } from '../errors/pipeline-error.js'
 import { sha256File } from '../tools/checksum.js'
 import { needOf } from '../tools/need.js'
-import { parseVmx } from '../tools/vmx.js'
 import { checkByTool, checkContent, checkShellScript, checkStructure, checkText, lastLine, runChecks } from './target-checks.js'
 import type { Check, CheckedImage, Verdict } from './target-checks.js'
+import { checkDescriptor, requireDescriptor } from './target-descriptors.js'
+import type { AskedDescriptor } from './target-descriptors.js'
 import { applianceData, describeArtifacts, fullNameOf, packedShare } from './target-files.js'
 import type { Release } from './target-files.js'
 import { firmwareBit, startPacked } from './target-hosts.js'
 import { powerShellScript, startScript } from './target-kit.js'
 import { withScratch } from './target-scratch.js'
-import { checkPowerShell, plannedText, writeTexts } from './target-texts.js'
+import { checkPowerShell, plannedText, powerShellNesting, writeTexts } from './target-texts.js'
 import type { TextPlan } from './target-texts.js'
-import { guestNames, virtualHardware, vmwareBoots, vmwareGuest, vmwareMemoryMib, vmwareUnshown } from './target-vmware.js'
+import { askedVmx, guestNames, virtualHardware, vmwareBoots, vmwareGuest, vmwareMemoryMib, vmwareUnshown } from './target-vmware.js'
 import type { ArtifactPlan, ExportInput, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
 
 /** The VMDK holds every grain with data whole; the zip was measured on 745 MiB of Debian with Incus: 342 MiB. */
@@ -57,7 +57,7 @@ async function exportVmware(input: ExportInput, deps: TargetDeps): Promise<Targe
   const data = { ...applianceData(input), disk: fileName, vmxFile: `${paths.folder}.vmx`, guestOs: guestNames(spec).vmx, memoryMib: vmwareMemoryMib(spec) }
   await mkdir(join(directory, paths.folder), { recursive: true })
   const files = await writeTexts({ target: 'vmware', directory, texts: textsOf(input), data }, deps)
-  parseVmx(files[0]?.content ?? '', paths.vmx)
+  requireDescriptor(asked(input), files[0]?.content ?? '')
   const names = { fileName, adapterType: 'lsilogic', hardwareVersion: virtualHardware.vmx, seed: paths.folder } as const
   return {
     writers: [
@@ -77,8 +77,7 @@ const checks: Readonly<Record<string, Check>> = {
   'machine read by virt-v2v': checkV2v,
   'zip holds the folder': checkZip,
   'start script': (input, deps) => checkShellScript('vmware', pathsOf(input).start, [input, deps]),
-  'start script for Windows': input =>
-    checkPowerShell(pathsOf(input).startWindows, input.spec.nestedVirt === 'required' ? '$Nested = $true' : '$Nested = $false', input),
+  'start script for Windows': input => checkPowerShell(pathsOf(input).startWindows, [powerShellNesting(input.spec)], input),
   'instructions': input => checkText(pathsOf(input).readme, input),
 }
 
@@ -92,26 +91,13 @@ async function checkTool(input: VerifyInput, deps: TargetDeps, [tool, which, fou
   return await checkByTool('vmware', { command: [tool, join(input.directory, file)], file, found }, deps)
 }
 
+function asked(release: Release): AskedDescriptor {
+  const { vmx, folder } = pathsOf(release)
+  return askedVmx({ file: vmx, disk: `${folder}.vmdk` }, release)
+}
+
 async function checkVmx(input: VerifyInput): Promise<Verdict> {
-  const { vmx, folder } = pathsOf(input)
-  try {
-    const found = parseVmx(await readFile(join(input.directory, vmx), 'utf8'), vmx)
-    const wanted: Readonly<Record<string, string>> = {
-      'virtualhw.version': String(virtualHardware.vmx),
-      'vhv.enable': input.spec.nestedVirt === 'required' ? 'TRUE' : 'FALSE',
-      'scsi0.virtualdev': 'pvscsi',
-      'scsi0:0.filename': `${folder}.vmdk`,
-      'ethernet0.virtualdev': 'vmxnet3',
-      'pcibridge4.virtualdev': 'pcieRootPort',
-      firmware: 'efi',
-    }
-    const wrong = Object.entries(wanted).filter(([key, value]) => found.get(key) !== value)
-    if (wrong.length > 0) return { file: vmx, problems: wrong.map(([key, value]) => `has ${key} = "${found.get(key) ?? ''}", wanted "${value}"`) }
-    return { found: `${found.size} keys, each once; vhv.enable is ${wanted['vhv.enable']}` }
-  } catch (error) {
-    if (error instanceof PipelineError) return { file: vmx, problems: [`cannot be read: ${error.message.replace(/\.$/, '')}`] }
-    throw error
-  }
+  return checkDescriptor(asked(input), await readFile(join(input.directory, pathsOf(input).vmx), 'utf8'))
 }
 
 async function checkRules(input: VerifyInput): Promise<Verdict> {

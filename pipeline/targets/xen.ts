@@ -67,7 +67,7 @@ function asked(kind: 'hvm' | 'pv', release: Release): AskedDescriptor {
   const { hardware, nestedVirt } = release.spec
   const nested = nestedVirt === 'required' ? 1 : undefined
   const kinds = {
-    hvm: { name: namesOf(release).hvmName, type: 'hvm', nestedhvm: nested, hap: nested },
+    hvm: { name: namesOf(release).hvmName, type: 'hvm', firmware: 'bios', nestedhvm: nested, hap: nested },
     pv: { name: namesOf(release).pvName, type: 'pv', bootloader: 'pygrub', nestedhvm: undefined },
   }
   const disk = [`format=qcow2, vdev=xvda, access=rw, target=${diskName(release)}`]

@@ -52,6 +52,17 @@ const breaks: readonly (readonly [file: string, from: string, to: string, code: 
   ['vagrant/Vagrantfile.hbs', '"/vagrant", d', '"/vagrant, d', 'vagrantfile-wrong', 'Vagrantfile (virtualbox) is no Vagrantfile of a box: line 6 '],
   ['vagrant/Vagrantfile.hbs', '{{json macAddress}}', '"080027000000"', 'descriptor-wrong', 'Vagrantfile (virtualbox) has config.vm.base_mac = "080027000000", wanted "080027'],
   ['vagrant/metadata.json.hbs', '"amd64"', 'amd64', 'json-wrong', 'metadata.json ('],
+  ['vagrant/metadata.json.hbs', '"amd64"', '"arm64"', 'descriptor-wrong', 'metadata.json (virtualbox) has architecture = "arm64", wanted "amd64".'],
+  ['vagrant/hyperv.xml.hbs', '</ChannelInstanceGuid>', '', 'xml-wrong', 'box.xml (hyperv) is no well-formed XML: '],
+  ['vagrant/hyperv.xml.hbs', '<ChannelInstanceGuid type="string">{{xml channel}}</ChannelInstanceGuid>', '', 'descriptor-wrong', 'box.xml (hyperv) has drives = ["IDE 0: box.vhdx"], wanted ["SCSI 0: box.vhdx"].'],
+  ['vagrant/hyperv.xml.hbs', '<size type="integer">', '<size>', 'descriptor-wrong', 'box.xml (hyperv) has memory MiB = nothing, wanted 4096.'],
+  ['ova/machine.ovf.hbs', 'vmw:key="nestedHVEnabled"', 'vmw:key="nestedHV"', 'descriptor-wrong', 'test-0.0.0.ovf has Config nestedHVEnabled = nothing, wanted "true".'],
+  ['ova/machine.ovf.hbs', 'vmw:value="efi"', 'vmw:value="bios"', 'descriptor-wrong', 'test-0.0.0.ovf has Config firmware = "bios", wanted "efi".'],
+  ['virtualbox/machine.ovf.hbs', '<NestedHWVirt enabled="true"/>', '', 'descriptor-wrong', 'test-0.0.0.ovf has Machine nesting = nothing, wanted "true".'],
+  ['vmware/machine.vmx.hbs', '{{vmx hardware.cpus}}', '1', 'descriptor-wrong', 'test-0.0.0/test-0.0.0.vmx has numvcpus = "1", wanted "2".'],
+  ['parallels/config.pvs.hbs', '{{#if nested}}1{{else}}0{{/if}}', '0', 'descriptor-wrong', 'config.pvs has Hardware Cpu VirtualizedHV = "0", wanted "1".'],
+  ['xva/ova.xml.hbs', '<name>exp-nested-hvm<', '<name>exp-nested<', 'descriptor-wrong', 'ova.xml has VM platform exp-nested-hvm = nothing, wanted "true".'],
+  ['xva/ova.xml.hbs', '<name>VCPUs_params<', '<name>VCPU_params<', 'descriptor-wrong', 'ova.xml lacks VM VCPUs_params.'],
 ]
 
 for (const [file, from, to, code, message] of breaks) {

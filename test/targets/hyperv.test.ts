@@ -53,6 +53,7 @@ t.test('names each fault of disk and script', async t => {
     `hyperv/${disk} shows vhdiinfo 1073741824 bytes, wanted 2147483648. ${again}`,
     `hyperv/import.ps1 has no byte order mark: Windows PowerShell 5 would misread it. ${again}`,
     `hyperv/import.ps1 has line ends that are not those of Windows. ${again}`,
-    `hyperv/import.ps1 does not say $Nested = $true. ${again}`,
+    ...['[int]$MemoryMiB = 4096,', '[int]$Processors = 2,', '$Nested = $true', 'Set-VMProcessor -VM $Machine -ExposeVirtualizationExtensions $true']
+      .map(wanted => `hyperv/import.ps1 does not say ${wanted}. ${again}`),
   ])
 })

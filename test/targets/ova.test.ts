@@ -45,6 +45,35 @@ t.test('a title with special letters and no nesting stay valid and whole', async
   t.equal(findAll(parseXml(text, 'ovf'), 'Product')[0]?.text, hostile)
   t.notMatch(text, 'nestedHVEnabled')
   await ova.verify({ spec: of, version, options, directory, signal }, realDeps)
+  const asking = { ...of, nestedVirt: 'required' } as const
+  const error = await failureOf(ova.verify({ spec: asking, version, options, directory, signal }, realDeps))
+  t.equal(formatError(error), `error: ova/${file} holds ${name}.ovf, which has Config nestedHVEnabled = nothing, wanted "true". ${again}`)
+})
+
+t.test('a descriptor that does not ask for the machine of the spec is told, though its readers take it', async t => {
+  const directory = t.testdir({})
+  const path = await exported(directory)
+  const off = await failureOf(ova.verify({ spec: { ...spec, nestedVirt: 'off' }, version, options, directory, signal }, realDeps))
+  t.equal(formatError(off), `error: ova/${file} holds ${name}.ovf, which must not set Config nestedHVEnabled. ${again}`)
+  const passed = await ova.verify({ spec, version, options, directory, signal }, realDeps)
+  t.match(foundBy(passed, 'machine that it asks for'), 'Config nestedHVEnabled')
+  const whole = readFileSync(path)
+  const cases: readonly (readonly [from: string, to: string, told: string])[] = [
+    ['vmw:key="nestedHVEnabled"', 'vmw:key="nestedHVenabled"', 'has Config nestedHVEnabled = nothing, wanted "true"'],
+    ['vmw:key="firmware" vmw:value="efi"', 'vmw:key="firmware" vmw:value="bio"', 'has Config firmware = "bio", wanted "efi"'],
+    ['>VmxNet3<', '>E1000eX<', 'has network card = "E1000eX", wanted "VmxNet3"'],
+    ['>VirtualSCSI<', '>lsilogicsas<', 'has disk controller = "lsilogicsas", wanted "VirtualSCSI"'],
+    ['>4096</rasd:VirtualQuantity>', '>1024</rasd:VirtualQuantity>', 'has memory = "1024 byte * 2^20", wanted "4096 byte * 2^20"'],
+    ['>vmx-13<', '>vmx-10<', 'has system type = "vmx-10", wanted "vmx-13"'],
+  ]
+  for (const [from, to, told] of cases) {
+    const bytes = Buffer.from(whole)
+    t.ok(bytes.includes(from) && from.length === to.length, from)
+    bytes.write(to, bytes.indexOf(from), 'latin1')
+    writeFileSync(path, bytes)
+    const error = await failureOf(ova.verify({ spec, version, options, directory, signal }, realDeps))
+    t.ok(formatError(error).includes(`ova/${file} holds ${name}.ovf, which ${told}. ${again}`), formatError(error))
+  }
 })
 
 t.test('the memory is a multiple of 4 MiB, as ESXi wants it', async t => {

@@ -30,8 +30,8 @@ t.test('descriptors that do not fit disk and spec are named', async t => {
   await parallels.verify({ spec: small, version, options, directory, signal }, realDeps)
   const error = await failureOf(parallels.verify({ spec, version, options, directory, signal }, realDeps))
   t.strictSame(error.details.map(line => line.replace(/ \(.*/, '')), [
-    `parallels/${base}.pvm.zip has VirtualizedHV 0 in config.pvs, wanted 1.`,
-    `parallels/${base}.pvm.zip has RAM 2048 in config.pvs, wanted 4096.`,
+    `parallels/${base}.pvm.zip holds config.pvs, which has Hardware Cpu VirtualizedHV = "0", wanted "1".`,
+    `parallels/${base}.pvm.zip holds config.pvs, which has Hardware Memory RAM = "2048", wanted "4096".`,
   ])
 })
 

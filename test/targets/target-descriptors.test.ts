@@ -2,7 +2,7 @@
 import t from 'tap'
 import { vmxWrong } from '../../pipeline/errors/images.js'
 import { PipelineError } from '../../pipeline/errors/pipeline-error.js'
-import { checkDescriptor, requireDescriptor } from '../../pipeline/targets/target-descriptors.js'
+import { checkDescriptor, checkPacked, requireDescriptor } from '../../pipeline/targets/target-descriptors.js'
 import { askedDomain } from '../../pipeline/targets/target-domain.js'
 import { failureOf } from '../fixtures/failure.js'
 import { spec } from '../fixtures/target-contract.js'
@@ -17,7 +17,7 @@ const wrong = '{"memory":"1","altp2m":1}'
 
 t.test('what says all that was asked is taken', async t => {
   requireDescriptor(descriptor, right)
-  t.same(checkDescriptor(descriptor, right), { found: 'memory, disk, more' })
+  t.same(checkDescriptor(descriptor, right), { found: 'memory, disk' })
 })
 
 t.test('each difference is told', async t => {
@@ -27,6 +27,18 @@ t.test('each difference is told', async t => {
   const error = await failureOf((async () => requireDescriptor(descriptor, wrong))())
   t.equal(error.exitCode, 5)
   t.strictSame(error.details, problems.map(problem => `a.cfg ${problem}. ${hint}`))
+})
+
+t.test('what must be there is told, whatever its value', async t => {
+  const asked = { ...descriptor, present: ['more', 'disk', 'uuid'] }
+  t.same(checkDescriptor(asked, wrong), { file: 'a.cfg', problems: ['lacks more', 'lacks disk', 'lacks uuid', 'has memory = "1", wanted 1', 'must not set altp2m'] })
+  t.same(checkDescriptor({ ...asked, present: ['more'] }, right), { found: 'memory, disk' })
+})
+
+t.test('of a packed descriptor the archive is at fault', async t => {
+  t.same(checkPacked('a.zip', descriptor, right), { found: 'memory, disk' })
+  t.same(checkPacked('a.zip', { ...descriptor, wanted: { memory: 2 } }, right), { file: 'a.zip', problems: ['holds a.cfg, which has memory = 1, wanted 2'] })
+  t.same(checkPacked('a.zip', descriptor, 'none'), { file: 'a.zip', problems: ['holds a.cfg, which cannot be read: a.cfg is no .vmx file: line 1'] })
 })
 
 t.test('what cannot be read is told by its reader', async t => {

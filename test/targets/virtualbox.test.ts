@@ -2,6 +2,7 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { formatError } from '../../pipeline/errors/pipeline-error.js'
 import type { Spec } from '../../pipeline/spec/types.js'
 import virtualbox from '../../pipeline/targets/virtualbox.js'
 import { failureOf } from '../fixtures/failure.js'
@@ -29,9 +30,28 @@ t.test('a title with special letters and no nesting still gives files that pass'
   const odd: Spec = { ...spec, title: `A "box", <it's> -- $(date) & é`, nestedVirt: 'off' }
   t.notMatch(await exported(directory, odd), /vbox:Machine/)
   const passed = await virtualbox.verify({ spec: odd, version, options, directory, signal }, realDeps)
-  t.match(foundBy(passed, 'nested virtualisation'), 'not asked for, as the spec wants it')
+  t.equal(foundBy(passed, 'machine that it asks for'), 'system type, processors, memory, network card, disk controller, disk file, disk id')
   const error = await failureOf(virtualbox.verify({ spec, version, options, directory, signal }, realDeps))
-  t.match(error.details[0], `virtualbox/${base}.ova does not ask for nested virtualisation.`)
+  t.match(error.details[0], `virtualbox/${base}.ova holds ${base}.ovf, which has Machine nesting = nothing, wanted "true".`)
+})
+
+t.test('a descriptor whose two halves are not the same machine is told', async t => {
+  const directory = t.testdir({})
+  await exported(directory)
+  const path = join(directory, `${base}.ova`)
+  const whole = readFileSync(path)
+  const told = async (from: string, to: string) => {
+    const bytes = Buffer.from(whole)
+    t.ok(bytes.includes(from) && from.length === to.length)
+    bytes.write(to, bytes.indexOf(from), 'latin1')
+    writeFileSync(path, bytes)
+    return formatError(await failureOf(virtualbox.verify({ spec, version, options, directory, signal }, realDeps)))
+  }
+  const holds = `virtualbox/${base}.ova holds ${base}.ovf, which`
+  t.match(await told('<NestedHWVirt enabled="true"', '<NestedHWVirt enabled="fals"'), `${holds} has Machine nesting = "fals", wanted "true".`)
+  t.match(await told('<CPU count="2"', '<CPU count="1"'), `${holds} has Machine processors = "1", wanted "2".`)
+  t.match(await told('<Image uuid="{', '<Image uuid="['), new RegExp(`${holds.replaceAll(/[.+]/g, '.')} has Machine disk = "\\[`))
+  t.match(await told('<rasd:ResourceSubType>AHCI<', '<rasd:ResourceSubType>IDEC<'), `${holds} has disk controller = "IDEC", wanted "AHCI".`)
 })
 
 t.test('an OVA without the manifest that was asked for is refused', async t => {
