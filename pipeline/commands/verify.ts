@@ -12,7 +12,7 @@ import { renderFile } from '../render/engine.js'
 import { loadAppliance } from '../spec/load.js'
 import { requireWritable } from '../stages/export.js'
 import { findChanges } from '../stages/release-digests.js'
-import { readManifest } from '../stages/release-folder.js'
+import { epochOf, readManifest } from '../stages/release-folder.js'
 import { verifyRelease } from '../stages/verify-release.js'
 import { pendingChecks, reportNames, requirePassed } from '../stages/verify-report.js'
 import { loadTargets, selectTargets } from '../targets/index.js'
@@ -61,7 +61,7 @@ export async function runVerify(folder: string, options: VerifyOptions, io: Comm
       const store = openStore(join(state, 'store'), line => io.stderr.write(`warning: ${line}\n`))
       const golden = await goldenDiskOf(store, manifest.goldenKey)
       const xenHost = xenHostOf({ store, templates, state, offline: false, env: io.env })
-      const request = { spec, version: manifest.version, release, targets, xenHost, ...(golden ? { goldenDisk: golden } : {}) }
+      const request = { spec, version: manifest.version, sourceDateEpoch: epochOf(manifest), release, targets, xenHost, ...(golden ? { goldenDisk: golden } : {}) }
       const render = (file: string, data: object) => renderFile({ root: templates, file, data })
       const deps = { run: host.run, render, templates }
       const report = await verifyRelease(request, deps, {

@@ -1,7 +1,8 @@
 /** Views of a published tree for readers that know nothing of it: the download page and Vagrant's catalog. */
 import { exitCodes } from '../errors/exit-codes.js'
 import { PipelineError } from '../errors/pipeline-error.js'
-import { catalogBoxName, providerOfBox } from '../targets/target-boxes.js'
+import { boxVersion, catalogBoxName, providerOfBox } from '../targets/target-boxes.js'
+import { epochOf } from '../stages/release-folder.js'
 import { textBody } from '../tools/body.js'
 import { createGate } from '../tools/gate.js'
 import type { IndexDocument, ReleaseDocument } from './documents.js'
@@ -111,14 +112,11 @@ export function vagrantCatalog(release: ReleaseDocument, publicUrl: string): obj
   const folder = treeKeys.release(release.appliance, release.version)
   const providers = release.files.flatMap(({ path, sha256 }) => {
     const name = providerOfBox(path)
-    return name === undefined ? [] : [{ name, url: `${publicUrl}${urlPath(`${folder}${path}`)}`, checksum_type: 'sha256', checksum: sha256 }]
+    if (name === undefined) return []
+    const url = `${publicUrl}${urlPath(`${folder}${path}`)}`
+    return [{ name, url, checksum_type: 'sha256', checksum: sha256, architecture: release.architecture, default_architecture: true }]
   })
   if (providers.length === 0) return undefined
-  return { name: catalogBoxName(release.appliance), description: release.title, versions: [{ version: gemVersion(release), status: 'active', providers }] }
-}
-
-/** Vagrant takes numbers and dots: the spec's version and the build's date, which our `+` and hash are not. */
-function gemVersion({ version, date }: ReleaseDocument): string {
-  const numbers = /^\d+(\.\d+)*/.exec(version)?.[0] ?? '0'
-  return `${numbers}.${date.slice(0, 19).replace(/\D/g, '')}`
+  const version = boxVersion({ version: release.version, sourceDateEpoch: epochOf(release) })
+  return { name: catalogBoxName(release.appliance), description: release.title, versions: [{ version, status: 'active', providers }] }
 }

@@ -138,7 +138,8 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
     async verify(from, kernel, release, progress) {
       if (await isVerified(release, build.targets.map(({ name }) => name))) return
       const goldenDisk = { path: from.disk, format: 'raw' } as const
-      const request = { spec, version: build.version, release, targets: build.targets, goldenDisk, xenHost: host.xenHost }
+      const { sourceDateEpoch } = build.recipe
+      const request = { spec, version: build.version, sourceDateEpoch, release, targets: build.targets, goldenDisk, xenHost: host.xenHost }
       const report = await verifyRelease(request, deps, await vmContext(kernel, progress), host.scratch)
       requirePassed(release, report, host.logDirectory)
     },

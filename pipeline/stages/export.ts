@@ -17,7 +17,7 @@ import { freeBytes } from '../tools/free-space.js'
 import { readProcess } from '../tools/process.js'
 import type { Spec } from '../spec/types.js'
 import type { DiskFile, ExportOptions, Target, TargetDeps, TargetExport } from '../targets/types.js'
-import { describeFiles, manifestName, readManifest, removeUnlisted, targetIsWhole, writeManifest, writeSums } from './release-folder.js'
+import { describeFiles, epochOf, manifestName, readManifest, removeUnlisted, targetIsWhole, writeManifest, writeSums } from './release-folder.js'
 import type { Manifest, ReleaseTarget } from './release-folder.js'
 import { removeFromReport } from './verify-report.js'
 import type { StageContext } from './types.js'
@@ -135,7 +135,7 @@ async function exportAll(request: OpenRequest, deps: TargetDeps, context: StageC
       const temporary = temporaries[at] ?? ''
       await mkdir(temporary, { recursive: true })
       const { spec, version, options, goldenDisk } = request
-      const sourceDateEpoch = Math.floor(Date.parse(request.manifest.date) / 1000)
+      const sourceDateEpoch = epochOf(request.manifest)
       const input = { spec, version, options, sourceDateEpoch, goldenDisk, directory: temporary, signal: context.signal }
       jobs.push({ target, key, temporary, files: await target.export(input, deps) })
     }

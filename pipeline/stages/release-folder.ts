@@ -61,6 +61,11 @@ export interface Manifest {
   readonly targets: Readonly<Record<string, ReleaseTarget>>
 }
 
+/** Seconds since 1970. */
+export function epochOf({ date }: { readonly date: string }): number {
+  return Math.floor(Date.parse(date) / 1000)
+}
+
 /** The manifest, or undefined where there is no whole release. */
 export async function readManifest(release: string): Promise<Manifest | undefined> {
   const text = await readFile(join(release, manifestName), 'utf8').catch(() => undefined)

@@ -19,6 +19,8 @@ import type { VmContext } from './types.js'
 export interface VerifyRequest {
   readonly spec: Spec
   readonly version: string
+  /** Date of its newest input, seconds since 1970. */
+  readonly sourceDateEpoch: number
   /** artifacts/<appliance>-<version>/ */
   readonly release: string
   readonly targets: readonly Target[]
@@ -70,10 +72,10 @@ export async function verify(
 async function checkFiles(target: Target, request: VerifyRequest, deps: TargetDeps, context: VmContext) {
   const recorder = createRecorder({ target: target.name, signal: context.signal, progress: context.progress, secrets: [] })
   const started = Date.now()
-  const { spec, version, release, goldenDisk } = request
+  const { spec, version, sourceDateEpoch, release, goldenDisk } = request
   const made = await recorder.check('files', async () => {
     const options = optionsOf(target, request)
-    const input = { spec, version, options, directory: join(release, target.name), signal: context.signal }
+    const input = { spec, version, sourceDateEpoch, options, directory: join(release, target.name), signal: context.signal }
     const value = await target.verify({ ...input, ...(goldenDisk ? { goldenDisk } : {}) }, deps)
     return { found: `${value.filter(check => 'found' in check).length} checks`, value }
   })

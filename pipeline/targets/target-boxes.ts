@@ -1,4 +1,5 @@
 /** Names of the Vagrant boxes: their files, the provider that each is for, and what a catalog calls them. */
+import { createHash } from 'node:crypto'
 import { fullNameOf } from './target-files.js'
 import type { NamedRelease } from './target-files.js'
 
@@ -29,7 +30,18 @@ export function catalogBoxName(appliance: string): string {
   return `evc/${appliance}`
 }
 
-/** Vagrant wants numbers and dots: a build's own part cannot stand in it. */
-export function boxVersion({ version }: Pick<NamedRelease, 'version'>): string {
-  return version.replace(/[+-].*$/, '')
+/**
+ * The version of a release as Vagrant takes it, numbers and dots: the spec's three, the date of its newest input
+ * (`20260101093000`, UTC), and one for the whole of the version's text. So it ascends with time, and no two releases
+ * have the same, for Vagrant would go on using the box that it has: two of one date differ by the last number, which
+ * tells nothing of their order.
+ * @param sourceDateEpoch seconds since 1970
+ */
+export function boxVersion({ version, sourceDateEpoch }: Pick<NamedRelease, 'version'> & { readonly sourceDateEpoch: number }): string {
+  const [numbers = ''] = /^\d+(?:\.\d+){0,2}/.exec(version) ?? []
+  // As many for every release: a date in the place of a number would be the greater one.
+  const three = [...numbers.split('.'), '0', '0', '0'].slice(0, 3).map(number => number.replace(/^0+(?=.)/, '') || '0')
+  const date = new Date(sourceDateEpoch * 1000).toISOString().slice(0, 19).replace(/\D/g, '')
+  const whole = createHash('sha256').update(version).digest().readUInt32BE()
+  return [...three, date, whole].join('.')
 }

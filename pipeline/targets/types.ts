@@ -93,6 +93,8 @@ export interface TargetExport {
 
 export interface VerifyInput {
   readonly spec: Spec
+  /** As the export was given it. */
+  readonly sourceDateEpoch: number
   readonly options: ExportOptions
   readonly version: string
   /** The target's folder, absolute. */

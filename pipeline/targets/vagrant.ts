@@ -56,7 +56,7 @@ async function exportVagrant(input: ExportInput, deps: TargetDeps): Promise<Targ
   }
 }
 
-function vagrantData(release: Release) {
+function vagrantData(release: Release & { readonly sourceDateEpoch: number }) {
   return { ...applianceData(release), catalog: catalogName(release), boxName: catalogBoxName(release.spec.name), boxVersion: boxVersion(release) }
 }
 

@@ -2,7 +2,7 @@ import t from 'tap'
 import { keepPublicUrl, writeDocument } from '../../pipeline/release/published-tree.js'
 import { treeKeys } from '../../pipeline/release/tree.js'
 import { listAppliances, vagrantCatalog, viewKeys, viewsOf, writeViews } from '../../pipeline/release/views.js'
-import { boxName, providers } from '../../pipeline/targets/target-boxes.js'
+import { boxName, boxVersion, providers } from '../../pipeline/targets/target-boxes.js'
 import type { Provider } from '../../pipeline/targets/target-boxes.js'
 import { textBody } from '../../pipeline/tools/body.js'
 import { memoryBucket } from '../fixtures/memory-bucket.js'
@@ -19,7 +19,7 @@ t.test("Vagrant's catalog names one version with a box for each provider", t => 
   t.same(vagrantCatalog(release, url), {
     name: 'evc/ciab', description: 'Cloud in a box',
     versions: [{
-      version: '1.2.0.20261124020000', status: 'active',
+      version: boxVersion({ version, sourceDateEpoch: Date.UTC(2026, 10, 24, 2) / 1000 }), status: 'active',
       providers: [
         { name: 'libvirt', file: 'ciab-1.2.0%2B20261124.aaaaaaaa-libvirt.box' },
         { name: 'virtualbox', file: 'ciab-1.2.0%2B20261124.aaaaaaaa-virtualbox.box' },
@@ -27,6 +27,7 @@ t.test("Vagrant's catalog names one version with a box for each provider", t => 
         { name: 'hyperv', file: 'ciab-1.2.0%2B20261124.aaaaaaaa-hyperv.box' },
       ].map(({ name, file }, at) => ({
         name, url: `${url}ciab/1.2.0%2B20261124.aaaaaaaa/vagrant/${file}`, checksum_type: 'sha256', checksum: String(at).repeat(64),
+        architecture: 'amd64', default_architecture: true,
       })),
     }],
   })

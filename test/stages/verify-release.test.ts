@@ -36,7 +36,7 @@ async function setUp(directory: string) {
   const xenHost = () => Promise.reject(new Error('no Xen host is wanted here'))
   const deps = { run, render: async () => '', templates: '/templates' }
   const check = (...targets: readonly Target[]) =>
-    verifyRelease({ spec, version: '1', release, targets, xenHost }, deps, fakeContext(run, directory), scratch)
+    verifyRelease({ spec, version: '1', sourceDateEpoch: 1_767_225_600, release, targets, xenHost }, deps, fakeContext(run, directory), scratch)
   return { release, scratch, check }
 }
 
@@ -126,16 +126,16 @@ t.test('a release that failed is not verified, and its report says why', async t
   t.equal(await isVerified(release, ['kvm', 'raw']), true, 'a later one takes its place')
 })
 
-t.test('each target is asked with the options of its own export', async t => {
+t.test('each target is asked with the date of the release and the options of its own export', async t => {
   const { release, check } = await setUp(t.testdir({}))
   const manifest = await readManifest(release)
   if (!manifest?.targets['raw']) throw new Error('the fixture made no release')
   const options = { ovaManifest: 'sha1', hypervVhd: true } as const
   await writeManifest(release, { ...manifest, targets: { ...manifest.targets, raw: { ...manifest.targets['raw'], options } } })
   const asked: unknown[] = []
-  const look = ({ options, directory }: VerifyInput) => asked.push([directory, options])
+  const look = ({ options, directory, sourceDateEpoch }: VerifyInput) => asked.push([directory, options, sourceDateEpoch])
   await check(target('kvm', look), target('raw', look))
-  t.strictSame(asked, [[join(release, 'kvm'), { ovaManifest: 'sha256', hypervVhd: false }], [join(release, 'raw'), options]])
+  t.strictSame(asked, [[join(release, 'kvm'), { ovaManifest: 'sha256', hypervVhd: false }, 1_767_225_600], [join(release, 'raw'), options, 1_767_225_600]])
 })
 
 t.test('a missing program is no verdict: no report is written, and nothing is left', async t => {

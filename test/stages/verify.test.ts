@@ -46,7 +46,7 @@ async function report(directory: string, targets: readonly Target[], behaviour: 
     qemuBinary: '/guard',
     guardEnvironment: () => ({}),
   } as const
-  return verify({ spec, version: '1.0.0+1', release: '/release', targets, xenHost }, deps, context, join(directory, 'boots'))
+  return verify({ spec, version: '1.0.0+1', sourceDateEpoch: 1, release: '/release', targets, xenHost }, deps, context, join(directory, 'boots'))
 }
 
 const short = (checks: readonly { target: string; boot?: string; name: string; status: string }[]) =>

@@ -5,7 +5,7 @@ import t from 'tap'
 import hyperv from '../../pipeline/targets/hyperv.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
-import { exportTarget, foundBy, options, realDeps, signal, spec, testOddTitle, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, foundBy, options, realDeps, signal, sourceDateEpoch, spec, testOddTitle, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 await testTarget(hyperv)
 await testSpoiledFiles(hyperv)
@@ -25,7 +25,7 @@ t.test('without nesting the script does not ask for it, and no title breaks it',
   const odd = { ...spec, title: 'A "box", <it\'s> & $(date) \u2019', nestedVirt: 'off' } as const
   await exportTarget(hyperv, { spec: odd, goldenDisk: writeGoldenDisk(t.testdir({})), directory })
   t.match(readFileSync(join(directory, 'import.ps1'), 'utf8'), '$Nested = $false')
-  await hyperv.verify({ spec: odd, version, options, directory, signal }, realDeps)
+  await hyperv.verify({ spec: odd, version, sourceDateEpoch, options, directory, signal }, realDeps)
 })
 
 t.test('a fixed VHD comes where it was asked for, and is checked', async t => {
@@ -35,7 +35,7 @@ t.test('a fixed VHD comes where it was asked for, and is checked', async t => {
   await exportTarget(hyperv, { goldenDisk, directory, options: withVhd })
   t.ok(readdirSync(directory).includes(`ciab-${version}.vhd`))
   t.match(readFileSync(join(directory, 'README.txt'), 'utf8'), `ciab-${version}.vhd\n`)
-  const input = { spec, version, options: withVhd, directory, signal, goldenDisk }
+  const input = { spec, version, sourceDateEpoch, options: withVhd, directory, signal, goldenDisk }
   const passed = await hyperv.verify(input, realDeps)
   t.match(foundBy(passed, 'vhd by libvhdi'), 'vhdiinfo: Fixed, 1 GiB')
   t.match(foundBy(passed, 'vhdx by libvhdi'), 'vhdiinfo: Dynamic, 1 GiB')
@@ -46,7 +46,7 @@ t.test('a fixed VHD comes where it was asked for, and is checked', async t => {
 t.test('names each fault of disk and script', async t => {
   const directory = t.testdir({})
   await exportTarget(hyperv, { goldenDisk: writeGoldenDisk(t.testdir({})), directory })
-  const input = { spec: { ...spec, hardware: { ...spec.hardware, diskGib: 2 } }, version, options, directory, signal }
+  const input = { spec: { ...spec, hardware: { ...spec.hardware, diskGib: 2 } }, version, sourceDateEpoch, options, directory, signal }
   writeFileSync(join(directory, 'import.ps1'), 'echo\n')
   const error = await failureOf(hyperv.verify(input, realDeps))
   t.strictSame(error.details, [

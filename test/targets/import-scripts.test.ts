@@ -1,5 +1,5 @@
 /** The start and import scripts of each hypervisor, run against stand-ins that take only documented verbs and options. */
-import { chmodSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, readdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -13,7 +13,7 @@ const full = `ciab-${version}`
 const boxes = ['virtualbox', 'libvirt'].map(provider => ({ provider, file: `${provider}.box` }))
 const names = {
   ova: 'a.ova', bundle: 'a.pvm', archive: 'a.zip', disk: 'a.qcow2', vhdx: 'a.vhdx', vhd: 'a.vhd', xva: 'a.xva', vmxFile: `${full}.vmx`,
-  boxName: 'evc/ciab', boxes, hvmName: full, pvName: `${full}-pv`,
+  boxName: 'evc/ciab', boxVersion: '0.1.0.20260101000000.7', catalog: 'ciab.json', boxes, hvmName: full, pvName: `${full}-pv`,
 }
 const data = { ...applianceData({ spec, version }), ...names }
 
@@ -52,7 +52,7 @@ const ready = '{"state":"ready","address":"10.0.2.15"}'
 /** A folder as it is unpacked, and a machine that has these programs. */
 async function machine(test: Pick<typeof t, 'testdir'>, target: string, programs: readonly string[]) {
   const root = test.testdir({ bin: {}, kit: {}, home: {} })
-  for (const file of ['a.ova', 'a.zip', 'a.xva', 'a.qcow2', `${full}.vmx`, 'virtualbox.box', 'libvirt.box']) writeFileSync(join(root, 'kit', file), '')
+  for (const file of ['a.ova', 'a.zip', 'a.xva', 'a.qcow2', `${full}.vmx`, 'virtualbox.box', 'libvirt.box', 'ciab.json']) writeFileSync(join(root, 'kit', file), '')
   for (const name of programs) symlinkSync(standIn, join(root, 'bin', name))
   const program = (name: string, text: string) => {
     writeFileSync(join(root, 'bin', name), `#!/bin/sh\n${text}\n`)
@@ -233,14 +233,45 @@ t.test('Vagrant: adds the box of the provider that is here, forwards on loopback
   const { root, run } = await machine(t, 'vagrant', ['vagrant', 'VBoxManage'])
   const { exitCode, calls, stdout, stderr } = await run()
   t.equal(exitCode, 0, stderr)
-  t.same(calls, ['vagrant box add --name evc/ciab --provider virtualbox /here/kit/virtualbox.box', 'vagrant up --provider virtualbox'])
+  t.same(calls, ['vagrant box add --provider virtualbox ciab.json', 'vagrant up --provider virtualbox'])
   const file = readFileSync(join(root, 'kit/machine/Vagrantfile'), 'utf8')
   t.equal(file.match(/host_ip: "127\.0\.0\.1"/g)?.length, 3)
   t.notMatch(file.replace(/host_ip: "127\.0\.0\.1"/g, ''), 'host_ip')
   t.match(anyPort(stdout), /^page     http:\/\/127\.0\.0\.1:PORT\/\n[^]*\nSSH      cd '\/here\/kit\/machine' && vagrant ssh\n$/)
-  t.same((await run([], { FOUND: 'yes' })).calls, ['vagrant up --provider virtualbox'], 'a box that is there is not added again')
   t.same((await run(['--stop'])).calls, ['vagrant halt'])
   t.equal((await run(['--provider', 'docker'])).stderr, 'script.sh: There is no box for the provider "docker".\n')
+})
+
+t.test('Vagrant: of all boxes of the name only this version is the one, by whatever Vagrant lists it (a stand-in for vagrant)', async t => {
+  const { root, run } = await machine(t, 'vagrant', ['vagrant', 'VBoxManage'])
+  const own = names.boxVersion
+  const up = ['vagrant up --provider virtualbox']
+  for (const box of [own, `${own}, (amd64)`]) t.same((await run([], { FOUND: 'yes', BOX: box })).calls, up, box)
+  for (const box of ['0', '0.1.0.20251231000000.7', `${own}1`, own.replace('.7', '.17'), `${own}, (arm64)`, own.replaceAll('.', '0')])
+    t.same((await run([], { FOUND: 'yes', BOX: box })).calls, ['vagrant box add --provider virtualbox ciab.json', ...up], box)
+  t.match(readFileSync(join(root, 'kit/machine/Vagrantfile'), 'utf8'), `\n  config.vm.box = "evc/ciab"\n  config.vm.box_version = "= ${own}"\n`)
+})
+
+t.test('Vagrant: the machine of another version is not started in its place (a stand-in for vagrant)', async t => {
+  const { root, run } = await machine(t, 'vagrant', ['vagrant', 'VBoxManage'])
+  await run()
+  const path = join(root, 'kit/machine/Vagrantfile')
+  for (const [from, to] of [[names.boxVersion, '0.1.0.20251231000000.7'], [/^.*box_version.*\n/m, '']] as const) {
+    writeFileSync(path, readFileSync(path, 'utf8').replace(from, to))
+    const { exitCode, stderr, calls } = await run()
+    t.same([exitCode, calls], [4, []])
+    t.equal(stderr, `script.sh: The Vagrantfile in /here/kit/machine is not for version ${version}: choose another folder by --folder, or give up that machine: cd '/here/kit/machine' && vagrant destroy && rm Vagrantfile\n`)
+  }
+  t.same((await run(['--stop'])).calls, ['vagrant halt'], 'it can be stopped')
+})
+
+t.test('Vagrant: says that a box was not taken, and that the catalog is missing (a stand-in for vagrant)', async t => {
+  const { root, run } = await machine(t, 'vagrant', ['vagrant', 'VBoxManage'])
+  const refused = await run([], { FAIL: 'add' })
+  t.same([refused.exitCode, refused.stderr.split('\n').slice(-2)], [4, ['script.sh: Vagrant did not take the box (see above).', '']])
+  unlinkSync(join(root, 'kit/ciab.json'))
+  const alone = await run()
+  t.same([alone.exitCode, alone.stderr], [3, 'script.sh: Could not find /here/kit/ciab.json: start.sh, ciab.json and the boxes belong in one folder.\n'])
 })
 
 t.test('an option that no script knows is refused with the way to help', async t => {

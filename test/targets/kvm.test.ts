@@ -21,7 +21,7 @@ import kvm from '../../pipeline/targets/kvm.js'
 import type { RunResult } from '../../pipeline/tools/command.js'
 import { matchGolden } from '../fixtures/golden.js'
 import { kitDisk, kitSpec, writeKit } from '../fixtures/kvm-kit.js'
-import { exportTarget, options, realDeps, signal, spec, testOddTitle, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, options, realDeps, signal, sourceDateEpoch, spec, testOddTitle, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 const disk = kitDisk
 const ciab = kitSpec
@@ -265,7 +265,7 @@ t.test('shellcheck and dash find no fault in the scripts', async t => {
 
 async function faultsOf(directory: string, goldenDisk?: { path: string; format: 'raw' }): Promise<string> {
   return await kvm
-    .verify({ spec, version, options, directory, signal, ...(goldenDisk ? { goldenDisk } : {}) }, realDeps)
+    .verify({ spec, version, sourceDateEpoch, options, directory, signal, ...(goldenDisk ? { goldenDisk } : {}) }, realDeps)
     .then(
       () => 'none',
       (error: unknown) => {
@@ -281,7 +281,7 @@ t.test('verification says what it found', async t => {
   const directory = t.testdir({})
   const goldenDisk = writeGoldenDisk(t.testdir({}))
   await exportTarget(kvm, { goldenDisk, directory })
-  t.match(await kvm.verify({ spec, version, options, directory, signal, goldenDisk }, realDeps), [
+  t.match(await kvm.verify({ spec, version, sourceDateEpoch, options, directory, signal, goldenDisk }, realDeps), [
     {
       name: 'all files are there',
       found: `${disk}, run-evc.sh, teardown-evc.sh, status, evc-host.sh, domain.xml, README.txt`,
@@ -296,7 +296,7 @@ t.test('verification says what it found', async t => {
     },
     { name: 'one page of instructions', found: /^\d+ lines$/ },
   ])
-  t.match(await kvm.verify({ spec, version, options, directory, signal }, realDeps), [
+  t.match(await kvm.verify({ spec, version, sourceDateEpoch, options, directory, signal }, realDeps), [
     {},
     {},
     {},

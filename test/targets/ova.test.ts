@@ -9,7 +9,7 @@ import { listTar } from '../../pipeline/tools/tar-members.js'
 import { parseXml, findAll } from '../../pipeline/tools/xml.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
-import { exportTarget, foundBy, options, realDeps, signal, spec, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, foundBy, options, realDeps, signal, sourceDateEpoch, spec, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 const name = `ciab-${version}`
 const file = `${name}.ova`
@@ -44,18 +44,18 @@ t.test('a title with special letters and no nesting stay valid and whole', async
   const text = await memberText(path, `${name}.ovf`)
   t.equal(findAll(parseXml(text, 'ovf'), 'Product')[0]?.text, hostile)
   t.notMatch(text, 'nestedHVEnabled')
-  await ova.verify({ spec: of, version, options, directory, signal }, realDeps)
+  await ova.verify({ spec: of, version, sourceDateEpoch, options, directory, signal }, realDeps)
   const asking = { ...of, nestedVirt: 'required' } as const
-  const error = await failureOf(ova.verify({ spec: asking, version, options, directory, signal }, realDeps))
+  const error = await failureOf(ova.verify({ spec: asking, version, sourceDateEpoch, options, directory, signal }, realDeps))
   t.equal(formatError(error), `error: ova/${file} holds ${name}.ovf, which has Config nestedHVEnabled = nothing, wanted "true". ${again}`)
 })
 
 t.test('a descriptor that does not ask for the machine of the spec is told, though its readers take it', async t => {
   const directory = t.testdir({})
   const path = await exported(directory)
-  const off = await failureOf(ova.verify({ spec: { ...spec, nestedVirt: 'off' }, version, options, directory, signal }, realDeps))
+  const off = await failureOf(ova.verify({ spec: { ...spec, nestedVirt: 'off' }, version, sourceDateEpoch, options, directory, signal }, realDeps))
   t.equal(formatError(off), `error: ova/${file} holds ${name}.ovf, which must not set Config nestedHVEnabled. ${again}`)
-  const passed = await ova.verify({ spec, version, options, directory, signal }, realDeps)
+  const passed = await ova.verify({ spec, version, sourceDateEpoch, options, directory, signal }, realDeps)
   t.match(foundBy(passed, 'machine that it asks for'), 'Config nestedHVEnabled')
   const whole = readFileSync(path)
   const cases: readonly (readonly [from: string, to: string, told: string])[] = [
@@ -71,7 +71,7 @@ t.test('a descriptor that does not ask for the machine of the spec is told, thou
     t.ok(bytes.includes(from) && from.length === to.length, from)
     bytes.write(to, bytes.indexOf(from), 'latin1')
     writeFileSync(path, bytes)
-    const error = await failureOf(ova.verify({ spec, version, options, directory, signal }, realDeps))
+    const error = await failureOf(ova.verify({ spec, version, sourceDateEpoch, options, directory, signal }, realDeps))
     t.ok(formatError(error).includes(`ova/${file} holds ${name}.ovf, which ${told}. ${again}`), formatError(error))
   }
 })
@@ -92,10 +92,10 @@ t.test('manifests of each kind', async t => {
     const kind = ovaManifest.toUpperCase()
     const lines = (await memberText(path, `${name}.mf`)).split('\n').map(line => line.replace(/= [0-9a-f]+$/, '= x'))
     t.same(lines, ovaManifest === 'none' ? [''] : [`${kind}(${name}.ovf)= x`, `${kind}(${name}-disk1.vmdk)= x`, ''])
-    const passed = await ova.verify({ spec, version, options: { ovaManifest, hypervVhd: false }, directory, signal }, realDeps)
+    const passed = await ova.verify({ spec, version, sourceDateEpoch, options: { ovaManifest, hypervVhd: false }, directory, signal }, realDeps)
     t.match(foundBy(passed, 'OVA by the rules of its readers'), new RegExp(`one end of stream; manifest by ${ovaManifest}$`))
     const other = ovaManifest === 'sha1' ? 'sha256' : 'sha1'
-    const error = await failureOf(ova.verify({ spec, version, options: { ovaManifest: other, hypervVhd: false }, directory, signal }, realDeps))
+    const error = await failureOf(ova.verify({ spec, version, sourceDateEpoch, options: { ovaManifest: other, hypervVhd: false }, directory, signal }, realDeps))
     t.equal(formatError(error), `error: ova/${file} has a manifest by ${ovaManifest}, wanted ${other}. ${again}`)
   }
 })
@@ -108,7 +108,7 @@ t.test('verification names what a changed byte breaks', async t => {
     const bytes = Buffer.from(whole)
     change(bytes)
     writeFileSync(path, bytes)
-    return formatError(await failureOf(ova.verify({ spec, version, options, directory, signal }, realDeps)))
+    return formatError(await failureOf(ova.verify({ spec, version, sourceDateEpoch, options, directory, signal }, realDeps)))
   }
   const replace = (from: string, to: string) => (bytes: Buffer) => void bytes.write(to, bytes.indexOf(from), 'latin1')
   t.match(await faults(replace('<rasd:InstanceID>5<', '<rasd:InstanceID>4<')), `ova/${file} gives the InstanceID 4 twice. ${again}`)

@@ -6,7 +6,7 @@ import { formatError } from '../../pipeline/errors/pipeline-error.js'
 import parallels from '../../pipeline/targets/parallels.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
-import { exportTarget, options, realDeps, signal, spec, testOddTitle, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, options, realDeps, signal, sourceDateEpoch, spec, testOddTitle, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 await testTarget(parallels)
 await testSpoiledFiles(parallels)
@@ -27,8 +27,8 @@ t.test('descriptors that do not fit disk and spec are named', async t => {
   const directory = t.testdir({})
   const small = { ...spec, title: `A "box", <it's> & é`, hardware: { ...spec.hardware, memoryMib: 2048 }, nestedVirt: 'off' } as const
   await exportTarget(parallels, { spec: small, goldenDisk: writeGoldenDisk(t.testdir({})), directory })
-  await parallels.verify({ spec: small, version, options, directory, signal }, realDeps)
-  const error = await failureOf(parallels.verify({ spec, version, options, directory, signal }, realDeps))
+  await parallels.verify({ spec: small, version, sourceDateEpoch, options, directory, signal }, realDeps)
+  const error = await failureOf(parallels.verify({ spec, version, sourceDateEpoch, options, directory, signal }, realDeps))
   t.strictSame(error.details.map(line => line.replace(/ \(.*/, '')), [
     `parallels/${base}.pvm.zip holds config.pvs, which has Hardware Cpu VirtualizedHV = "0", wanted "1".`,
     `parallels/${base}.pvm.zip holds config.pvs, which has Hardware Memory RAM = "2048", wanted "4096".`,
@@ -62,7 +62,7 @@ t.test('a zip without its front, or with other bytes before it, is told', async 
   const whole = readFileSync(path)
   const told = async (content: Buffer) => {
     writeFileSync(path, content)
-    return formatError(await failureOf(parallels.verify({ spec, version, options, directory, signal }, realDeps))).replaceAll(directory, '/here')
+    return formatError(await failureOf(parallels.verify({ spec, version, sourceDateEpoch, options, directory, signal }, realDeps))).replaceAll(directory, '/here')
   }
   const named = `parallels/${base}.pvm.zip is refused by unzip: `
   t.match(await told(Buffer.concat([Buffer.from('hello'), whole])), `${named}warning [/here/${base}.pvm.zip]:  5 extra bytes at beginning or within zipfile.`)

@@ -12,9 +12,9 @@ import { failureOf } from '../fixtures/failure.js'
 import { fakeRun } from '../fixtures/fake-run.js'
 import type { FakeAnswer } from '../fixtures/fake-run.js'
 import { makeLetteredDisk } from '../fixtures/lettered-disk.js'
-import { options, realDeps, signal, spec, version } from '../fixtures/target-contract.js'
+import { options, realDeps, signal, sourceDateEpoch, spec, version } from '../fixtures/target-contract.js'
 
-const inputOf = (directory: string): VerifyInput => ({ spec, version, options, directory, signal })
+const inputOf = (directory: string): VerifyInput => ({ spec, version, sourceDateEpoch, options, directory, signal })
 const answering = (...answers: readonly FakeAnswer[]): TargetDeps => ({ ...realDeps, run: fakeRun(answers).run })
 const planned = (...names: readonly string[]) => names.map(name => ({ name, mediaType: 'text/plain', estimatedBytes: 1 }))
 const right: Check = async () => ({ found: 'right' })

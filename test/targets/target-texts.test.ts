@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { renderFile } from '../../pipeline/render/engine.js'
 import { checkPowerShell, plannedText, readme, writeTexts } from '../../pipeline/targets/target-texts.js'
 import { failureOf } from '../fixtures/failure.js'
-import { options, realDeps, signal, spec, version } from '../fixtures/target-contract.js'
+import { options, realDeps, signal, sourceDateEpoch, spec, version } from '../fixtures/target-contract.js'
 
 const texts = [
   { name: 'README.txt', mediaType: 'text/plain', estimatedBytes: 1 },
@@ -25,7 +25,7 @@ async function write(base: string, templates: Readonly<Record<string, string>>, 
 }
 
 const templates = { 'README.txt.hbs': '{{title}}\n', 'start.sh.hbs': '#!/bin/sh\n', 'import.ps1.hbs': 'Write-Host "{{title}}"\nexit 0\n' }
-const checkOf = (directory: string) => checkPowerShell('import.ps1', ['Write-Host', 'Box'], { spec, version, options, directory, signal })
+const checkOf = (directory: string) => checkPowerShell('import.ps1', ['Write-Host', 'Box'], { spec, version, sourceDateEpoch, options, directory, signal })
 
 t.test('renders each, and only scripts can be started', async t => {
   const directory = await write(t.testdir({}), templates)

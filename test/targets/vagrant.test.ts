@@ -11,7 +11,7 @@ import { sha256File } from '../../pipeline/tools/checksum.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
 import { makeSealedGolden } from '../fixtures/sealed-golden.js'
-import { exportTarget, options, realDeps, signal, spec, testOddTitle, testTarget, version } from '../fixtures/target-contract.js'
+import { exportTarget, options, realDeps, signal, sourceDateEpoch, spec, testOddTitle, testTarget, version } from '../fixtures/target-contract.js'
 
 await testTarget(vagrant, makeSealedGolden)
 await testOddTitle(vagrant, makeSealedGolden)
@@ -29,7 +29,7 @@ t.test('writes descriptors and page word for word, and a catalog with the sums o
   }
   for (const name of ['start.sh', 'README.txt']) matchGolden(t, `vagrant/${name}`, readFileSync(join(directory, name), 'utf8'))
   const catalog = JSON.parse(readFileSync(join(directory, 'ciab.json'), 'utf8'))
-  t.match(catalog, { name: 'evc/ciab', versions: [{ version: '0.1.0', providers: [] }] })
+  t.match(catalog, { name: 'evc/ciab', versions: [{ version: boxVersion({ version, sourceDateEpoch }), providers: [] }] })
   for (const { name, url, checksum } of catalog.versions[0].providers) {
     t.equal(url, boxName(release, name))
     t.equal(checksum, await sha256File(join(directory, url)))
@@ -46,7 +46,7 @@ t.test('a catalog that Vagrant would follow elsewhere, or not at all, is told', 
   const cases: readonly (readonly [from: RegExp, to: string, told: string])[] = [
     [/"checksum": "[0-9a-f]{64}"/, `"checksum": "${'0'.repeat(64)}"`, `vagrant/${libvirt} is refused by vagrant, by way of ciab.json: The checksum of the downloaded box did not match the expected value. ${again}`],
     [/"name": "evc.ciab"/, '"name": "evc/other"', `vagrant/ciab.json has name = "evc/other", wanted "evc/ciab". ${again}`],
-    [/"version": "0.1.0"/, '"version": "0.2.0"', `vagrant/ciab.json has version = "0.2.0", wanted "0.1.0". ${again}`],
+    [/"version": "0\.1\.0\.\d+/, '"version": "0.1.0', `vagrant/ciab.json has version = "0.1.0.`],
     [/"versions": \[/, '"versions": [}', `vagrant/ciab.json cannot be read: ciab.json is no JSON: `],
     [/^[^]*$/, 'null', `vagrant/ciab.json has name = nothing, wanted "evc/ciab". ${again}`],
     [/"hyperv"/, '"hyper_v"', `vagrant/ciab.json has boxes = [`],
@@ -54,7 +54,7 @@ t.test('a catalog that Vagrant would follow elsewhere, or not at all, is told', 
   for (const [from, to, told] of cases) {
     t.match(right, from)
     writeFileSync(path, right.replace(from, to))
-    const error = await failureOf(vagrant.verify({ spec, version, options, directory, signal }, realDeps))
+    const error = await failureOf(vagrant.verify({ spec, version, sourceDateEpoch, options, directory, signal }, realDeps))
     t.ok(formatError(error).includes(told), `${told}\n${formatError(error)}`)
   }
 })
@@ -72,9 +72,33 @@ t.test('a disk that the libvirt box cannot hold is told while it is written, not
   await writer.abort()
 })
 
-t.test("Vagrant takes a version without a build's own part", async t => {
-  t.equal(boxVersion({ version: '0.1.0+20260101.0123abcd' }), '0.1.0')
-  t.equal(boxVersion({ version: '1.2.3-rc1' }), '1.2.3')
+t.test('a version is numbers that ascend with time for RubyGems, and no two builds have the same', async t => {
+  const day = 86_400
+  const of = (version: string, later = 0) => boxVersion({ version, sourceDateEpoch: sourceDateEpoch + later })
+  t.match(of('0.1.0+20260101.0123abcd', 3661), /^0\.1\.0\.20260101010101\.\d+$/)
+  const texts: Readonly<Record<string, string>> = { '1.2.3-rc1': '1.2.3', '1.2': '1.2.0', '7': '7.0.0', 'nightly-5': '0.0.0', '1.02.00.4': '1.2.0', '2026+1': '2026.0.0' }
+  for (const [text, numbers] of Object.entries(texts)) t.ok(of(text).startsWith(`${numbers}.20260101000000.`), text)
+  t.not(of('0.1.0+20260101.0123abcd'), of('0.1.0+20260101.0123abce'), 'two builds of one date')
+  const ascending = [of('nightly-5'), '0.1.0', of('0.1.0+20260101.ffffffff'), of('0.1.0+20260101.00000000', 1), of('0.1.0+20260102.0', day), of('0.1.1-rc1'), of('0.2'), of('0.2.1')]
+  const script = 'v = ARGV.map { |text| Gem::Version.new(text) }; puts v.each_cons(2).all? { |a, b| a < b } && v.none?(&:prerelease?)'
+  t.equal((await realDeps.run(['ruby', '-e', script, ...ascending])).stdout, 'true\n', ascending.join(' '))
+})
+
+t.test('start.sh of a newer release takes its own box, though the older one is there, by Vagrant itself', async t => {
+  const root = t.testdir({ home: {}, golden: {}, old: {}, new: {} })
+  const releases = { old: '0.1.0+20260101.0123abcd', new: '0.1.0+20260101.89abcdef' }
+  const golden = await makeSealedGolden(join(root, 'golden'))
+  for (const [name, version] of Object.entries(releases)) await exportTarget(vagrant, { goldenDisk: golden, directory: join(root, name), version })
+  // There is no libvirt for it to bring a machine up with.
+  const program = join(root, 'vagrant')
+  writeFileSync(program, '#!/bin/sh\n[ "$1" != up ] || exit 0\nexec vagrant "$@"\n', { mode: 0o755 })
+  const env = { VAGRANT: program, VAGRANT_HOME: join(root, 'home'), VAGRANT_NO_PLUGINS: '1', VAGRANT_CHECKPOINT_DISABLE: '1', HOME: root }
+  const start = async (name: string) => await realDeps.run(['sh', join(root, name, 'start.sh'), '--provider', 'libvirt', '--wait', '0'], { env })
+  for (const name of ['old', 'new', 'new']) await start(name)
+  const [older, newer] = Object.values(releases).map(version => boxVersion({ version, sourceDateEpoch })) as [string, string]
+  const { stdout } = await realDeps.run([program, 'box', 'list'], { env })
+  t.same(stdout.trim().split('\n').sort(), [older, newer].map(each => `evc/ciab (libvirt, ${each})`).sort())
+  for (const [name, each] of [['old', older], ['new', newer]] as const) t.match(readFileSync(join(root, name, 'machine/Vagrantfile'), 'utf8'), `box_version = "= ${each}"`)
 })
 
 t.test('tells which boxes are compared only', t => {
@@ -99,6 +123,6 @@ t.test('a marker that would change a block of another file is told by that file'
   const { default: target } = await t.mockImport<{ default: typeof vagrant }>('../../pipeline/targets/vagrant.js', {
     '../../pipeline/targets/target-box-checks.js': { ...boxes, withMarkedDisk: spoiled },
   })
-  const error = await failureOf(target.verify({ spec, version, options, directory, goldenDisk: golden, signal }, realDeps))
+  const error = await failureOf(target.verify({ spec, version, sourceDateEpoch, options, directory, goldenDisk: golden, signal }, realDeps))
   t.match(formatError(error), /would change blocks of the golden disk that belong to: \/etc\/shadow\. /)
 })

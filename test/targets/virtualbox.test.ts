@@ -7,7 +7,7 @@ import type { Spec } from '../../pipeline/spec/types.js'
 import virtualbox from '../../pipeline/targets/virtualbox.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
-import { exportTarget, foundBy, options, realDeps, signal, spec, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, foundBy, options, realDeps, signal, sourceDateEpoch, spec, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 await testTarget(virtualbox)
 await testSpoiledFiles(virtualbox)
@@ -29,9 +29,9 @@ t.test('a title with special letters and no nesting still gives files that pass'
   const directory = t.testdir({})
   const odd: Spec = { ...spec, title: `A "box", <it's> -- $(date) & é`, nestedVirt: 'off' }
   t.notMatch(await exported(directory, odd), /vbox:Machine/)
-  const passed = await virtualbox.verify({ spec: odd, version, options, directory, signal }, realDeps)
+  const passed = await virtualbox.verify({ spec: odd, version, sourceDateEpoch, options, directory, signal }, realDeps)
   t.equal(foundBy(passed, 'machine that it asks for'), 'system type, processors, memory, network card, disk controller, disk file, disk id')
-  const error = await failureOf(virtualbox.verify({ spec, version, options, directory, signal }, realDeps))
+  const error = await failureOf(virtualbox.verify({ spec, version, sourceDateEpoch, options, directory, signal }, realDeps))
   t.match(error.details[0], `virtualbox/${base}.ova holds ${base}.ovf, which has Machine nesting = nothing, wanted "true".`)
 })
 
@@ -45,7 +45,7 @@ t.test('a descriptor whose two halves are not the same machine is told', async t
     t.ok(bytes.includes(from) && from.length === to.length)
     bytes.write(to, bytes.indexOf(from), 'latin1')
     writeFileSync(path, bytes)
-    return formatError(await failureOf(virtualbox.verify({ spec, version, options, directory, signal }, realDeps)))
+    return formatError(await failureOf(virtualbox.verify({ spec, version, sourceDateEpoch, options, directory, signal }, realDeps)))
   }
   const holds = `virtualbox/${base}.ova holds ${base}.ovf, which`
   t.match(await told('<NestedHWVirt enabled="true"', '<NestedHWVirt enabled="fals"'), `${holds} has Machine nesting = "fals", wanted "true".`)
@@ -58,9 +58,9 @@ t.test('an OVA without the manifest that was asked for is refused', async t => {
   const directory = t.testdir({})
   const none = { ...options, ovaManifest: 'none' } as const
   await exportTarget(virtualbox, { goldenDisk: writeGoldenDisk(t.testdir({})), directory, options: none })
-  const passed = await virtualbox.verify({ spec, version, options: none, directory, signal }, realDeps)
+  const passed = await virtualbox.verify({ spec, version, sourceDateEpoch, options: none, directory, signal }, realDeps)
   t.match(foundBy(passed, 'OVA by the rules of its readers'), /manifest by none$/)
-  const error = await failureOf(virtualbox.verify({ spec, version, options, directory, signal }, realDeps))
+  const error = await failureOf(virtualbox.verify({ spec, version, sourceDateEpoch, options, directory, signal }, realDeps))
   t.match(error.message, `virtualbox/${base}.ova has a manifest by none, wanted sha256.`)
 })
 

@@ -7,7 +7,7 @@ import vmware from '../../pipeline/targets/vmware.js'
 import { parseVmx } from '../../pipeline/tools/vmx.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
-import { exportTarget, options, realDeps, signal, spec, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, options, realDeps, signal, sourceDateEpoch, spec, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 const folder = `ciab-${version}`
 const vmx = `${folder}/${folder}.vmx`
@@ -36,7 +36,7 @@ t.test('verification names a wrong key and a zip that holds something else', asy
   await exportTarget(vmware, { goldenDisk: writeGoldenDisk(t.testdir({})), directory })
   const path = join(directory, vmx)
   writeFileSync(path, readFileSync(path, 'utf8').replace('pvscsi', 'lsilogic'))
-  const error = await failureOf(vmware.verify({ spec, version, options, directory, signal }, realDeps))
+  const error = await failureOf(vmware.verify({ spec, version, sourceDateEpoch, options, directory, signal }, realDeps))
   const again = '(Export it again: pipeline build --target vmware)'
   t.equal(formatError(error), [
     'error: 2 problems:',

@@ -6,7 +6,7 @@ import xen from '../../pipeline/targets/xen.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
 import { makeSealedGolden } from '../fixtures/sealed-golden.js'
-import { exportTarget, options, realDeps, signal, spec, testOddTitle, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, options, realDeps, signal, sourceDateEpoch, spec, testOddTitle, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 await testTarget(xen, makeSealedGolden)
 await testSpoiledFiles(xen, makeSealedGolden)
@@ -33,7 +33,7 @@ t.test('names each fault of configurations and boot menu', async t => {
     const path = join(directory, name)
     writeFileSync(path, readFileSync(path, 'utf8').replace(change, to))
   }
-  const error = await failureOf(xen.verify({ spec, version, options, directory, signal, goldenDisk }, realDeps))
+  const error = await failureOf(xen.verify({ spec, version, sourceDateEpoch, options, directory, signal, goldenDisk }, realDeps))
   t.strictSame(error.details, [
     `xen/hvm.cfg has hap = nothing, wanted 1. ${again}`,
     `xen/hvm.cfg must not set altp2m. ${again}`,

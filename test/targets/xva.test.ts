@@ -6,7 +6,7 @@ import type { Spec } from '../../pipeline/spec/types.js'
 import xva from '../../pipeline/targets/xva.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
-import { exportTarget, foundBy, options, realDeps, signal, spec, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
+import { exportTarget, foundBy, options, realDeps, signal, sourceDateEpoch, spec, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 await testTarget(xva)
 await testSpoiledFiles(xva)
@@ -24,7 +24,7 @@ t.test('a title with special letters and no nesting still gives a file that pass
   const directory = t.testdir({})
   const odd: Spec = { ...spec, title: `A "box", <it's> & é`, nestedVirt: 'off' }
   await exportTarget(xva, { spec: odd, goldenDisk: writeGoldenDisk(t.testdir({})), directory })
-  const passed = await xva.verify({ spec: odd, version, options, directory, signal }, realDeps)
+  const passed = await xva.verify({ spec: odd, version, sourceDateEpoch, options, directory, signal }, realDeps)
   t.match(foundBy(passed, 'description of the machine'), 'VM memory_static_max')
   t.notMatch(foundBy(passed, 'description of the machine'), 'nested')
 })
@@ -37,7 +37,7 @@ t.test('names a field that xapi could not do without, and a block that was chang
   // Noise of the first block, behind the headers.
   bytes.write('changed', bytes.indexOf('Ref:002/00000000') + 512 + 5000, 'latin1')
   writeFileSync(join(directory, file), bytes)
-  const error = await failureOf(xva.verify({ spec, version, options, directory, signal }, realDeps))
+  const error = await failureOf(xva.verify({ spec, version, sourceDateEpoch, options, directory, signal }, realDeps))
   t.equal(error.details[0], `xva/${file} holds ova.xml, which lacks VM domarch. (Export it again: pipeline build --target xva)`)
   t.match(error.details[1], `xva/${file} is refused by xva-img: `)
 })

@@ -122,6 +122,9 @@ tell_ready() { # line
 # --- Vagrant -----------------------------------------------------------------------------------------------------------
 
 box='evc/ciab'
+# This version as Vagrant writes it, which takes the highest that it has where nobody names one.
+box_version='0.1.0.20260101000000.2095714762'
+catalog='ciab.json'
 folder=$here/machine
 provider=${VAGRANT_DEFAULT_PROVIDER:-}
 vagrant=${VAGRANT:-vagrant}
@@ -178,7 +181,9 @@ provider=${provider:-$(first_provider)}
 [ -n "$provider" ] || problem 'Could not find a hypervisor: install VirtualBox or libvirt, or name yours by --provider.'
 file=$(box_file "$provider")
 if [ -n "$provider" ] && [ -z "$file" ]; then problem "There is no box for the provider \"$provider\"."; fi
-[ -z "$file" ] || [ -f "$here/$file" ] || problem "Could not find $here/$file: start.sh and the boxes belong in one folder."
+for needed in $file $catalog; do
+  [ -f "$here/$needed" ] || problem "Could not find $here/$needed: start.sh, $catalog and the boxes belong in one folder."
+done
 [ "$problems" -eq 0 ] || exit 3
 
 if [ "$command" = halt ]; then
@@ -187,11 +192,13 @@ if [ "$command" = halt ]; then
   exec "$vagrant" halt
 fi
 
+exactly="config.vm.box_version = \"= $box_version\""
+
 # Ports of this machine's own address alone; those that a start has chosen stay.
 write_vagrantfile() {
   forwarded=
   {
-    printf 'Vagrant.configure("2") do |config|\n  config.vm.box = "%s"\n' "$box"
+    printf 'Vagrant.configure("2") do |config|\n  config.vm.box = "%s"\n  %s\n' "$box" "$exactly"
     for line in 'http 80 8080' 'console 9090 9090' 'api 8443 8443'; do
       # shellcheck disable=SC2086 # three words
       set -- $line
@@ -208,7 +215,13 @@ port_in() { sed -n "s/.*host: \([0-9]*\), .*id: \"$1\"/\1/p" "$folder/Vagrantfil
 
 mkdir -p "$folder"
 [ -f "$folder/Vagrantfile" ] || write_vagrantfile
-"$vagrant" box list | grep -q -e "^$box  *($provider," || "$vagrant" box add --name "$box" --provider "$provider" "$here/$file"
+grep -q -F -e "$exactly" "$folder/Vagrantfile" ||
+  fail "The Vagrantfile in $folder is not for version $version: choose another folder by --folder, or give up that machine: cd '$folder' && vagrant destroy && rm Vagrantfile" 4
+
+# Vagrant 2.4 and newer name the architecture, too.
+added() { "$vagrant" box list | tr -s ' ' | grep -q -x -F -e "$box ($provider, $box_version)" -e "$box ($provider, $box_version, (amd64))"; }
+# By the catalog, for without it every box is version 0; the catalog names the boxes without their folder.
+added || (cd "$here" && "$vagrant" box add --provider "$provider" "$catalog") || fail 'Vagrant did not take the box (see above).' 4
 cd "$folder"
 "$vagrant" up --provider "$provider" || fail 'Vagrant did not start it (see above).' 4
 page=http://127.0.0.1:$(port_in http)/
