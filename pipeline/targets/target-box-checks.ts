@@ -1,16 +1,16 @@
 /** Has Vagrant add each box by the catalog, as a person does, and looks at the disk that is in Vagrant's folder then. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { markerPatches } from '../images/marker.js'
 import { parseJson } from '../tools/json.js'
 import type { Json } from '../tools/json.js'
-import { boxDisks } from './target-box-descriptors.js'
+import { askedBoxFiles, boxDisks } from './target-box-descriptors.js'
 import { boxName, boxVersion, catalogBoxName, catalogName, providers } from './target-boxes.js'
 import type { Provider } from './target-boxes.js'
 import { checkContent, joinVerdicts, lastLine, notCompared } from './target-checks.js'
 import type { Verdict } from './target-checks.js'
-import { checkDescriptor } from './target-descriptors.js'
+import { checkDescriptor, checkPacked } from './target-descriptors.js'
 import { withScratch } from './target-scratch.js'
 import { makeMarkedOverlay, markerFile } from './target-vagrant.js'
 import type { DiskFile, TargetDeps, VerifyInput } from './types.js'
@@ -47,8 +47,8 @@ export async function checkBoxes(input: VerifyInput, deps: TargetDeps): Promise<
       const verdict = await checkBox({ provider, scratch, catalog, input: { ...input, ...(marked ? { goldenDisk: marked } : {}) } }, deps)
       if ('problems' in verdict) return verdict
     }
-    const added = providers.join(', ')
-    return marked ? { found: `${added}: identical to the golden disk and the marker` } : joinVerdicts(catalogName(input), [{ found: added }, notCompared])
+    const added = `${providers.join(', ')}: machines as asked for`
+    return marked ? { found: `${added}, disks identical to the golden disk and the marker` } : joinVerdicts(catalogName(input), [{ found: added }, notCompared])
   }
   if (goldenDisk) return await withMarkedDisk({ ...input, goldenDisk }, deps, (marked, scratch) => check(scratch, marked))
   return await withScratch(input.directory, 'vagrant', scratch => check(scratch))
@@ -92,14 +92,35 @@ async function checkBox({ provider, scratch, catalog, input }: BoxCheck, deps: T
   const command = ['vagrant', 'box', 'add', '--provider', provider, pathToFileURL(catalog).href] as const
   const added = await deps.run(command, { okCodes: Array.from({ length: 126 }, (_, code) => code), reason: 'verify vagrant', env })
   if (added.exitCode !== 0) return { file, problems: [`is refused by vagrant, by way of ${catalogName(input)}: ${firstSentence(added.stderr)}`] }
+  const folder = await boxFolder(provider, home, input)
+  if (folder === undefined) return { file, problems: [`is added by vagrant, and lies in none of its folders of ${catalogBoxName(input.spec.name)} ${boxVersion(input)}`] }
+  const described = await checkBoxFiles(file, { provider, folder }, input)
+  if ('problems' in described) return described
   const { member, format } = boxDisks[provider]
-  const disk = join(home, 'boxes', catalogBoxName(input.spec.name).replace('/', '-VAGRANTSLASH-'), boxVersion(input), provider, member)
   const raw = join(home, 'disk.raw')
-  const { exitCode, stderr } = await deps.run(['qemu-img', 'convert', '-f', format, '-O', 'raw', '--', disk, raw], { okCodes: [0, 1], reason: 'verify vagrant' })
+  const { exitCode, stderr } = await deps.run(['qemu-img', 'convert', '-f', format, '-O', 'raw', '--', join(folder, member), raw], { okCodes: [0, 1], reason: 'verify vagrant' })
   if (exitCode !== 0) return { file, problems: [`holds no disk that can be read: ${lastLine(stderr)}`] }
   const compared = await checkContent('vagrant', { file, image: { path: raw, format: 'raw' } }, [input, deps])
   await deps.run(['rm', '-rf', '--', home], { reason: 'verify vagrant' })
   return compared
+}
+
+/** Vagrant 2.4 and newer puts a box with an architecture one folder deeper: `<version>/amd64/<provider>`. */
+async function boxFolder(provider: Provider, home: string, input: VerifyInput): Promise<string | undefined> {
+  const version = join(home, 'boxes', catalogBoxName(input.spec.name).replace('/', '-VAGRANTSLASH-'), boxVersion(input))
+  const files = await readdir(version, { recursive: true }).catch(() => [])
+  const folders = files.filter(path => basename(path) === 'metadata.json').map(path => join(version, dirname(path)))
+  return folders.find(folder => basename(folder) === provider)
+}
+
+/** As far as they describe the machine: Vagrant itself looks at the provider alone. */
+async function checkBoxFiles(box: string, { provider, folder }: { provider: Provider; folder: string }, input: VerifyInput): Promise<Verdict> {
+  const verdicts: Verdict[] = []
+  for (const [path, asked] of Object.entries(askedBoxFiles(provider, input))) {
+    const text = await readFile(join(folder, path), 'utf8').catch(() => undefined)
+    verdicts.push(text === undefined ? { file: box, problems: [`holds no ${path}`] } : checkPacked(box, asked, text))
+  }
+  return joinVerdicts(box, verdicts)
 }
 
 /** Vagrant says what is wrong first and then, over several lines, what one might do. */

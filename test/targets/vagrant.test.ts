@@ -1,9 +1,11 @@
 /** Target vagrant: the common contract on a disk with a file system, its texts word for word, and boxes that differ from it. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { formatError } from '../../pipeline/errors/pipeline-error.js'
 import { boxName, boxVersion, providers } from '../../pipeline/targets/target-boxes.js'
+import type { Provider } from '../../pipeline/targets/target-boxes.js'
 import { libvirtDisk } from '../../pipeline/targets/target-vagrant.js'
 import type { ExportInput } from '../../pipeline/targets/types.js'
 import vagrant from '../../pipeline/targets/vagrant.js'
@@ -11,7 +13,7 @@ import { sha256File } from '../../pipeline/tools/checksum.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
 import { makeSealedGolden } from '../fixtures/sealed-golden.js'
-import { exportTarget, options, realDeps, signal, sourceDateEpoch, spec, testOddTitle, testTarget, version } from '../fixtures/target-contract.js'
+import { exportTarget, foundBy, options, realDeps, signal, sourceDateEpoch, spec, testOddTitle, testTarget, version } from '../fixtures/target-contract.js'
 
 await testTarget(vagrant, makeSealedGolden)
 await testOddTitle(vagrant, makeSealedGolden)
@@ -82,6 +84,60 @@ t.test('a version is numbers that ascend with time for RubyGems, and no two buil
   const ascending = [of('nightly-5'), '0.1.0', of('0.1.0+20260101.ffffffff'), of('0.1.0+20260101.00000000', 1), of('0.1.0+20260102.0', day), of('0.1.1-rc1'), of('0.2'), of('0.2.1')]
   const script = 'v = ARGV.map { |text| Gem::Version.new(text) }; puts v.each_cons(2).all? { |a, b| a < b } && v.none?(&:prerelease?)'
   t.equal((await realDeps.run(['ruby', '-e', script, ...ascending])).stdout, 'true\n', ascending.join(' '))
+})
+
+/** What `vagrant box add` leaves: the box in its folder of VAGRANT_HOME, here in one of the layouts that versions of Vagrant have. */
+function playVagrant(layout: (provider: string) => string, edit: (folder: string, provider: string) => void = () => {}): typeof realDeps {
+  const run: typeof realDeps.run = async (command, given) => {
+    if (command[0] !== 'vagrant') return await realDeps.run(command, given)
+    const [provider = '', catalog = ''] = command.slice(4)
+    const { versions } = JSON.parse(readFileSync(fileURLToPath(catalog), 'utf8'))
+    const { url } = versions[0].providers.find(({ name }: { name: string }) => name === provider)
+    const folder = join(given?.env?.['VAGRANT_HOME'] ?? '', 'boxes/evc-VAGRANTSLASH-ciab', versions[0].version, layout(provider))
+    mkdirSync(folder, { recursive: true })
+    const answer = await realDeps.run(['bsdtar', '-xf', fileURLToPath(url), '-C', folder])
+    edit(folder, provider)
+    return answer
+  }
+  return { ...realDeps, run }
+}
+
+t.test('a box is found where Vagrant has put it: 2.4 and newer have a folder for the architecture (a stand-in for vagrant)', async t => {
+  const directory = t.testdir({})
+  await exportTarget(vagrant, { goldenDisk: await makeSealedGolden(t.testdir({})), directory })
+  const input = { spec, version, sourceDateEpoch, options, directory, signal }
+  for (const layout of [(provider: string) => provider, (provider: string) => `amd64/${provider}`]) {
+    const passed = await vagrant.verify(input, playVagrant(layout))
+    t.match(foundBy(passed, 'boxes added by vagrant from the catalog, each with that disk'), `${providers.join(', ')}: machines as asked for`)
+  }
+  const lost = await failureOf(vagrant.verify(input, playVagrant(() => 'elsewhere')))
+  t.match(formatError(lost), /-libvirt\.box is added by vagrant, and lies in none of its folders of evc\/ciab 0\.1\.0\.\S+\. /)
+})
+
+t.test('a box that does not ask for the machine of the spec is told, whatever Vagrant thinks of it (a stand-in for vagrant)', async t => {
+  const directory = t.testdir({})
+  await exportTarget(vagrant, { goldenDisk: await makeSealedGolden(t.testdir({})), directory })
+  const input = { spec, version, sourceDateEpoch, options, directory, signal }
+  const cases: readonly (readonly [provider: Provider, path: string, from: RegExp, to: string, told: string])[] = [
+    ['hyperv', 'Virtual Machines/box.xml', /<ChannelInstanceGuid.*/, '', 'holds box.xml (hyperv), which has drives = ["IDE 0: box.vhdx"], wanted ["SCSI 0: box.vhdx"]'],
+    ['hyperv', 'Vagrantfile', /.*enable_virtualization.*/, '', 'holds Vagrantfile (hyperv), which has machine.enable_virtualization_extensions = nothing, wanted true'],
+    ['virtualbox', 'box.ovf', /<NestedHWVirt.*/, '', 'holds box.ovf (virtualbox), which has Machine nesting = nothing, wanted "true"'],
+    ['virtualbox', 'box.ovf', /MACAddress="\w{6}/, 'MACAddress="080028', 'holds box.ovf (virtualbox), which has Machine MAC = "080028'],
+    ['vmware_desktop', 'box.vmx', /vhv.*/, '', 'holds box.vmx (vmware_desktop), which has vhv.enable = nothing, wanted "TRUE"'],
+    ['libvirt', 'metadata.json', /"virtual_size": 1/, '"virtual_size": 2', 'holds metadata.json (libvirt), which has virtual_size = 2, wanted 1'],
+  ]
+  for (const [provider, path, from, to, told] of cases) {
+    const edit = (folder: string, of: string) => {
+      if (of !== provider) return
+      const text = readFileSync(join(folder, path), 'utf8')
+      t.match(text, from)
+      writeFileSync(join(folder, path), text.replace(from, to))
+    }
+    const error = await failureOf(vagrant.verify(input, playVagrant(of => of, edit)))
+    t.ok(formatError(error).includes(`vagrant/${boxName(release, provider)} ${told}`), formatError(error))
+  }
+  const gone = playVagrant(of => of, (folder, of) => of === 'hyperv' && rmSync(join(folder, 'Virtual Machines'), { recursive: true }))
+  t.match(formatError(await failureOf(vagrant.verify(input, gone))), 'hyperv.box holds no Virtual Machines/box.xml. ')
 })
 
 t.test('start.sh of a newer release takes its own box, though the older one is there, by Vagrant itself', async t => {
