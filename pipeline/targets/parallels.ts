@@ -27,7 +27,7 @@ const compressedShare = 0.5
 const snapshot = '{5fbaabe3-6958-40ff-92a7-860e329aab41}'
 
 const texts: readonly TextPlan[] = [
-  { name: 'import.sh', mediaType: 'application/x-sh', estimatedBytes: 4000, executable: true, parts: startScript('parallels', 'import.sh') },
+  { name: 'import.sh', mediaType: 'application/x-sh', estimatedBytes: 4000, executable: true, parts: startScript('parallels', 'import.sh', ['undo']) },
   readme,
 ]
 

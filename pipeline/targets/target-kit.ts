@@ -5,7 +5,7 @@ import type { TargetDeps } from './types.js'
 export const kitTemplates = 'kit'
 
 /** Parts of a start script: its head with what is known of this copy, what all share, then what its hypervisor needs. */
-export function startScript(target: string, name: string, more: readonly ('states' | 'ports' | 'ready')[] = []): readonly string[] {
+export function startScript(target: string, name: string, more: readonly ('states' | 'ports' | 'ready' | 'undo')[] = []): readonly string[] {
   const shared = ['head.sh.hbs', 'words.sh', ...more.map(part => `${part}.sh`)]
   return [...shared.map(part => `${kitTemplates}/${part}`), `${target}/${name}.hbs`]
 }

@@ -21,7 +21,7 @@ import type { ArtifactPlan, BootPlan, ExportInput, PlanInput, Target, TargetDeps
 const compressedShare = 0.5
 
 const texts: readonly TextPlan[] = [
-  { name: 'import.sh', mediaType: 'application/x-sh', estimatedBytes: 8000, executable: true, parts: startScript('virtualbox', 'import.sh', ['states', 'ports', 'ready']) },
+  { name: 'import.sh', mediaType: 'application/x-sh', estimatedBytes: 8000, executable: true, parts: startScript('virtualbox', 'import.sh', ['states', 'ports', 'ready', 'undo']) },
   { name: 'import.ps1', mediaType: 'text/plain', estimatedBytes: 7000, parts: powerShellScript('virtualbox', 'import') },
   readme,
 ]

@@ -26,7 +26,7 @@ const diskReference = 'Ref:002'
 const description = 'ova.xml'
 
 const texts: readonly TextPlan[] = [
-  { name: 'import.sh', mediaType: 'application/x-sh', estimatedBytes: 4000, executable: true, parts: startScript('xva', 'import.sh') },
+  { name: 'import.sh', mediaType: 'application/x-sh', estimatedBytes: 4000, executable: true, parts: startScript('xva', 'import.sh', ['undo']) },
   readme,
 ]
 

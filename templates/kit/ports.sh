@@ -4,7 +4,8 @@
 listening() { # port
   if [ -r /proc/net/tcp ]; then
     hex=$(printf ':%04X$' "$1")
-    awk -v hex="$hex" '$4 == "0A" && $2 ~ hex { found = 1 } END { exit !found }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
+    # Without IPv6 there is no tcp6, and awk would end at a file that it cannot open.
+    cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v hex="$hex" '$4 == "0A" && $2 ~ hex { found = 1 } END { exit !found }'
   else netstat -an -p tcp 2>/dev/null | grep -q "[.:]$1 .*LISTEN"
   fi
 }

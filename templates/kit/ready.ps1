@@ -32,12 +32,33 @@ function Show-Addresses([string]$Name, [int]$Http, [int]$Console, [int]$Api, [in
     Write-Output "SSH      ssh -p $Ssh evc@$Name"
 }
 
-# Asks the appliance's page how far it is.
-function Wait-Ready([string]$Page, [int]$Seconds) {
-    $Told = ''
-    $End = (Get-Date).AddSeconds($Seconds)
+# One limit for all that is waited for, an address and then the page: its seconds that are left, and no more than these.
+function Get-SecondsLeft([datetime]$End, [int]$Most) {
+    return [int][Math]::Max(1, [Math]::Min($Most, ($End - (Get-Date)).TotalSeconds))
+}
+
+# What the block tells, once that is an address; nothing when the time is over.
+function Wait-Address([scriptblock]$Ask, [datetime]$End) {
     while ((Get-Date) -lt $End) {
-        try { $State = (Invoke-WebRequest -UseBasicParsing -TimeoutSec 5 -Uri "${Page}state.json").Content | ConvertFrom-Json }
+        $Found = & $Ask | Where-Object { $_ -match '^\d+\.\d+\.\d+\.\d+$' } | Select-Object -First 1
+        if ($Found) { return $Found }
+        Start-Sleep -Seconds (Get-SecondsLeft $End 3)
+    }
+}
+
+# No proxy knows the way to the appliance. Windows PowerShell 5 has no parameter for that.
+function Get-Directly([string]$Address, [int]$Seconds) {
+    $Without = @{}
+    if ((Get-Command Invoke-WebRequest).Parameters.ContainsKey('NoProxy')) { $Without['NoProxy'] = $true }
+    else { [Net.WebRequest]::DefaultWebProxy = $null }
+    return (Invoke-WebRequest -UseBasicParsing -TimeoutSec $Seconds -Uri $Address @Without).Content
+}
+
+# Asks the appliance's page how far it is.
+function Wait-Ready([string]$Page, [int]$Seconds, [datetime]$End) {
+    $Told = ''
+    while ((Get-Date) -lt $End) {
+        try { $State = Get-Directly "${Page}state.json" (Get-SecondsLeft $End 5) | ConvertFrom-Json }
         catch { $State = $null }
         if ($State -and ($State.state -ne $Told)) {
             $Told = $State.state
@@ -49,7 +70,7 @@ function Wait-Ready([string]$Page, [int]$Seconds) {
             Write-Step 'User, password and API token were made by this copy itself; they are on its screen above the log-in prompt.'
             return
         }
-        Start-Sleep -Seconds 3
+        Start-Sleep -Seconds (Get-SecondsLeft $End 3)
     }
     Stop-Script "The appliance is not ready after $Seconds s. It goes on by itself; its screen and $Page tell how far it is."
 }

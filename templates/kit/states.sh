@@ -3,7 +3,8 @@
 # EVC {"state":"network",...} on its consoles, and the same as /state.json on its page.
 
 field() { # name, from a state line on stdin
-  sed -n "s/.*\"$1\":\"\(\([^\"\\\\]\|\\\\.\)*\)\".*/\1/p" | sed 's/\\\(.\)/\1/g'
+  # A basic expression has no alternatives but in GNU's sed, and a Mac has another.
+  sed -E -n "s/.*\"$1\":\"(([^\"\\\\]|\\\\.)*)\".*/\1/p" | sed 's/\\\(.\)/\1/g'
 }
 
 tell() { # state, line

@@ -1,5 +1,5 @@
 /** The start and import scripts of each hypervisor, run against stand-ins that take only documented verbs and options. */
-import { chmodSync, mkdirSync, readFileSync, readdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
@@ -19,12 +19,12 @@ const data = { ...applianceData({ spec, version }), ...names }
 
 /** As each target puts it together. */
 const shellScripts: Readonly<Record<string, readonly string[]>> = {
-  virtualbox: startScript('virtualbox', 'import.sh', ['states', 'ports', 'ready']),
+  virtualbox: startScript('virtualbox', 'import.sh', ['states', 'ports', 'ready', 'undo']),
   vmware: startScript('vmware', 'start.sh', ['states', 'ready']),
   ova: startScript('ova', 'import.sh', ['states', 'ready']),
-  parallels: startScript('parallels', 'import.sh'),
+  parallels: startScript('parallels', 'import.sh', ['undo']),
   xen: startScript('xen', 'start.sh'),
-  xva: startScript('xva', 'import.sh'),
+  xva: startScript('xva', 'import.sh', ['undo']),
   vagrant: startScript('vagrant', 'start.sh', ['states', 'ports', 'ready']),
 }
 const powerShell = { virtualbox: powerShellScript('virtualbox', 'import'), hyperv: powerShellScript('hyperv', 'import'), vmware: powerShellScript('vmware', 'start') }
@@ -33,7 +33,7 @@ t.test('every shell script passes shellcheck and dash, every PowerShell script i
   const looked = [...Object.values(shellScripts), ...Object.values(powerShell)].flat()
   const templatesThatStart = readdirSync(templates, { recursive: true, encoding: 'utf8' }).filter(path => /(import|start)\.(sh|ps1)\.hbs$/.test(path))
   t.same(templatesThatStart.filter(path => !looked.includes(path)), [], 'none is left out')
-  for (const [target, parts] of Object.entries(powerShell)) t.same(await powerShellFaults(await assembleScript(parts, data, realDeps.render)), [], target)
+  for (const [target, parts] of Object.entries(powerShell)) t.same(powerShellFaults(await assembleScript(parts, data, realDeps.render)), [], target)
   for (const [target, parts] of Object.entries(shellScripts)) {
     const file = join(t.testdir({}), `${target}.sh`)
     writeFileSync(file, await assembleScript(parts, data, realDeps.render))
@@ -44,12 +44,18 @@ t.test('every shell script passes shellcheck and dash, every PowerShell script i
 })
 
 t.test('a PowerShell script that is cut off is found', async t => {
-  t.not((await powerShellFaults('if ($true) { Write-Host "a"')).length, 0)
+  t.not(powerShellFaults('if ($true) { Write-Host "a"').length, 0)
 })
 
 const ready = '{"state":"ready","address":"10.0.2.15"}'
 
-/** A folder as it is unpacked, and a machine that has these programs. */
+/** Moved on by what takes time, so that no test waits for it. */
+const clockStartSeconds = 1000
+
+/**
+ * A folder as it is unpacked, and a machine that has these programs. Its sed knows what POSIX says and no more, as a
+ * Mac's; its clock runs by `sleep`.
+ */
 async function machine(test: Pick<typeof t, 'testdir'>, target: string, programs: readonly string[]) {
   const root = test.testdir({ bin: {}, kit: {}, home: {} })
   for (const file of ['a.ova', 'a.zip', 'a.xva', 'a.qcow2', `${full}.vmx`, 'virtualbox.box', 'libvirt.box', 'ciab.json']) writeFileSync(join(root, 'kit', file), '')
@@ -58,23 +64,33 @@ async function machine(test: Pick<typeof t, 'testdir'>, target: string, programs
     writeFileSync(join(root, 'bin', name), `#!/bin/sh\n${text}\n`)
     chmodSync(join(root, 'bin', name), 0o755)
   }
-  program('unzip', 'mkdir -p "$4/a.pvm"')
-  program('sleep', ':')
+  const clock = join(root, 'clock')
+  program('unzip', `mkdir -p "$4/a.pvm" && echo '<VmName>${full}</VmName>' >"$4/a.pvm/config.pvs"`)
+  program('date', `[ "$*" = +%s ] && cat '${clock}'`)
+  program('sleep', `echo $(($(cat '${clock}') + $1)) >'${clock}.new' && mv '${clock}.new' '${clock}' && exec /bin/sleep 0.02`)
+  program('sed', 'POSIXLY_CORRECT=1 exec /bin/sed --posix "$@"')
   program('curl', `echo '${ready}'`)
   const script = join(root, 'kit', 'script.sh')
   writeFileSync(script, await assembleScript(shellScripts[target] ?? [], data, realDeps.render))
   if (target === 'xen') for (const name of ['hvm.cfg', 'pv.cfg']) writeFileSync(join(root, 'kit', name), await realDeps.render(`xen/${name}.hbs`, data))
   const calls = join(root, 'calls')
-  const run = async (args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) => {
+  /** On the machine as the last start has left it. */
+  const again = async (args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) => {
     writeFileSync(calls, '')
-    const answer = await realDeps.run(['sh', script, ...args], {
+    writeFileSync(clock, `${clockStartSeconds}`)
+    const answer = await realDeps.run(['env', ...(env['SHELL_WORDS'] ?? 'sh').split(' '), script, ...args], {
       env: { PATH: `${join(root, 'bin')}:/usr/bin:/bin`, HOME: join(root, 'home'), CALLS: calls, VMX: join(root, 'kit', `${full}.vmx`), ...env }, okCodes: [0, 1, 2, 3, 4, 64],
     })
     const here = (text: string) => text.replaceAll(root, '/here')
-    const lines = here(readFileSync(calls, 'utf8')).split('\n').filter(line => line && !/ (showvminfo|list|info|domid|--version)\b/.test(line))
-    return { exitCode: answer.exitCode, stdout: here(answer.stdout), stderr: here(answer.stderr), calls: lines }
+    const lines = here(readFileSync(calls, 'utf8')).split('\n').filter(line => line && !/ (showvminfo|(vm[.-])?(list|info)|domid|--version)\b/.test(line))
+    const seconds = Number(readFileSync(clock, 'utf8')) - clockStartSeconds
+    return { exitCode: answer.exitCode, stdout: here(answer.stdout), stderr: here(answer.stderr), calls: lines, seconds }
   }
-  return { root, run, program }
+  const run: typeof again = async (...words) => {
+    rmSync(`${calls}.machines`, { force: true })
+    return await again(...words)
+  }
+  return { root, run, again, program }
 }
 
 const loopback = 'page     http://127.0.0.1:8080/\nconsole  https://127.0.0.1:9090/\nAPI      https://127.0.0.1:8443\nSSH      ssh -p 2222 evc@127.0.0.1\n'
@@ -108,13 +124,14 @@ t.test('VirtualBox: says what a host without nesting means, and refuses a name t
 })
 
 t.test('Parallels: registers with ids of its own, asks for nesting, starts (a stand-in for prlctl)', async t => {
-  const { run, program } = await machine(t, 'parallels', ['prlctl'])
+  const { root, run, program } = await machine(t, 'parallels', ['prlctl'])
   const { exitCode, calls, stderr } = await run()
   t.equal(exitCode, 0, stderr)
   t.same(calls, [
     'prlctl register /here/home/Parallels/a.pvm --regenerate-src-uuid', `prlctl set ${full} --efi-boot on`,
     `prlctl set ${full} --nested-virt on`, `prlctl start ${full}`,
   ])
+  t.same(readdirSync(join(root, 'home/Parallels')), ['a.pvm'], 'nothing lies beside it')
   program('uname', 'echo arm64')
   const apple = await run()
   t.same([apple.exitCode, apple.stderr, apple.calls], [3, 'script.sh: This Mac has Apple silicon: Parallels runs ARM guests there, and this image is for Intel processors. Take an Intel Mac or another machine.\n', []])
@@ -127,6 +144,7 @@ t.test('VMware: starts, learns the address, waits until it is ready; twice is on
   t.equal(exitCode, 0, stderr)
   t.same(calls, [`vmrun -T ws start ${vmx} gui`, `vmrun -T ws getGuestIPAddress ${vmx} -wait`])
   t.equal(stdout, direct)
+  t.equal((await run(['--no-window'])).stdout, direct, 'without a window, too')
   t.same((await run(['--no-window', '--wait', '0'])).calls, [`vmrun -T ws start ${vmx} nogui`])
   const again = await run([], { FOUND: 'yes' })
   t.same(again.calls, [`vmrun -T ws getGuestIPAddress ${vmx} -wait`])
@@ -159,10 +177,10 @@ t.test('an appliance whose set-up fails is told by its own word (a stand-in for 
 
 t.test('vSphere: imports by govc, asks for nesting, starts, waits; by ovftool with a host (stand-ins for both)', async t => {
   const { run } = await machine(t, 'ova', ['govc', 'ovftool'])
-  const { exitCode, calls, stdout, stderr } = await run(['--network', 'VM Network'], { GOVC_URL: 'user@host' })
+  const { exitCode, calls, stdout, stderr } = await run([], { GOVC_URL: 'user@host' })
   t.equal(exitCode, 0, stderr)
   t.same(calls, [
-    `govc import.ova -name=${full} -net=VM Network /here/kit/a.ova`, `govc vm.change -vm ${full} -nested-hv-enabled=true`,
+    `govc import.ova -name=${full} /here/kit/a.ova`, `govc vm.change -vm ${full} -nested-hv-enabled=true`,
     `govc vm.power -on ${full}`, `govc vm.ip -wait ${spec.timeouts.readySeconds}s ${full}`,
   ])
   t.equal(stdout, direct)
@@ -170,6 +188,25 @@ t.test('vSphere: imports by govc, asks for nesting, starts, waits; by ovftool wi
   const byTool = await run(['--host', 'root@esx', '--datastore', 'ssd'])
   t.same(byTool.calls, [`ovftool --acceptAllEulas --name=${full} --datastore=ssd --powerOn /here/kit/a.ova vi://root@esx`])
   t.same((await run()).stderr, 'script.sh: GOVC_URL is not set, so govc does not know where to import. Set it: GOVC_URL=user@host sh import.sh, or name a host: --host user@host\n')
+})
+
+t.test('vSphere: a network is named in a way that every govc knows (a stand-in for govc)', async t => {
+  const { run } = await machine(t, 'ova', ['govc'])
+  const network = 'Lab "2" \\ é & co'
+  const { exitCode, calls, stderr } = await run(['--network', network, '--datastore', 'ssd', '--no-start'], { GOVC_URL: 'user@host' })
+  t.equal(exitCode, 0, stderr)
+  t.equal(calls[0], `govc import.ova -name=${full} -ds=ssd -options=/dev/stdin /here/kit/a.ova`)
+  const [, name] = /<Network ovf:name="([^"]+)">/.exec(readFileSync(join(templates, 'ova/machine.ovf.hbs'), 'utf8')) ?? []
+  t.same(JSON.parse(calls[1] ?? ''), { NetworkMapping: [{ Name: name, Network: network }] })
+})
+
+t.test('vSphere: a machine that does not start, or is there already, is told with the way on (a stand-in for govc)', async t => {
+  const { run } = await machine(t, 'ova', ['govc'])
+  const refused = await run([], { GOVC_URL: 'user@host', FAIL: 'vm.power' })
+  t.equal(refused.exitCode, 4)
+  t.match(refused.stderr, `script.sh: ${full} is imported but did not start (see above). When that is mended: govc vm.power -on ${full}; or to take it away: govc vm.destroy ${full}\n`)
+  const taken = await run([], { GOVC_URL: 'user@host', FOUND: 'yes' })
+  t.same([taken.exitCode, taken.calls, taken.stderr], [1, [], `script.sh: There is a machine called ${full} already: choose another name by --name, or start it: govc vm.power -on ${full}\n`])
 })
 
 t.test('XCP-ng: imports, asks for nesting by both names, changes the network when asked, starts (a stand-in for xe)', async t => {
@@ -227,6 +264,122 @@ t.test('Xen: without VT-x or hap it starts paravirtualised and says what that me
     t.match(stderr, 'The cloud will run containers, but no virtual machines.\n')
     t.match((await run(['--bridge', 'br0'], { ...env, FREE: '100', CALLS: join(root, 'other') })).stderr, 'Xen has 100 MiB free')
   }
+})
+
+/** Each import that makes a machine: what begins it, the steps behind that, and what is left of the first on the second try. */
+const imports = {
+  virtualbox: { program: 'VBoxManage', steps: ['import', 'startvm'], mended: /^VBoxManage import [^]*\nVBoxManage startvm/ },
+  parallels: { program: 'prlctl', steps: ['register', 'set', 'start'], mended: /^prlctl register [^]*\nprlctl start/ },
+  xva: { program: 'xe', steps: ['vm-param-set', 'vif-create'], mended: /^xe vm-import [^]*\nxe vm-start/ },
+}
+
+for (const [target, { program, steps, mended }] of Object.entries(imports)) {
+  t.test(`${target}: what fails in the middle is taken back, and the same command runs again (a stand-in for ${program})`, async t => {
+    for (const BREAK of steps) {
+      const { root, run, again } = await machine(t, target, [program])
+      const args = target === 'xva' ? ['--network', '9999'] : []
+      const broken = await run(args, { BREAK })
+      t.not(broken.exitCode, 0, BREAK)
+      t.match(broken.stderr, /: it does not work\n[^]*Took the machine .*back: the same command may be run again\.\n$/, BREAK)
+      t.equal(readFileSync(join(root, 'calls.machines'), 'utf8'), '', 'no machine is left')
+      if (target === 'parallels') t.same(readdirSync(join(root, 'home/Parallels')), [], 'and no bundle')
+      const second = await again(args)
+      t.equal(second.exitCode, 0, second.stderr)
+      t.match(second.calls.join('\n'), mended, BREAK)
+    }
+  })
+}
+
+t.test('Parallels: an archive that is cut off leaves nothing, nor does an earlier one that was killed (a stand-in for prlctl)', async t => {
+  const { root, run, again, program } = await machine(t, 'parallels', ['prlctl'])
+  const unzip = readFileSync(join(root, 'bin/unzip'), 'utf8').replace('#!/bin/sh\n', '')
+  program('unzip', 'mkdir -p "$4/a.pvm"; exit 3')
+  const { exitCode, calls } = await run()
+  t.same([exitCode, calls, readdirSync(join(root, 'home/Parallels'))], [3, [], []])
+  mkdirSync(join(root, 'home/Parallels/.a.pvm.new/a.pvm'), { recursive: true })
+  program('unzip', unzip)
+  const mended = await again()
+  t.equal(mended.exitCode, 0, mended.stderr)
+  t.same(readdirSync(join(root, 'home/Parallels')), ['a.pvm'])
+})
+
+t.test('a machine that cannot be taken back is told with the way to do it by hand (stand-ins)', async t => {
+  const { run } = await machine(t, 'virtualbox', ['VBoxManage'])
+  const { exitCode, stderr } = await run([], { BREAK: 'startvm', FAIL: 'unregistervm' })
+  t.equal(exitCode, 4)
+  t.match(stderr, `script.sh: !! Could not take the machine ${full} back: VBoxManage unregistervm ${full} --delete\n`)
+  const mac = await machine(t, 'parallels', ['prlctl'])
+  t.match((await mac.run([], { BREAK: 'start', FAIL: 'unregister' })).stderr, `!! Could not take the machine ${full} back: prlctl unregister ${full}, then remove /here/home/Parallels/a.pvm.\n`)
+  t.same(readdirSync(join(mac.root, 'home/Parallels')), ['a.pvm'], 'the files of a machine that is still registered stay')
+  const pool = await machine(t, 'xva', ['xe'])
+  t.match((await pool.run([], { BREAK: 'vm-param-set', FAIL: 'vm-uninstall' })).stderr, '!! Could not take the machine back: xe vm-uninstall uuid=1111-2222\n')
+})
+
+t.test('Parallels: a second copy bears its own name before it is registered (a stand-in for prlctl)', async t => {
+  const { root, run, again } = await machine(t, 'parallels', ['prlctl'])
+  await run()
+  const taken = await again()
+  t.same([taken.exitCode, taken.calls, taken.stderr], [1, [], `script.sh: There is a machine called ${full} already: choose another name by --name, or start it: prlctl start ${full}\n`])
+  const name = 'a <b> & "c" | \\1'
+  const second = await again(['--name', name, '--folder', join(root, 'home/other')])
+  t.equal(second.exitCode, 0, second.stderr)
+  t.same(second.calls, [
+    'prlctl register /here/home/other/a.pvm --regenerate-src-uuid', `prlctl set ${name} --efi-boot on`, `prlctl set ${name} --nested-virt on`, `prlctl start ${name}`,
+  ])
+  t.equal(readFileSync(join(root, 'home/other/a.pvm/config.pvs'), 'utf8'), '<VmName>a &lt;b&gt; &amp; "c" | \\1</VmName>\n')
+})
+
+t.test('XCP-ng: a machine that does not start, or is there already, is told with the way on (a stand-in for xe)', async t => {
+  const { root, run } = await machine(t, 'xva', ['xe'])
+  const refused = await run([], { FAIL: 'vm-start' })
+  t.equal(refused.exitCode, 4)
+  t.match(refused.stderr, 'script.sh: It is made but did not start (see above). When that is mended: xe vm-start uuid=1111-2222; or to take it away: xe vm-uninstall uuid=1111-2222\n')
+  t.equal(readFileSync(join(root, 'calls.machines'), 'utf8'), '1111-2222\n')
+  const taken = await run([], { FOUND: 'yes' })
+  t.same([taken.exitCode, taken.calls, taken.stderr], [1, [], `script.sh: There is a machine called ${full} already: choose another name by --name, or start it: xe vm-start vm=${full}\n`])
+})
+
+/** A page that answers nobody; the request takes all that it may. */
+const silent = (root: string) => `while [ "$1" != --max-time ]; do shift; done; sleep "$2"; exit 28; : ${root}`
+
+t.test('--wait is a limit: a page that never answers counts with the time its requests take (a stand-in for vmrun)', async t => {
+  const { root, run, program } = await machine(t, 'vmware', ['vmrun'])
+  program('curl', silent(root))
+  const { exitCode, seconds, stderr } = await run(['--wait', '20'])
+  t.equal(exitCode, 4)
+  t.match(stderr, 'script.sh: The appliance is not ready after 20 s.')
+  t.ok(seconds >= 20 && seconds <= 21, `waited ${seconds} s`)
+})
+
+for (const shell of ['dash', 'bash --posix', 'busybox sh']) {
+  t.test(`VMware: a vmrun that never ends is ended at the limit, under ${shell} (a stand-in for vmrun)`, async t => {
+    const { root, run } = await machine(t, 'vmware', ['vmrun'])
+    const started = Date.now()
+    const { exitCode, stderr, seconds } = await run(['--wait', '5'], { HANGS: 'yes', SHELL_WORDS: shell })
+    t.equal(exitCode, 4)
+    t.match(stderr, 'script.sh: VMware does not tell its address within 5 s; its screen does.\n')
+    // The shell of busybox has a clock of its own.
+    if (shell === 'busybox sh') t.ok(Date.now() - started >= 4000 && Date.now() - started < 120_000)
+    else t.ok(seconds >= 5 && seconds <= 7, `waited ${seconds} s`)
+    const pid = readFileSync(join(root, 'calls.hangs'), 'utf8').trim()
+    t.notOk(existsSync(`/proc/${pid}`), 'and does not go on behind it')
+  })
+}
+
+t.test('VMware: an address that is not there yet is asked for again (a stand-in for vmrun)', async t => {
+  const { run } = await machine(t, 'vmware', ['vmrun'])
+  const { exitCode, calls, stdout, stderr } = await run([], { LATE: '2' })
+  t.equal(exitCode, 0, stderr)
+  t.equal(calls.filter(call => call.includes('getGuestIPAddress')).length, 3)
+  t.equal(stdout, direct)
+})
+
+t.test('one limit is for address and page together (a stand-in for govc)', async t => {
+  const { root, run, program } = await machine(t, 'ova', ['govc'])
+  program('curl', silent(root))
+  const { exitCode, seconds } = await run(['--wait', '20'], { GOVC_URL: 'user@host', TAKES: '15' })
+  t.equal(exitCode, 4)
+  t.ok(seconds >= 20 && seconds <= 21, `waited ${seconds} s`)
 })
 
 t.test('Vagrant: adds the box of the provider that is here, forwards on loopback alone, brings it up (a stand-in for vagrant)', async t => {

@@ -44,13 +44,13 @@ t.test('import.sh, with a stand-in for prlctl, unpacks, registers and asks for n
   const run = (...args: string[]) => realDeps.run([join(directory, 'import.sh'), '--folder', join(directory, 'made'), ...args], { env: { PRLCTL: prlctl }, okCodes: [0, 1, 2] })
   t.equal((await run('--bridged', '--name', 'mine')).stdout.replaceAll(directory, '/here'), [
     `register /here/made/${base}.pvm --regenerate-src-uuid`,
-    `set ${base} --name mine`,
     'set mine --efi-boot on',
     'set mine --nested-virt on',
     'set mine --device-set net0 --type bridged --adapter-type virtio',
     'start mine',
     '',
   ].join('\n'))
+  t.match(readFileSync(join(directory, `made/${base}.pvm/config.pvs`), 'utf8'), '<VmName>mine</VmName>')
   t.equal((await run()).stderr.replaceAll(directory, '/here'), `import.sh: /here/made/${base}.pvm is there already: choose another folder by --folder.\n`)
   t.equal((await run('--colour')).stderr, 'import.sh: There is no option "--colour". Try: import.sh --help\n')
 })

@@ -57,7 +57,7 @@ choose_acceleration() {
 }
 
 kvm_module() {
-  if grep -q -m 1 '^vendor_id.*\(AMD\|Hygon\)' /proc/cpuinfo; then echo kvm_amd; else echo kvm_intel; fi
+  if grep -q -m 1 -e '^vendor_id.*AMD' -e '^vendor_id.*Hygon' /proc/cpuinfo; then echo kvm_amd; else echo kvm_intel; fi
 }
 
 # nesting: on, off, or absent where this kernel's KVM cannot nest.

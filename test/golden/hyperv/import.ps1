@@ -14,7 +14,7 @@ param(
     # Make the machine, but do not start it.
     [switch]$NoStart,
     # How long to wait until it is ready; 0: do not wait.
-    [int]$WaitSeconds = 300
+    [ValidateRange(0, 86400)][int]$WaitSeconds = 300
 )
 $ErrorActionPreference = 'Stop'
 $Disk = Join-Path $PSScriptRoot 'ciab-0.1.0+20260101.0123abcd.vhdx'
@@ -53,12 +53,33 @@ function Show-Addresses([string]$Name, [int]$Http, [int]$Console, [int]$Api, [in
     Write-Output "SSH      ssh -p $Ssh evc@$Name"
 }
 
-# Asks the appliance's page how far it is.
-function Wait-Ready([string]$Page, [int]$Seconds) {
-    $Told = ''
-    $End = (Get-Date).AddSeconds($Seconds)
+# One limit for all that is waited for, an address and then the page: its seconds that are left, and no more than these.
+function Get-SecondsLeft([datetime]$End, [int]$Most) {
+    return [int][Math]::Max(1, [Math]::Min($Most, ($End - (Get-Date)).TotalSeconds))
+}
+
+# What the block tells, once that is an address; nothing when the time is over.
+function Wait-Address([scriptblock]$Ask, [datetime]$End) {
     while ((Get-Date) -lt $End) {
-        try { $State = (Invoke-WebRequest -UseBasicParsing -TimeoutSec 5 -Uri "${Page}state.json").Content | ConvertFrom-Json }
+        $Found = & $Ask | Where-Object { $_ -match '^\d+\.\d+\.\d+\.\d+$' } | Select-Object -First 1
+        if ($Found) { return $Found }
+        Start-Sleep -Seconds (Get-SecondsLeft $End 3)
+    }
+}
+
+# No proxy knows the way to the appliance. Windows PowerShell 5 has no parameter for that.
+function Get-Directly([string]$Address, [int]$Seconds) {
+    $Without = @{}
+    if ((Get-Command Invoke-WebRequest).Parameters.ContainsKey('NoProxy')) { $Without['NoProxy'] = $true }
+    else { [Net.WebRequest]::DefaultWebProxy = $null }
+    return (Invoke-WebRequest -UseBasicParsing -TimeoutSec $Seconds -Uri $Address @Without).Content
+}
+
+# Asks the appliance's page how far it is.
+function Wait-Ready([string]$Page, [int]$Seconds, [datetime]$End) {
+    $Told = ''
+    while ((Get-Date) -lt $End) {
+        try { $State = Get-Directly "${Page}state.json" (Get-SecondsLeft $End 5) | ConvertFrom-Json }
         catch { $State = $null }
         if ($State -and ($State.state -ne $Told)) {
             $Told = $State.state
@@ -70,7 +91,7 @@ function Wait-Ready([string]$Page, [int]$Seconds) {
             Write-Step 'User, password and API token were made by this copy itself; they are on its screen above the log-in prompt.'
             return
         }
-        Start-Sleep -Seconds 3
+        Start-Sleep -Seconds (Get-SecondsLeft $End 3)
     }
     Stop-Script "The appliance is not ready after $Seconds s. It goes on by itself; its screen and $Page tell how far it is."
 }
@@ -86,7 +107,7 @@ if (-not (Test-Path -LiteralPath $Disk)) {
     Stop-Script "Could not find ${Disk}: script and disk belong in one folder."
 }
 if (Get-VM -Name $Name -ErrorAction SilentlyContinue) {
-    Stop-Script "There is a machine called $Name already: choose another name by -Name."
+    Stop-Script "There is a machine called $Name already: choose another name by -Name, or start it: Start-VM -Name '$Name'"
 }
 if (-not (Get-VMSwitch -Name $SwitchName -ErrorAction SilentlyContinue)) {
     $Known = (Get-VMSwitch | ForEach-Object { $_.Name }) -join ', '
@@ -94,22 +115,25 @@ if (-not (Get-VMSwitch -Name $SwitchName -ErrorAction SilentlyContinue)) {
 }
 
 if (-not $Path) { $Path = Join-Path (Get-VMHost).VirtualMachinePath $Name }
-New-Item -ItemType Directory -Force -Path $Path | Out-Null
+$FolderIsNew = -not (Test-Path -LiteralPath $Path)
+$Path = (New-Item -ItemType Directory -Force -Path $Path).FullName
 $Copy = Join-Path $Path (Split-Path -Leaf $Disk)
-if (Test-Path -LiteralPath $Copy) { Stop-Script "$Copy is there already: choose another folder by -Path." }
-Write-Step "Copying the disk to $Copy"
-Copy-Item -LiteralPath $Disk -Destination $Copy
+if (Test-Path -LiteralPath $Copy) { Stop-Script "$Copy is there already: choose another folder by -Path, or remove it where no machine uses it." }
+$Made = if ($FolderIsNew) { $Path } else { $Copy }
 
-$Machine = New-VM -Name $Name -Generation $Generation -MemoryStartupBytes ([int64]$MemoryMiB * 1048576) -VHDPath $Copy -SwitchName $SwitchName -Path $Path
-Set-VMProcessor -VM $Machine -Count $Processors
-# Machines inside need memory that stays.
-Set-VMMemory -VM $Machine -DynamicMemoryEnabled $false
-# Server 2016 knows no automatic checkpoints.
-if ((Get-Command Set-VM).Parameters.ContainsKey('AutomaticCheckpointsEnabled')) {
-    Set-VM -VM $Machine -AutomaticCheckpointsEnabled $false
+function Set-Machine {
+    Set-VMProcessor -VM $Machine -Count $Processors
+    # Machines inside need memory that stays.
+    Set-VMMemory -VM $Machine -DynamicMemoryEnabled $false
+    # Server 2016 knows no automatic checkpoints.
+    if ((Get-Command Set-VM).Parameters.ContainsKey('AutomaticCheckpointsEnabled')) {
+        Set-VM -VM $Machine -AutomaticCheckpointsEnabled $false
+    }
+    if ($Generation -eq 2) { Set-VMFirmware -VM $Machine -EnableSecureBoot Off }
+    if ($Nested) { Set-Nesting }
 }
-if ($Generation -eq 2) { Set-VMFirmware -VM $Machine -EnableSecureBoot Off }
-if ($Nested) {
+
+function Set-Nesting {
     # Intel: Windows 10 or Server 2016 and newer. AMD: Windows 11 (build 22000) or Server 2022 (20348).
     $Old = [Environment]::OSVersion.Version.Build -lt 20348
     if ($Old -and ((Get-CimInstance -ClassName Win32_Processor | Select-Object -First 1).Manufacturer -eq 'AuthenticAMD')) {
@@ -120,22 +144,36 @@ if ($Nested) {
     # Machines inside have addresses of their own behind this card.
     Get-VMNetworkAdapter -VM $Machine | Set-VMNetworkAdapter -MacAddressSpoofing On
 }
-Write-Step "Made the machine $Name. To see its screen: vmconnect localhost '$Name'"
-if ($NoStart) { exit 0 }
-Start-VM -VM $Machine
-if ($WaitSeconds -le 0) { exit 0 }
 
-# Hyper-V's daemons in the appliance tell it.
-function Wait-Address([int]$Seconds) {
-    $End = (Get-Date).AddSeconds($Seconds)
-    while ((Get-Date) -lt $End) {
-        $Found = (Get-VMNetworkAdapter -VM $Machine).IPAddresses | Where-Object { $_ -match '^\d+\.\d+\.\d+\.\d+$' } | Select-Object -First 1
-        if ($Found) { return $Found }
-        Start-Sleep -Seconds 3
+# Half a machine would stand in the way of the next try. What is in another folder, or was there before, is not this one.
+function Remove-HalfMachine {
+    try {
+        Get-VM | Where-Object { ($_.Name -eq $Name) -and $_.Path.StartsWith($Path, 'OrdinalIgnoreCase') } | Remove-VM -Force
+        if (Test-Path -LiteralPath $Made) { Remove-Item -LiteralPath $Made -Recurse -Force }
+        Write-Step "Took the machine $Name back: the same command may be run again."
     }
-    Stop-Script 'Hyper-V does not tell its address; its screen does.'
+    catch { Write-Warning "Could not take the machine $Name back ($_): remove it, and $Made, before the next try." }
 }
 
-$Address = Wait-Address $WaitSeconds
-Wait-Ready "http://$Address/" $WaitSeconds
+$Whole = $false
+# The last block runs after Ctrl-C, too.
+try {
+    Write-Step "Copying the disk to $Copy"
+    Copy-Item -LiteralPath $Disk -Destination $Copy
+    $Machine = New-VM -Name $Name -Generation $Generation -MemoryStartupBytes ([int64]$MemoryMiB * 1048576) -VHDPath $Copy -SwitchName $SwitchName -Path $Path
+    Set-Machine
+    if (-not $NoStart) { Start-VM -VM $Machine }
+    $Whole = $true
+}
+catch { $Failure = "Hyper-V did not make or start the machine: $_ With less memory: -MemoryMiB; to make it without a start: -NoStart" }
+finally { if (-not $Whole) { Remove-HalfMachine } }
+if (-not $Whole) { Stop-Script $Failure }
+Write-Step "Made the machine $Name. To see its screen: vmconnect localhost '$Name'"
+if ($NoStart -or ($WaitSeconds -le 0)) { exit 0 }
+
+$End = (Get-Date).AddSeconds($WaitSeconds)
+# Hyper-V's daemons in the appliance tell it.
+$Address = Wait-Address { (Get-VMNetworkAdapter -VM $Machine).IPAddresses } $End
+if (-not $Address) { Stop-Script "Hyper-V does not tell its address within $WaitSeconds s; its screen does." }
+Wait-Ready "http://$Address/" $WaitSeconds $End
 Show-Addresses $Address 80 9090 8443 22

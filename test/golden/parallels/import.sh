@@ -36,6 +36,18 @@ has() { command -v "$1" >/dev/null 2>&1; }
 problems=0
 problem() { problems=$((problems + 1)); say "$*"; }
 
+# --- what was begun and did not end well -----------------------------------------------------------------------------
+# By an error or by Ctrl-C. Half a machine would stand in the way of the next try, so each script has a take_back.
+
+begin() {
+  trap take_back EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+}
+
+ended_well() { trap - EXIT HUP INT TERM; }
+
 # --- Parallels Desktop -------------------------------------------------------------------------------------------------
 
 bundle='ciab-0.1.0+20260101.0123abcd.pvm'
@@ -66,6 +78,7 @@ while [ $# -gt 0 ]; do
     *) fail "There is no option \"$1\". Try: import.sh --help" 2 ;;
   esac
   [ $# -ge 2 ] || fail "$1 needs a value." 2
+  case $2 in '' | -*) fail "$1 takes a name, found \"$2\"." 2 ;; esac
   case $1 in
     --name) name=$2 ;;
     --folder) folder=$2 ;;
@@ -79,13 +92,41 @@ esac
 has "$prlctl" || problem 'Could not find prlctl: it comes with Parallels Desktop, Pro or Business edition.'
 [ -f "$here/$archive" ] || problem "Could not find $here/$archive: import.sh and the machine belong in one folder."
 [ "$problems" -eq 0 ] || exit 3
+has_machine() { "$prlctl" list --all --output name | sed 's/ *$//' | grep -q -x -F -e "$name"; }
+
+! has_machine || fail "There is a machine called $name already: choose another name by --name, or start it: prlctl start $name"
 [ ! -e "$folder/$bundle" ] || fail "$folder/$bundle is there already: choose another folder by --folder."
 
+# As text of XML, and as what sed puts in.
+xml_text() { printf '%s' "$1" | sed 's/&/\&amp;/g; s/</\&lt;/g; s/>/\&gt;/g' | sed 's/[\\&|]/\\&/g'; }
+
+new=$folder/.$bundle.new
+moved=no
+
+take_back() {
+  rm -rf "$new"
+  [ "$moved" = yes ] || return 0
+  if has_machine && ! "$prlctl" unregister "$name"; then
+    warn "Could not take the machine $name back: prlctl unregister $name, then remove $folder/$bundle."
+    return 0
+  fi
+  rm -rf "${folder:?}/$bundle"
+  say "Took the machine $name back: the same command may be run again."
+}
+
 mkdir -p "$folder"
-unzip -q "$here/$archive" -d "$folder"
+begin
+rm -rf "$new"
+mkdir "$new"
+unzip -q "$here/$archive" -d "$new"
+# Before it is registered: once two machines bear one name, prlctl may take either.
+sed "s|<VmName>.*</VmName>|<VmName>$(xml_text "$name")</VmName>|" "$new/$bundle/config.pvs" >"$new/config.pvs"
+mv "$new/config.pvs" "$new/$bundle/config.pvs"
+moved=yes
+mv "$new/$bundle" "$folder/$bundle"
+rmdir "$new"
 # Its own ids, so that a second copy may stand beside it.
 "$prlctl" register "$folder/$bundle" --regenerate-src-uuid
-if [ "$name" != 'ciab-0.1.0+20260101.0123abcd' ]; then "$prlctl" set 'ciab-0.1.0+20260101.0123abcd' --name "$name"; fi
 "$prlctl" set "$name" --efi-boot on
 if [ "$nested" = yes ]; then
   "$prlctl" set "$name" --nested-virt on ||
@@ -93,6 +134,7 @@ if [ "$nested" = yes ]; then
 fi
 if [ "$bridged" = yes ]; then "$prlctl" set "$name" --device-set net0 --type bridged --adapter-type virtio; fi
 say "Made the machine $name."
-[ "$start" = yes ] || exit 0
-"$prlctl" start "$name" || fail 'Parallels did not start it (see above).' 4
+[ "$start" = yes ] || { ended_well; exit 0; }
+"$prlctl" start "$name" || fail 'Parallels did not start it (see above). To make it without a start: --no-start' 4
+ended_well
 say 'Its screen tells each step in lines that begin with EVC; the last one says ready, and the address to open.'

@@ -97,7 +97,7 @@ free=$(printf '%s\n' "$information" | sed -n 's/^free_memory *: *//p')
   problem "The appliance needs $memory MiB of memory, Xen has $free MiB free. Give dom0 less: xl mem-set Domain-0, or stop another machine."
 [ "$problems" -eq 0 ] || exit 3
 
-capabilities=$(printf '%s\n' "$information" | sed -n 's/^\(virt_caps\|xen_caps\) *://p')
+capabilities=$(printf '%s\n' "$information" | sed -n -e 's/^virt_caps *://p' -e 's/^xen_caps *://p')
 if [ -z "$kind" ]; then
   kind=hvm
   if ! capable 'hvm[-a-z0-9.]*'; then

@@ -36,11 +36,24 @@ has() { command -v "$1" >/dev/null 2>&1; }
 problems=0
 problem() { problems=$((problems + 1)); say "$*"; }
 
+# --- what was begun and did not end well -----------------------------------------------------------------------------
+# By an error or by Ctrl-C. Half a machine would stand in the way of the next try, so each script has a take_back.
+
+begin() {
+  trap take_back EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+}
+
+ended_well() { trap - EXIT HUP INT TERM; }
+
 # --- XCP-ng and XenServer, by xe, on the host or where xe is logged in ---------------------------------------------------
 
 xva=$here/'ciab-0.1.0+20260101.0123abcd.xva'
 storage=
 network=
+wanted_name=
 xe=${XE:-xe}
 
 usage() {
@@ -77,11 +90,22 @@ has "$xe" || problem 'Could not find xe: run this on the host (the pool'\''s mas
 [ -f "$xva" ] || problem "Could not find $xva: import.sh and the machine belong in one folder."
 [ "$problems" -eq 0 ] || exit 3
 
+name=${wanted_name:-$name}
+[ -z "$("$xe" vm-list name-label="$name" params=uuid --minimal)" ] ||
+  fail "There is a machine called $name already: choose another name by --name, or start it: xe vm-start vm=$name"
+
+take_back() {
+  if "$xe" vm-uninstall uuid="$uuid" force=true >/dev/null; then say 'Took the machine back: the same command may be run again.'
+  else warn "Could not take the machine back: xe vm-uninstall uuid=$uuid"
+  fi
+}
+
 set -- filename="$xva"
 [ -z "$storage" ] || set -- "$@" sr-uuid="$storage"
 say "Importing $title $version."
 uuid=$("$xe" vm-import "$@") || fail 'The import failed (see above). If it names no storage: choose one by --sr (xe sr-list).' 4
-[ -z "${wanted_name:-}" ] || { "$xe" vm-param-set uuid="$uuid" name-label="$wanted_name"; name=$wanted_name; }
+begin
+[ -z "$wanted_name" ] || "$xe" vm-param-set uuid="$uuid" name-label="$name"
 if [ "$nested" = yes ]; then
   # Since XCP-ng 8.3 and XenServer 8 it is called nested-virt; an unknown key is kept and does nothing.
   for key in nested-virt exp-nested-hvm; do "$xe" vm-param-set uuid="$uuid" platform:"$key"=true; done
@@ -92,7 +116,9 @@ if [ -n "$network" ]; then
   for each in $(printf '%s' "$old" | tr ',' ' '); do "$xe" vif-destroy uuid="$each"; done
   "$xe" vif-create vm-uuid="$uuid" network-uuid="$network" device=0 mac=random >/dev/null
 fi
+ended_well
 say "Made the machine $name ($uuid)."
 [ "$start" = yes ] || exit 0
-"$xe" vm-start uuid="$uuid" || fail 'It did not start (see above).' 4
+"$xe" vm-start uuid="$uuid" ||
+  fail "It is made but did not start (see above). When that is mended: xe vm-start uuid=$uuid; or to take it away: xe vm-uninstall uuid=$uuid" 4
 say 'Its console, in Xen Orchestra or XCP-ng Center, tells each step in lines that begin with EVC; the last one says ready, and the address to open.'
