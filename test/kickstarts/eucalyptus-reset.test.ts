@@ -52,7 +52,7 @@ t.test('takes out what the copy has made, also its machine id and SSH host keys,
   t.same(left(box), [])
   t.match(box.calls.at(-2), 'usermod --lock evc')
   t.same(readdirSync(box.path('var/lib/evc')), [])
-  t.ok(box.has('var/lib/eucalyptus/keys'), 'folders keep their owners')
+  for (const folder of ['var/lib/eucalyptus/keys', 'run/eucalyptus/net']) t.ok(box.has(folder), `${folder} keeps its owner`)
   t.ok(box.has('etc/evc/settings'))
 })
 
@@ -68,6 +68,11 @@ t.test('cut short at any write of the next boot, the boot after it erases what i
   }
   t.ok(cuts > 10, `${cuts} moments`)
   t.same(left(box), [])
+})
+
+t.test('it is carried out before systemd makes places for what runs', async t => {
+  const box = await EucalyptusMachine.create(t.testdir({}))
+  t.match(box.read('etc/systemd/system/evc-reset.service'), /^Before=systemd-tmpfiles-setup\.service /m)
 })
 
 t.test('cut short before the wish is on the disk, it was not made; after that it is', async t => {

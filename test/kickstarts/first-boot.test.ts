@@ -118,6 +118,25 @@ function withCard(guest: GuestFolder): GuestFolder {
   return guest
 }
 
+t.test('a cable is looked for in cards that are down, too; what was up stays up, and what was not and has none goes off again', async t => {
+  const guest = withCard(guestFolder(t.testdir({})))
+  guest.write('sys/class/net/ens3/flags', '0x1003\n')
+  guest.write('sys/class/net/ens3/carrier', '0\n')
+  for (const name of ['ens4', 'ens5']) {
+    guest.write(`sys/class/net/${name}/type`, '1\n')
+    symlinkSync(guest.path('device'), guest.path(`sys/class/net/${name}/device`))
+    guest.write(`sys/class/net/${name}/flags`, '0x1002\n')
+  }
+  guest.stub('sleep')
+  guest.stub('ip', `[ "$*" != 'link set ens5 up' ] || echo 1 >'${guest.path('sys/class/net/ens5/carrier')}'`)
+  t.equal(guest.sh(`${network}first_card`).stdout, 'ens5\n')
+  t.same(guest.calls().filter(call => call.startsWith('ip ')), ['ip link set ens4 up', 'ip link set ens5 up', 'ip link set ens4 down'])
+  t.equal(guest.sh(`${network}first_card ens4`).stdout, 'ens5\n', 'a preferred one needs a cable')
+  guest.write('sys/class/net/ens3/carrier', '1\n')
+  t.equal(guest.sh(`${network}first_card ens5`).stdout, 'ens5\n')
+  t.equal(guest.sh(`${network}first_card`).stdout, 'ens3\n')
+})
+
 t.test('an address by DHCP is taken as it is', async t => {
   const guest = withCard(guestFolder(t.testdir({})))
   guest.write('address', '2: ens3    inet 10.0.2.15/24 brd 10.0.2.255 scope global ens3\n')

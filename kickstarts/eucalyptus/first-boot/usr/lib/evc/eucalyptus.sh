@@ -70,9 +70,18 @@ service_is() {
   [ "$(service_state "$1")" = "$2" ]
 }
 
-# property <key> <value>: sets it; the value of one that is right already is set again, which changes nothing.
+# property <key> <value>: sets it, unless it is right already: some can be set once only, to whatever value. What is read
+# from a file (`@name`) is set each time. A request that timed out may have been carried out, so each try asks first.
 property() {
-  retry 5 as_system euctl "$1=$2" >/dev/null || fail "the cloud did not take the property $1=$2"
+  retry 5 set_property "$1" "$2" >/dev/null || fail "the cloud did not take the property $1=$2"
+}
+
+set_property() {
+  case $2 in
+    @*) ;;
+    *) [ "$(as_system euctl -n "$1" 2>/dev/null)" != "$2" ] || return 0 ;;
+  esac
+  as_system euctl "$1=$2"
 }
 
 # start_unit <unit>
@@ -114,12 +123,19 @@ empty_cloud() {
   delete_cloud
 }
 
-# delete_cloud: takes out all that a cloud has made of itself; folders keep their owners.
+# empty_folder <path>
+empty_folder() {
+  [ ! -d "$1" ] || find "$1" -mindepth 1 -delete
+}
+
+# delete_cloud: takes out all that a cloud has made of itself; folders stay, for nobody but the package, or the next boot,
+# makes them again with their owners.
 delete_cloud() {
   for folder in keys db tx bukkits volumes instances/work instances/cache CC; do
-    [ ! -d "$euca_home/$folder" ] || find "$euca_home/$folder" -mindepth 1 -delete
+    empty_folder "$euca_home/$folder"
   done
-  rm -rf "$euca_home/nc_state.xml" "$EVC_ROOT/root/.euca" "$EVC_ROOT/run/eucalyptus/net" "$EVC_HOME/.euca"
+  empty_folder "$EVC_ROOT/run/eucalyptus/net"
+  rm -rf "$euca_home/nc_state.xml" "$EVC_ROOT/root/.euca" "$EVC_HOME/.euca"
   rm -f "$EVC_HOME/demo.pem" "$EVC_ROOT/etc/pki/tls/certs/eucaconsole.crt" "$EVC_ROOT/etc/pki/tls/private/eucaconsole.key" \
     "$EVC_ROOT/etc/eucaconsole/session-keys.ini"
 }

@@ -24,12 +24,51 @@ uplink_address() {
   return 1
 }
 
-# first_card: the first card with a cable in it, else the first.
+# card_of <address>: the card that bears it, or nothing.
+card_of() {
+  ip -4 -o address show to "$1" scope global | awk '{ print $2; exit }'
+}
+
+# is_up <card>: whether somebody has switched it on, which says nothing of a cable.
+is_up() {
+  flags=$(cat "$EVC_SYS/class/net/$1/flags" 2>/dev/null)
+  [ $((${flags:-0} & 1)) -eq 1 ]
+}
+
+# has_cable <card>: of a card that is not up the kernel does not say.
+has_cable() {
+  [ "$(cat "$EVC_SYS/class/net/$1/carrier" 2>/dev/null)" = 1 ]
+}
+
+all_have_cables() {
+  for card in $(network_cards); do has_cable "$card" || return 1; done
+}
+
+# first_card [preferred]: the first card with a cable in it, else the first; the preferred one, if it is there, before all
+# others. Cards that are down are switched on to look, which takes a link some seconds, and off again if they are not it.
 first_card() {
+  woken=
   for card in $(network_cards); do
-    [ "$(cat "$EVC_SYS/class/net/$card/carrier" 2>/dev/null)" = 1 ] && { echo "$card"; return 0; }
+    is_up "$card" || { ip link set "$card" up && woken="$woken $card"; }
   done
-  network_cards | head -n 1
+  wait_until 5 all_have_cables
+  chosen=$(choose_card "${1-}")
+  for card in $woken; do
+    [ "$card" = "$chosen" ] || ip link set "$card" down
+  done
+  echo "$chosen"
+}
+
+# choose_card <preferred>
+choose_card() {
+  cards=$(network_cards)
+  for card in $cards; do
+    [ "$card" != "$1" ] || cards="$card $cards"
+  done
+  for card in $cards; do
+    ! has_cable "$card" || { echo "$card"; return 0; }
+  done
+  echo "${cards%%[[:space:]]*}"
 }
 
 # number <a.b.c.d>: the address as one number.

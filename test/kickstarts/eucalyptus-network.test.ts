@@ -1,0 +1,38 @@
+/** Which network card the eucalyptus appliance takes, on machines with two of them (a folder; links are played). */
+import t from 'tap'
+import { EucalyptusMachine } from '../fixtures/eucalyptus-cloud.js'
+
+const configured = (box: EucalyptusMachine) => ['eth0', 'eth1'].filter(name => box.has(`etc/sysconfig/network-scripts/ifcfg-${name}`))
+const addressed = (box: EucalyptusMachine) => ['eth0', 'eth1'].filter(name => box.cloud(`address/${name}`) !== undefined)
+
+t.test('the address is on the card with the cable, and moves only when that has none any more', async t => {
+  const box = await EucalyptusMachine.create(t.testdir({}))
+  for (const step of box.steps().filter(name => name > '35')) box.removeStep(step)
+  box.addCard('eth1')
+  box.tell('no-cable/eth0', '')
+  const again = async () => {
+    for (const step of ['20-network', '30-configuration']) t.equal((await box.run(`${box.lib}/steps/${step}`)).code, 0, step)
+  }
+
+  t.test('no card is up at the first boot: they are switched on to look, and the one without a cable off again', async t => {
+    const { states, output } = await box.boot()
+    t.match(states.at(-1), { state: 'ready' }, output)
+    t.same([configured(box), addressed(box)], [['eth1'], ['eth1']])
+    t.match(box.read('etc/eucalyptus/eucalyptus.conf'), /^VNET_PUBINTERFACE="eth1"$/m)
+    t.match([box.read('sys/class/net/eth0/flags'), box.read('sys/class/net/eth1/flags')], ['0x1002\n', '0x1003\n'])
+  })
+
+  t.test('a cable in the first card, too, moves it nowhere', async t => {
+    box.forget('no-cable/eth0')
+    await again()
+    t.same([configured(box), addressed(box)], [['eth1'], ['eth1']])
+  })
+
+  t.test('without its own cable it moves, and leaves nothing on the other card', async t => {
+    box.tell('no-cable/eth1', '')
+    box.write('sys/class/net/eth1/carrier', '0\n')
+    await again()
+    t.same([configured(box), addressed(box)], [['eth0'], ['eth0']])
+    t.match(box.read('etc/eucalyptus/eucalyptus.conf'), /^VNET_PUBINTERFACE="eth0"$/m)
+  })
+})
