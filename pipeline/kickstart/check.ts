@@ -3,11 +3,13 @@ import { commandNotInRelease, commandRemoved, optionUnknown, sectionUnknown } fr
 import type { PipelineError } from '../errors/pipeline-error.js'
 import { adviceFor } from './advice.js'
 import { commandConflicts, optionConflicts } from './conflicts.js'
+import type { CheckedCommand } from './conflicts.js'
 import type { WordTable } from './option-rules.js'
 import { readWords } from './options.js'
 import type { ReadWords } from './options.js'
 import { elRules, wordTable } from './releases.js'
 import type { ElRelease, ElRules } from './releases.js'
+import { repeatProblems } from './repeats.js'
 import { formatPlace } from './types.js'
 import type { Kickstart, KickstartCommand, KickstartNode, KickstartSection } from './types.js'
 
@@ -24,8 +26,9 @@ export function checkKickstart(tree: Kickstart, release: ElRelease): KickstartCh
   const found = tree.nodes.map(node =>
     node.kind === 'command' ? checkCommand(node, release, rules) : checkSection(node, release, rules)
   )
+  const lines = found.flatMap(({ line }) => line ?? [])
   return {
-    problems: [...found.flatMap(({ problems }) => problems), ...commandConflicts(tree)],
+    problems: [...found.flatMap(({ problems }) => problems), ...commandConflicts(tree), ...repeatProblems(lines)],
     warnings: found.flatMap(({ warnings }) => warnings),
   }
 }
@@ -36,7 +39,12 @@ export function reviewKickstart(tree: Kickstart, release: ElRelease): KickstartC
   return { problems, warnings: [...warnings, ...adviceFor(tree, release)] }
 }
 
-function checkCommand(command: KickstartCommand, release: ElRelease, rules: ElRules): KickstartCheck {
+interface CheckedNode extends KickstartCheck {
+  /** Absent where its options could not be read. */
+  readonly line?: CheckedCommand
+}
+
+function checkCommand(command: KickstartCommand, release: ElRelease, rules: ElRules): CheckedNode {
   // Kept by the parser: only the installer will see that file.
   if (command.name === '%include') return { problems: [], warnings: [] }
   const place = formatPlace(command.place)
@@ -52,11 +60,11 @@ function checkCommand(command: KickstartCommand, release: ElRelease, rules: ElRu
   }
   const successor = rule.superseded ? [supersededBy(place, command.name, rule.superseded, release)] : []
   if (rule.passesOn) return { problems: [], warnings: successor }
-  const { problems, warnings } = checkLine(command, release)
-  return { problems, warnings: [...successor, ...warnings] }
+  const { problems, warnings, line } = checkLine(command, release)
+  return { problems, warnings: [...successor, ...warnings], line }
 }
 
-function checkSection(section: KickstartSection, release: ElRelease, rules: ElRules): KickstartCheck {
+function checkSection(section: KickstartSection, release: ElRelease, rules: ElRules): CheckedNode {
   const place = formatPlace(section.place)
   if (!rules.sections[section.name]) return refused(sectionUnknown(place, section.name, Object.keys(rules.sections)))
   // An add-on reads its own words: the first is its name.
@@ -64,13 +72,13 @@ function checkSection(section: KickstartSection, release: ElRelease, rules: ElRu
 }
 
 /** What options say to each other is judged only where each of them was read. */
-function checkLine(node: KickstartNode, release: ElRelease): KickstartCheck {
+function checkLine(node: KickstartNode, release: ElRelease): CheckedNode {
   const read = readLine(node, wordTable(release, node.name), release)
   const warnings = lineWarnings(node, read, release)
   if (read.problems.length > 0) return { problems: read.problems, warnings }
   const { values, words } = read
   const line = { name: node.name, place: formatPlace(node.place), values, words, line: node.words }
-  return { problems: optionConflicts(line, release), warnings }
+  return { problems: optionConflicts(line, release), warnings, line }
 }
 
 /** As Anaconda's own reader does, the last value of an option counts. */

@@ -38,6 +38,9 @@ export function optionConflicts(command: CheckedCommand, release: ElRelease): re
 
 const ownLayout = ['part', 'partition', 'raid', 'volgroup', 'logvol'] as const
 
+/** Each brings the whole system. */
+const systemImages = ['ostreesetup', 'ostreecontainer', 'bootc'] as const
+
 /**
  * By a command: those that cannot come behind it. Anaconda's reader asks each of them what it has seen so far, and not all
  * ask for the same: `mount` behind `part` is read, `part` behind `mount` is not.
@@ -46,6 +49,7 @@ const notBehind: Readonly<Record<string, readonly string[]>> = {
   autopart: [...ownLayout, 'reqpart'],
   mount: [...ownLayout, 'autopart', 'reqpart'],
   ...Object.fromEntries(ownLayout.map(name => [name, ['autopart']])),
+  ...Object.fromEntries(systemImages.map(name => [name, systemImages.filter(other => other !== name)])),
 }
 
 /** Problems between commands of one file: one for each that cannot come behind another, at the first of its lines. */

@@ -33,6 +33,17 @@ const table: Readonly<Record<string, Partial<Record<ElRelease, readonly string[]
   },
   'mount /dev/sda1 /\nautopart': { RHEL10: ['x.ks:2: autopart cannot stand behind mount at x.ks:1. (Keep one of the two.)'] },
   'part /home --size=1\nmount /dev/sda1 /': { RHEL9: none },
+  'ostreesetup --osname=a --url=http://a --ref=b\nostreecontainer --url=c': {
+    RHEL9: ['x.ks:2: ostreecontainer cannot stand behind ostreesetup at x.ks:1. (Keep one of the two.)'],
+    RHEL10: ['x.ks:2: ostreecontainer cannot stand behind ostreesetup at x.ks:1. (Keep one of the two.)'],
+  },
+  'bootc --source-imgref=a\nostreesetup --osname=a --url=http://a --ref=b': {
+    RHEL10: ['x.ks:2: ostreesetup cannot stand behind bootc at x.ks:1. (Keep one of the two.)'],
+  },
+  'ostreecontainer --url=c\nbootc --source-imgref=a': {
+    RHEL10: ['x.ks:2: bootc cannot stand behind ostreecontainer at x.ks:1. (Keep one of the two.)'],
+  },
+  'ostreecontainer --url=c\nrepo --name=a': { RHEL9: none, RHEL10: none },
   'ignoredisk --drives=': {
     RHEL9: ['x.ks:1: ignoredisk needs one of --only-use, --drives. (Add one of them.)'],
   },
