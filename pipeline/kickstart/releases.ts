@@ -13,7 +13,7 @@ export interface ElCommand extends WordTable {
   readonly removed?: true
   /** Still works; the command to write instead. */
   readonly superseded?: string
-  /** Its words are another program's (authconfig): not read here. */
+  /** Its words are another program's (authconfig), or nobody's (deviceprobe): not read here. */
   readonly passesOn?: true
 }
 
