@@ -1,4 +1,7 @@
-/** In a signed tree nothing is moved, taken back or deleted by what nobody has signed. The bucket is a stand-in in memory, the keys are real. */
+/**
+ * In a signed tree nothing is moved, taken back or deleted by what nobody has signed. The bucket is a stand-in in memory, and
+ * ssh-keygen is played: it finds every signature right.
+ */
 import t from 'tap'
 import { join } from 'node:path'
 import type { ChannelDocument, IndexDocument, Sealed } from '../../pipeline/release/documents.js'
@@ -9,7 +12,7 @@ import type { Tree } from '../../pipeline/release/published-tree.js'
 import { publish } from '../../pipeline/release/publish.js'
 import { textBody } from '../../pipeline/tools/body.js'
 import { failureOf } from '../fixtures/failure.js'
-import { makeSshKey } from '../fixtures/keys.js'
+import { fakeRun } from '../fixtures/fake-run.js'
 import { localRelease, requestOf } from '../fixtures/local-release.js'
 import type { MemoryBucket } from '../fixtures/memory-bucket.js'
 import { memoryTree } from '../fixtures/memory-tree.js'
@@ -31,8 +34,9 @@ const commandsOf = (folder: string): Readonly<Record<string, { readonly run: (tr
 })
 
 /** Releases 3, 2 and 1, with files; nightly points to 3, stable to 2. */
-async function signedTree(folder: string) {
-  const made = await memoryTree(makeSshKey(join(folder, 'key')))
+async function signedTree() {
+  const { run } = fakeRun([{ on: /^ssh-keygen -q -Y verify / }])
+  const made = await memoryTree(undefined, { run, trusted: { ssh: ['ssh-ed25519 AAAA'], openpgp: [] }, sign: async () => [{ kind: 'ssh', text: 'a signature' }] })
   const { tree, bucket } = made
   await writeDocument(tree, index, indexDocument(['3', '2', '1'].map(version => listedRelease(version))), null)
   await writeDocument(tree, nightly, channelDocument('nightly', '3'), null)
@@ -57,7 +61,7 @@ const stateOf = (bucket: MemoryBucket) => new Map([...bucket.objects].map(([key,
 t.test('an index or a pointer that nobody signed is refused by every command that goes by it, and nothing is written', async t => {
   for (const key of [index, nightly, stable]) {
     const folder = t.testdir({})
-    const { tree, bucket } = await signedTree(folder)
+    const { tree, bucket } = await signedTree()
     await forge(bucket, key)
     const before = stateOf(bucket)
     for (const [name, { run }] of Object.entries(commandsOf(folder)).filter(([, { by }]) => by.includes(key))) {
@@ -70,7 +74,7 @@ t.test('an index or a pointer that nobody signed is refused by every command tha
 
 t.test('a signed tree is left alone by who has no key, before anything is written', async t => {
   const folder = t.testdir({})
-  const { tree: { sign: _none, ...tree }, bucket } = await signedTree(folder)
+  const { tree: { sign: _none, ...tree }, bucket } = await signedTree()
   const before = stateOf(bucket)
   for (const [name, { run }] of Object.entries(commandsOf(folder)).filter(([name]) => name !== 'publish')) {
     t.equal((await failureOf(run(tree))).code, 'would-unsign', name)
@@ -83,7 +87,7 @@ t.test('what is without its signature only while a prune is at work costs no rel
     { key: index, first: 'folders p/ciab/', last: 'list p/ciab/1/' },
     { key: stable, first: 'putIf p/ciab/index.json', last: 'folders p/ciab/', keep: 0, keepStable: 0 },
   ]) {
-    const { tree, bucket } = await signedTree(t.testdir({}))
+    const { tree, bucket } = await signedTree()
     const text = bucket.objects.get(`p/${key}`)?.bytes.toString() ?? ''
     bucket.before = async call => {
       if (call !== first && call !== last) return
@@ -96,15 +100,14 @@ t.test('what is without its signature only while a prune is at work costs no rel
 })
 
 t.test('what a channel is moved to is the bytes that the list names, whatever the other pointer says', async t => {
-  const { tree, bucket } = await signedTree(t.testdir({}))
+  const { tree, bucket } = await signedTree()
   await forge(bucket, nightly)
   t.same(await promote({ ...tree, adoptUnsigned: true }, { appliance: 'ciab', from: 'nightly', to: 'stable', publicUrl }), { version: '1', moved: true })
   t.same((await readDocument(tree, channelPlace('ciab', 'stable')))?.document.current, { version: '1', sha256: 'cd'.repeat(32), sizeBytes: 4000 })
 })
 
 t.test('--adopt-unsigned seals the index and every pointer, so that later commands do without', async t => {
-  const folder = t.testdir({})
-  const { tree, bucket } = await signedTree(folder)
+  const { tree, bucket } = await signedTree()
   for (const key of [index, nightly, stable]) await forge(bucket, key)
   await prune({ ...tree, adoptUnsigned: true }, { ...pruning, staleMs: Infinity })
   for (const place of [indexPlace('ciab'), channelPlace('ciab', 'nightly'), channelPlace('ciab', 'stable')]) t.equal((await readDocument(tree, place))?.signed, true, place.key)
