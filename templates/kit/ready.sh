@@ -43,7 +43,7 @@ wait_address() {
 
 # No proxy knows the way to the appliance. Not every wget has an option for that, or for a limit of its own.
 ask() { # address, seconds
-  if has curl; then curl --silent --fail --max-time "$2" "$1" 2>/dev/null
+  if has curl; then curl --silent --fail --noproxy '*' --max-time "$2" "$1" 2>/dev/null
   else in_time "$2" env http_proxy= wget -q -t 1 -O - "$1"
   fi
 }

@@ -38,7 +38,8 @@ problem() { problems=$((problems + 1)); say "$*"; }
 # EVC {"state":"network",...} on its consoles, and the same as /state.json on its page.
 
 field() { # name, from a state line on stdin
-  sed -n "s/.*\"$1\":\"\(\([^\"\\\\]\|\\\\.\)*\)\".*/\1/p" | sed 's/\\\(.\)/\1/g'
+  # A basic expression has no alternatives but in GNU's sed, and a Mac has another.
+  sed -E -n "s/.*\"$1\":\"(([^\"\\\\]|\\\\.)*)\".*/\1/p" | sed 's/\\\(.\)/\1/g'
 }
 
 tell() { # state, line
@@ -75,7 +76,8 @@ print_addresses() {
 listening() { # port
   if [ -r /proc/net/tcp ]; then
     hex=$(printf ':%04X$' "$1")
-    awk -v hex="$hex" '$4 == "0A" && $2 ~ hex { found = 1 } END { exit !found }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
+    # Without IPv6 there is no tcp6, and awk would end at a file that it cannot open.
+    cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v hex="$hex" '$4 == "0A" && $2 ~ hex { found = 1 } END { exit !found }'
   else netstat -an -p tcp 2>/dev/null | grep -q "[.:]$1 .*LISTEN"
   fi
 }
@@ -525,7 +527,7 @@ choose_acceleration() {
 }
 
 kvm_module() {
-  if grep -q -m 1 '^vendor_id.*\(AMD\|Hygon\)' /proc/cpuinfo; then echo kvm_amd; else echo kvm_intel; fi
+  if grep -q -m 1 -e '^vendor_id.*AMD' -e '^vendor_id.*Hygon' /proc/cpuinfo; then echo kvm_amd; else echo kvm_intel; fi
 }
 
 # nesting: on, off, or absent where this kernel's KVM cannot nest.
