@@ -176,7 +176,7 @@ t.test('programs of early and late stages are missed before the first stage, all
 t.test('an artifacts folder that is a file is refused before the first stage', async t => {
   const directory = t.testdir({ file: 'mine' })
   const { path, calls } = stubPrograms(join(directory, 'bin'))
-  const options = ['--mirror', mirrorUrl, '--store', join(directory, 'state'), '--artifacts', join(directory, 'file'), '--version', '1']
+  const options = ['--mirror', mirrorUrl, '--store', join(directory, 'state'), '--artifacts', join(directory, 'file'), '--version', '1', '--accel', 'tcg']
   const found = await runMain(['build', ...options], `${path}:/usr/bin:/bin`)
   t.same(found, failed(3, `error: Cannot write to ${directory}/file/ciab-1: part of the path is a file. (give a folder you may write to with --artifacts DIR)`))
   t.equal(readFileSync(join(directory, 'file'), 'utf8'), 'mine')

@@ -127,8 +127,10 @@ t.test('a cable is looked for in cards that are down, too; what was up stays up,
     symlinkSync(guest.path('device'), guest.path(`sys/class/net/${name}/device`))
     guest.write(`sys/class/net/${name}/flags`, '0x1002\n')
   }
-  guest.stub('sleep')
-  guest.stub('ip', `[ "$*" != 'link set ens5 up' ] || echo 1 >'${guest.path('sys/class/net/ens5/carrier')}'`)
+  const carrier = guest.path('sys/class/net/ens5/carrier')
+  guest.stub('ip', `[ "$*" != 'link set ens5 up' ] || echo 0 >'${carrier}'`)
+  // A link takes its time.
+  guest.stub('sleep', `[ ! -e '${carrier}' ] || echo 1 >'${carrier}'`)
   t.equal(guest.sh(`${network}first_card`).stdout, 'ens5\n')
   t.same(guest.calls().filter(call => call.startsWith('ip ')), ['ip link set ens4 up', 'ip link set ens5 up', 'ip link set ens4 down'])
   t.equal(guest.sh(`${network}first_card ens4`).stdout, 'ens5\n', 'a preferred one needs a cable')
