@@ -3,10 +3,10 @@ import { keepPublicUrl, renewIndex, renewOthers } from './published-tree.js'
 import type { Tree } from './published-tree.js'
 import { writeViews } from './views.js'
 
-/** Errors: those of changeDocument and writeViews. @param publicUrl address of the tree where its index names none */
-export async function finishChange(tree: Tree, appliance: string, publicUrl: string): Promise<void> {
+/** Returns the tree's address for people. Errors: those of changeDocument and writeViews. @param publicUrl address of the tree where its index names none */
+export async function finishChange(tree: Tree, appliance: string, publicUrl: string): Promise<string> {
   await keepPublicUrl(tree, appliance)
   await renewOthers(tree, appliance)
   await renewIndex(tree, appliance)
-  await writeViews(tree, appliance, publicUrl)
+  return await writeViews(tree, appliance, publicUrl)
 }

@@ -6,6 +6,7 @@ import { releaseRetracted, releaseSignatureOther, stableNeedsVerified } from '..
 import { createGate, settleAll } from '../tools/gate.js'
 import { moveChannel, stableChannel } from './channels.js'
 import type { IndexDocument, ListedRelease, ReleaseDocument, ReleaseReference } from './documents.js'
+import { finishChange } from './finish-change.js'
 import type { LocalFile, LocalRelease } from './inspect.js'
 import type { Journal } from './journal.js'
 import { requireStillFit } from './move-back.js'
@@ -19,7 +20,6 @@ import { uploadFile } from './upload.js'
 import type { FileUpload } from './upload.js'
 import { claimedBucket, claimVersion, dropClaim, isPublished } from './version-claim.js'
 import type { VersionClaim } from './version-claim.js'
-import { writeViews } from './views.js'
 
 export interface PublishRequest {
   readonly release: LocalRelease
@@ -73,10 +73,7 @@ export async function publish(tree: Tree, request: PublishRequest): Promise<Publ
   const { verified } = document
   const moved = await moveChannel(tree, { appliance, channel, to: reference, verified, seen })
   await requireStillFit(tree, { appliance, channel, version, publicUrl: request.publicUrl })
-  await published.keepPublicUrl(tree, appliance)
-  await published.renewOthers(tree, appliance)
-  await published.renewIndex(tree, appliance)
-  const publicUrl = await writeViews(tree, appliance, request.publicUrl)
+  const publicUrl = await finishChange(tree, appliance, request.publicUrl)
   await journal.remove()
   const signed = tree.sign !== undefined
   return { version, channel, moved, sentBytes, totalBytes: totalBytes(document), signed, verified, publicUrl }

@@ -5,10 +5,10 @@
  */
 import { randomBytes } from 'node:crypto'
 import { treeBusy, versionClaimed, versionTaken } from '../errors/publish.js'
+import { sumsName } from '../stages/release-folder.js'
 import { textBody } from '../tools/body.js'
 import { delayMs, pause } from '../tools/retry.js'
 import type { Bucket } from '../tools/s3.js'
-import { sumsName } from '../stages/release-folder.js'
 import type { PublishedFile, ReleaseDocument } from './documents.js'
 import { changingHeaders } from './object-headers.js'
 import { readDocument, releasePlace } from './published-tree.js'
