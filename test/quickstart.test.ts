@@ -23,7 +23,7 @@ const shellTools = ['bash', 'sh', 'env', 'awk', 'sed', 'sort', 'tr', 'find', 'di
 /** A checkout with a copy of the script, and a PATH on which everything else notes how it was called. */
 function machine(directory: string, { node, missing = [], osRelease = bookworm }: Machine) {
   const [root, bin] = [join(directory, 'checkout'), join(directory, 'bin')]
-  for (const file of ['ci/quickstart', 'ci/nightly', 'pipeline/tools/programs.json', 'package.json', 'package-lock.json', 'tsconfig.json']) {
+  for (const file of ['ci/quickstart', 'ci/nightly', 'ci/bench', 'pipeline/tools/programs.json', 'package.json', 'package-lock.json', 'tsconfig.json']) {
     cpSync(join(repository, file), join(root, file))
   }
   const calls = join(directory, 'calls')
@@ -146,6 +146,14 @@ t.test('a night of kvm alone needs no validators of other targets', async t => {
   const fresh = machine(t.testdir({}), { node: '20.0.0', missing: [...validators, ...signers].map(([name]) => name) })
   t.equal(runOn(fresh, 'ci/nightly', ['--to', 's3://bucket/images', '--target', 'kvm']).status, 0)
   t.same(installed(fresh), [...new Set(signers.map(([, from]) => from))].sort())
+})
+
+t.test('a benchmark on a fresh machine installs what it measures: all targets, and releases', async t => {
+  const wanted = programsFor('targets', 'releases')
+  const fresh = machine(t.testdir({}), { node: '20.0.0', missing: wanted.map(([name]) => name) })
+  // The benchmark itself is not there.
+  runOn(fresh, 'ci/bench', ['--quick'])
+  t.same(wanted.filter(([, from]) => !installed(fresh).includes(from)), [])
 })
 
 t.test('prepare installs and compiles, and runs nothing', async t => {
