@@ -115,6 +115,8 @@ t.test('an address is taken by one card, by a file that comes before the fallbac
   mkdirSync(guest.path('sys/class/net/ens3'), { recursive: true })
   symlinkSync(guest.path('device'), guest.path('sys/class/net/ens3/device'))
   guest.write('sys/class/net/ens3/type', '1\n')
+  guest.write('sys/class/net/ens3/flags', '0x1003\n')
+  guest.write('sys/class/net/ens3/carrier', '1\n')
   t.equal(step(guest).code, 0)
   const [file = ''] = readdirSync(guest.path('etc/systemd/network'))
   // systemd.network(5): of all files in the order of their names only the first that fits a card counts.
