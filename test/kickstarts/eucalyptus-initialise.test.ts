@@ -5,7 +5,7 @@ import { EucalyptusMachine } from '../fixtures/eucalyptus-cloud.js'
 
 t.test('the mark of a half-made cloud is taken away only when the cloud is on the disk', async t => {
   const box = await EucalyptusMachine.create(t.testdir({}))
-  for (const step of box.steps().filter(name => name > '45')) box.removeStep(step)
+  box.endAfter('40')
   const sync = box.path('../bin/sync')
   // It may be a link to the stand-in.
   rmSync(sync)

@@ -97,6 +97,7 @@ for (const [title, { settings, fail, step, reason }] of Object.entries(cases)) {
 
 t.test('a setting is text: comments, blanks and the last of equal ones', async t => {
   const box = await EucalyptusMachine.create(t.testdir({}))
+  box.endAfter('20')
   box.write('etc/evc/settings', '# mine\n  address=10.7.0.4/24\naddress = 10.7.0.5/16 # the right one\ngateway = 10.7.0.1\npublic-addresses = 10.7.3.1-10.7.3.9\n')
   await box.boot()
   t.match(box.read('etc/sysconfig/network-scripts/ifcfg-eth0'), 'IPADDR=10.7.0.5\nPREFIX=16\nGATEWAY=10.7.0.1\nDNS1=10.7.0.1\n')
@@ -138,6 +139,7 @@ t.test('a copy that was set up before there was the marker of use is used by tha
 
 t.test('settings on a disk with the label EVC are taken over (mounting is played)', async t => {
   const box = await EucalyptusMachine.create(t.testdir({}))
+  box.endAfter('20')
   box.write('dev/disk/by-label/EVC', '')
   box.write('run/evc/settings/evc.conf', elsewhere)
   await box.boot()
