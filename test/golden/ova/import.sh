@@ -179,7 +179,7 @@ while [ $# -gt 0 ]; do
     *) fail "There is no option \"$1\". Try: import.sh --help" 2 ;;
   esac
   [ $# -ge 2 ] || fail "$1 needs a value." 2
-  case $2 in '' | -*) fail "$1 takes a name, found \"$2\"." 2 ;; esac
+  case $2 in '' | -*) fail "$1 needs a value, found \"$2\"." 2 ;; esac
   case $1 in
     --host) host=$2 ;;
     --name) name=$2 ;;

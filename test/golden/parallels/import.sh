@@ -78,7 +78,7 @@ while [ $# -gt 0 ]; do
     *) fail "There is no option \"$1\". Try: import.sh --help" 2 ;;
   esac
   [ $# -ge 2 ] || fail "$1 needs a value." 2
-  case $2 in '' | -*) fail "$1 takes a name, found \"$2\"." 2 ;; esac
+  case $2 in '' | -*) fail "$1 needs a value, found \"$2\"." 2 ;; esac
   case $1 in
     --name) name=$2 ;;
     --folder) folder=$2 ;;
@@ -92,9 +92,16 @@ esac
 has "$prlctl" || problem 'Could not find prlctl: it comes with Parallels Desktop, Pro or Business edition.'
 [ -f "$here/$archive" ] || problem "Could not find $here/$archive: import.sh and the machine belong in one folder."
 [ "$problems" -eq 0 ] || exit 3
-has_machine() { "$prlctl" list --all --output name | sed 's/ *$//' | grep -q -x -F -e "$name"; }
+# 0 when there is one, 1 when not, 2 when Parallels does not tell.
+has_machine() {
+  machines=$("$prlctl" list --all --output name) || return 2
+  printf '%s\n' "$machines" | sed 's/ *$//' | grep -q -x -F -e "$name"
+}
 
-! has_machine || fail "There is a machine called $name already: choose another name by --name, or start it: prlctl start $name"
+found=0
+has_machine || found=$?
+[ "$found" -ne 2 ] || fail 'Parallels does not list its machines (see above): open Parallels Desktop once, for its licence and its service, and try again.' 4
+[ "$found" -ne 0 ] || fail "There is a machine called $name already: choose another name by --name, or start it: prlctl start $name"
 [ ! -e "$folder/$bundle" ] || fail "$folder/$bundle is there already: choose another folder by --folder."
 
 # As text of XML, and as what sed puts in.
@@ -106,7 +113,10 @@ moved=no
 take_back() {
   rm -rf "$new"
   [ "$moved" = yes ] || return 0
-  if has_machine && ! "$prlctl" unregister "$name"; then
+  found=0
+  has_machine || found=$?
+  # Nothing is removed from under a machine that may be registered.
+  if [ "$found" -eq 2 ] || { [ "$found" -eq 0 ] && ! "$prlctl" unregister "$name"; }; then
     warn "Could not take the machine $name back: prlctl unregister $name, then remove $folder/$bundle."
     return 0
   fi
@@ -114,25 +124,30 @@ take_back() {
   say "Took the machine $name back: the same command may be run again."
 }
 
-mkdir -p "$folder"
+mkdir -p "$folder" || fail "Could not make the folder $folder (see above): choose another one by --folder." 4
 begin
-rm -rf "$new"
-mkdir "$new"
-unzip -q "$here/$archive" -d "$new"
+unpack() { rm -rf "$new" && mkdir "$new" && unzip -q "$here/$archive" -d "$new"; }
+unpack || fail "Could not unpack $archive in $folder (see above): it may need more room, or be damaged (sha256sum -c SHA256SUMS)." 4
 # Before it is registered: once two machines bear one name, prlctl may take either.
-sed "s|<VmName>.*</VmName>|<VmName>$(xml_text "$name")</VmName>|" "$new/$bundle/config.pvs" >"$new/config.pvs"
-mv "$new/config.pvs" "$new/$bundle/config.pvs"
+rename() {
+  sed "s|<VmName>.*</VmName>|<VmName>$(xml_text "$name")</VmName>|" "$new/$bundle/config.pvs" >"$new/config.pvs" &&
+    mv "$new/config.pvs" "$new/$bundle/config.pvs"
+}
+rename || fail "Could not write the machine's name in $folder (see above)." 4
 moved=yes
-mv "$new/$bundle" "$folder/$bundle"
+mv "$new/$bundle" "$folder/$bundle" || fail "Could not write $folder/$bundle (see above)." 4
 rmdir "$new"
 # Its own ids, so that a second copy may stand beside it.
-"$prlctl" register "$folder/$bundle" --regenerate-src-uuid
-"$prlctl" set "$name" --efi-boot on
+"$prlctl" register "$folder/$bundle" --regenerate-src-uuid || fail 'Parallels did not take the machine (see above).' 4
+"$prlctl" set "$name" --efi-boot on || fail 'Parallels did not take the firmware of the machine, EFI (see above).' 4
 if [ "$nested" = yes ]; then
   "$prlctl" set "$name" --nested-virt on ||
     warn 'No nested virtualisation here (it is in the Pro and Business editions, on Intel): the cloud will run containers, but no virtual machines.'
 fi
-if [ "$bridged" = yes ]; then "$prlctl" set "$name" --device-set net0 --type bridged --adapter-type virtio; fi
+if [ "$bridged" = yes ]; then
+  "$prlctl" set "$name" --device-set net0 --type bridged --adapter-type virtio ||
+    fail 'Parallels did not put it on your network (see above). To leave it behind its own: without --bridged' 4
+fi
 say "Made the machine $name."
 [ "$start" = yes ] || { ended_well; exit 0; }
 "$prlctl" start "$name" || fail 'Parallels did not start it (see above). To make it without a start: --no-start' 4

@@ -222,20 +222,29 @@ box_file() {
 
 has "$vagrant" || problem 'Could not find vagrant. Install it (Debian, Ubuntu: apt install vagrant), or start the image without it: see the other downloads.'
 [ "$(uname -m)" = x86_64 ] || problem "The appliance is for x86-64 processors, this machine is $(uname -m). Take another machine."
-provider=${provider:-$(first_provider)}
-[ -n "$provider" ] || problem 'Could not find a hypervisor: install VirtualBox or libvirt, or name yours by --provider.'
-file=$(box_file "$provider")
-if [ -n "$provider" ] && [ -z "$file" ]; then problem "There is no box for the provider \"$provider\"."; fi
-for needed in $file $catalog; do
-  [ -f "$here/$needed" ] || problem "Could not find $here/$needed: start.sh, $catalog and the boxes belong in one folder."
-done
-[ "$problems" -eq 0 ] || exit 3
 
+# What was begun needs its folder and Vagrant alone.
 if [ "$command" = halt ]; then
+  [ "$problems" -eq 0 ] || exit 3
   [ -f "$folder/Vagrantfile" ] || fail "There is no machine in $folder." 4
   cd "$folder"
   exec "$vagrant" halt
 fi
+
+# Vagrant 2.4 and newer name the architecture, too.
+added() {
+  "$vagrant" box list 2>/dev/null | tr -s ' ' | grep -q -x -F -e "$box ($provider, $box_version)" -e "$box ($provider, $box_version, (amd64))"
+}
+
+provider=${provider:-$(first_provider)}
+[ -n "$provider" ] || problem 'Could not find a hypervisor: install VirtualBox or libvirt, or name yours by --provider.'
+file=$(box_file "$provider")
+if [ -n "$provider" ] && [ -z "$file" ]; then problem "There is no box for the provider \"$provider\"."; fi
+# A box that Vagrant has taken is copied; what it was taken from may be deleted.
+added || for needed in $file $catalog; do
+  [ -f "$here/$needed" ] || problem "Could not find $here/$needed: start.sh, $catalog and the boxes belong in one folder."
+done
+[ "$problems" -eq 0 ] || exit 3
 
 exactly="config.vm.box_version = \"= $box_version\""
 
@@ -263,8 +272,6 @@ mkdir -p "$folder"
 grep -q -F -e "$exactly" "$folder/Vagrantfile" ||
   fail "The Vagrantfile in $folder is not for version $version: choose another folder by --folder, or give up that machine: cd '$folder' && vagrant destroy && rm Vagrantfile" 4
 
-# Vagrant 2.4 and newer name the architecture, too.
-added() { "$vagrant" box list | tr -s ' ' | grep -q -x -F -e "$box ($provider, $box_version)" -e "$box ($provider, $box_version, (amd64))"; }
 # By the catalog, for without it every box is version 0; the catalog names the boxes without their folder.
 added || (cd "$here" && "$vagrant" box add --provider "$provider" "$catalog") || fail 'Vagrant did not take the box (see above).' 4
 cd "$folder"

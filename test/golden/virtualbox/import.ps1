@@ -135,7 +135,8 @@ function Remove-HalfMachine {
     # A start that failed holds the machine for a moment.
     foreach ($Pause in 0, 3) {
         Start-Sleep -Seconds $Pause
-        & $VBox unregistervm $Name --delete
+        # What is written to the output after Ctrl-C would end this block.
+        & $VBox unregistervm $Name --delete | Out-Host
         if ($LASTEXITCODE -eq 0) {
             Write-Step "Took the machine $Name back: the same command may be run again."
             return

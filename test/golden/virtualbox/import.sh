@@ -205,7 +205,7 @@ while [ $# -gt 0 ]; do
     *) fail "There is no option \"$1\". Try: import.sh --help" 2 ;;
   esac
   [ $# -ge 2 ] || fail "$1 needs a value." 2
-  case $2 in '' | -*) fail "$1 takes a name, found \"$2\"." 2 ;; esac
+  case $2 in '' | -*) fail "$1 needs a value, found \"$2\"." 2 ;; esac
   case $1 in
     --name) name=$2 ;;
     --bridge) bridge=$2 ;;
@@ -260,7 +260,8 @@ fi
 forwarded=
 if [ -n "$bridge" ]; then
   # Machines inside have addresses of their own behind this card.
-  "$vbox" modifyvm "$name" --nic1 bridged --bridgeadapter1 "$bridge" --nic-promisc1 allow-all
+  "$vbox" modifyvm "$name" --nic1 bridged --bridgeadapter1 "$bridge" --nic-promisc1 allow-all ||
+    fail 'VirtualBox did not put it on your network (see above). Names of cards: VBoxManage list bridgedifs' 4
 else
   # On this machine's own address alone.
   for line in 'http 80 8080' 'console 9090 9090' 'api 8443 8443' 'ssh 22 2222'; do
@@ -268,7 +269,7 @@ else
     set -- $line
     port=$(free_port "$3")
     forwarded=$forwarded${forwarded:+,}$1:$port
-    "$vbox" modifyvm "$name" --natpf1 "$1,tcp,127.0.0.1,$port,,$2"
+    "$vbox" modifyvm "$name" --natpf1 "$1,tcp,127.0.0.1,$port,,$2" || fail "VirtualBox did not forward the port $port (see above)." 4
   done
 fi
 say "Made the machine $name."

@@ -100,21 +100,27 @@ take_back() {
   fi
 }
 
+move_card() {
+  old=$("$xe" vif-list vm-uuid="$uuid" params=uuid --minimal) || return 1
+  for each in $(printf '%s' "$old" | tr ',' ' '); do "$xe" vif-destroy uuid="$each" || return 1; done
+  "$xe" vif-create vm-uuid="$uuid" network-uuid="$network" device=0 mac=random >/dev/null
+}
+
 set -- filename="$xva"
 [ -z "$storage" ] || set -- "$@" sr-uuid="$storage"
 say "Importing $title $version."
 uuid=$("$xe" vm-import "$@") || fail 'The import failed (see above). If it names no storage: choose one by --sr (xe sr-list).' 4
 begin
-[ -z "$wanted_name" ] || "$xe" vm-param-set uuid="$uuid" name-label="$name"
+[ -z "$wanted_name" ] || "$xe" vm-param-set uuid="$uuid" name-label="$name" || fail 'The machine did not take its name (see above).' 4
 if [ "$nested" = yes ]; then
   # Since XCP-ng 8.3 and XenServer 8 it is called nested-virt; an unknown key is kept and does nothing.
-  for key in nested-virt exp-nested-hvm; do "$xe" vm-param-set uuid="$uuid" platform:"$key"=true; done
+  for key in nested-virt exp-nested-hvm; do
+    "$xe" vm-param-set uuid="$uuid" platform:"$key"=true || fail 'The machine did not take its key for nested virtualisation (see above).' 4
+  done
   say 'Nested virtualisation is experimental in XCP-ng and bound to a licence in XenServer; without it the cloud runs containers.'
 fi
 if [ -n "$network" ]; then
-  old=$("$xe" vif-list vm-uuid="$uuid" params=uuid --minimal)
-  for each in $(printf '%s' "$old" | tr ',' ' '); do "$xe" vif-destroy uuid="$each"; done
-  "$xe" vif-create vm-uuid="$uuid" network-uuid="$network" device=0 mac=random >/dev/null
+  move_card || fail 'The machine was not put on that network (see above). To choose another one: --network (xe network-list)' 4
 fi
 ended_well
 say "Made the machine $name ($uuid)."
