@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { guestFolder } from '../fixtures/guest-folder.js'
 import type { GuestFolder } from '../fixtures/guest-folder.js'
 
+const resetUnit = readFileSync(new URL('../../kickstarts/ciab/first-boot/etc/systemd/system/evc-reset.service', import.meta.url), 'utf8')
+
 const common = '. "$EVC_LIB/common.sh"\n'
 const network = `${common}. "$EVC_LIB/network.sh"\n`
 
@@ -192,6 +194,35 @@ t.test('without a network card it says what to do', async t => {
   guest.stub('sleep')
   t.equal(guest.sh('"$EVC_LIB/steps/20-network"').code, 1)
   t.equal(guest.read('run/reason'), 'there is no network card: add one to this machine and start it again\n')
+})
+
+/** A copy that first-boot settings have named and given an address, and whose reset is wished. */
+function withReset(guest: GuestFolder): GuestFolder {
+  for (const name of ['lib/incus/database/a', 'log/incus/b']) guest.write(`root/var/${name}`, 'x')
+  for (const name of ['home/.config/c', 'home/.ssh/d', 'root/etc/ssh/ssh_host_rsa_key', 'root/etc/cockpit/ws-certs.d/evc.cert']) guest.write(name, 'x')
+  for (const name of ['root/etc/systemd/network/03-evc-static.network', 'credentials', 'state/done/settings', 'state/reset']) guest.write(name, 'x')
+  for (const name of ['passwd', 'sync', 'hostname']) guest.stub(name)
+  return guest
+}
+
+const madeByCopy = (guest: GuestFolder) => [
+  'root/var/lib/incus/database', 'root/var/log/incus/b', 'home/.config', 'home/.ssh', 'root/etc/ssh/ssh_host_rsa_key', 'root/etc/cockpit/ws-certs.d/evc.cert',
+  'root/etc/systemd/network/03-evc-static.network', 'credentials', 'state/done',
+].filter(name => existsSync(guest.path(name)))
+
+t.test('a reset takes out all that the copy has made, and its wish last', async t => {
+  const guest = withReset(guestFolder(t.testdir({})))
+  t.equal(madeByCopy(guest).length, 9)
+  const { code, stderr } = guest.sh('"$EVC_LIB/reset-copy"')
+  t.equal(code, 0, stderr)
+  t.same(madeByCopy(guest), [])
+  t.same(readdirSync(guest.path('state')), [])
+})
+
+t.test('a reset is carried out before anything reads what it deletes, the network, too', async t => {
+  const [, before = ''] = /^Before=(.*)$/m.exec(resetUnit) ?? []
+  // systemd-networkd is not ordered behind sysinit.target.
+  for (const unit of ['systemd-networkd.service', 'sysinit.target', 'incus.service', 'incus.socket', 'evc-first-boot.service']) t.ok(before.split(' ').includes(unit), unit)
 })
 
 /** A root file system on partition 3 of a disk with this many sectors behind it. */
