@@ -219,6 +219,21 @@ t.test('a reset takes out all that the copy has made, and its wish last', async 
   t.same(readdirSync(guest.path('state')), [])
 })
 
+t.test('a reset gives back the name that first-boot settings had changed, also for the boot that it is a part of', async t => {
+  const guest = withReset(guestFolder(t.testdir({})))
+  const built = '127.0.0.1 localhost\n127.0.1.1 ciab\n'
+  guest.write('root/etc/hostname', 'ciab\n')
+  guest.write('root/etc/hosts', built)
+  guest.write('proc/cmdline', 'evc.hostname=box7\n')
+  guest.stub('systemd-detect-virt', 'echo qemu')
+  rmSync(guest.path('state/done/settings'))
+  t.equal(guest.sh('EVC_ETC="$EVC_ROOT/etc" "$EVC_LIB/steps/07-settings"').code, 0)
+  t.same([guest.read('root/etc/hostname'), guest.read('root/etc/hosts').startsWith(`${built}127.0.1.1\tbox7`)], ['box7\n', true])
+  t.equal(guest.sh('"$EVC_LIB/reset-copy"').code, 0)
+  t.same([guest.read('root/etc/hostname'), guest.read('root/etc/hosts')], ['ciab\n', built])
+  t.same(guest.calls().filter(call => call.startsWith('hostname')), ['hostname box7', 'hostname ciab'])
+})
+
 t.test('a reset is carried out before anything reads what it deletes, the network, too', async t => {
   const [, before = ''] = /^Before=(.*)$/m.exec(resetUnit) ?? []
   // systemd-networkd is not ordered behind sysinit.target.
