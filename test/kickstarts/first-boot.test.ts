@@ -234,6 +234,19 @@ t.test('a reset gives back the name that first-boot settings had changed, also f
   t.same(guest.calls().filter(call => call.startsWith('hostname')), ['hostname box7', 'hostname ciab'])
 })
 
+t.test('a reset that could not be carried out keeps its wish and is told, and nothing is set up over what is left', async t => {
+  for (const program of ['find', 'rm', 'hostname', 'passwd']) {
+    const guest = withReset(withSteps(guestFolder(t.testdir({ [program]: {} })), { '10-identity': 'true' }))
+    guest.stub(program, 'echo "the disk is read-only" >&2; exit 1')
+    t.not(guest.sh('"$EVC_LIB/reset-copy"').code, 0, program)
+    t.ok(existsSync(guest.path('state/reset')), program)
+    rmSync(guest.path(`bin/${program}`))
+    t.same(states(guest.sh('"$EVC_LIB/first-boot"').stdout).slice(1), [
+      { state: 'failed', appliance: 'ciab', version: '1', step: 'reset', reason: 'the reset that was asked for was not carried out: journalctl -u evc-reset', uptimeSeconds: 12 },
+    ])
+  }
+})
+
 t.test('a reset is carried out before anything reads what it deletes, the network, too', async t => {
   const [, before = ''] = /^Before=(.*)$/m.exec(resetUnit) ?? []
   // systemd-networkd is not ordered behind sysinit.target.
