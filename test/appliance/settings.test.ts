@@ -117,7 +117,13 @@ t.test('an address is taken by one card, by a file that comes before the fallbac
   guest.write('sys/class/net/ens3/type', '1\n')
   guest.write('sys/class/net/ens3/flags', '0x1003\n')
   guest.write('sys/class/net/ens3/carrier', '1\n')
+  // A card that is down: only systemd-networkd switches cards here, and would not know of another's doing.
+  guest.write('sys/class/net/ens4/type', '1\n')
+  guest.write('sys/class/net/ens4/flags', '0x1002\n')
+  symlinkSync(guest.path('device'), guest.path('sys/class/net/ens4/device'))
+  for (const name of ['ip', 'sleep']) guest.stub(name)
   t.equal(step(guest).code, 0)
+  t.notOk(guest.calls().some(call => call.startsWith('ip ')))
   const [file = ''] = readdirSync(guest.path('etc/systemd/network'))
   // systemd.network(5): of all files in the order of their names only the first that fits a card counts.
   t.same([file, '04-evc-fallback.network', '05-evc-uplink.network'].sort()[0], file)

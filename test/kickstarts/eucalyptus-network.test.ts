@@ -5,6 +5,18 @@ import { EucalyptusMachine } from '../fixtures/eucalyptus-cloud.js'
 const configured = (box: EucalyptusMachine) => ['eth0', 'eth1'].filter(name => box.has(`etc/sysconfig/network-scripts/ifcfg-${name}`))
 const addressed = (box: EucalyptusMachine) => ['eth0', 'eth1'].filter(name => box.cloud(`address/${name}`) !== undefined)
 
+/** From here on waiting takes no time; after so many seconds of it the card has a link. */
+function linkAfter(box: EucalyptusMachine, card: string, seconds: number): void {
+  const clock = box.path('../clock')
+  box.write('../clock', '1000')
+  box.write('../bin/date', `#!/bin/sh\ncut -d. -f1 '${clock}'\n`, 0o755)
+  box.write('../bin/sleep', `#!/bin/sh
+now=$(awk -v by="$1" '{ print $1 + by }' '${clock}')
+echo "$now" >'${clock}'
+[ "\${now%.*}" -lt ${1000 + seconds} ] || echo 1 >'${box.path(`sys/class/net/${card}/carrier`)}'
+`, 0o755)
+}
+
 t.test('the address is on the card with the cable, and moves only when that has none any more', async t => {
   const box = await EucalyptusMachine.create(t.testdir({}))
   box.endAfter('30')
@@ -22,10 +34,24 @@ t.test('the address is on the card with the cable, and moves only when that has 
     t.match([box.read('sys/class/net/eth0/flags'), box.read('sys/class/net/eth1/flags')], ['0x1002\n', '0x1003\n'])
   })
 
-  t.test('a cable in the first card, too, moves it nowhere', async t => {
+  t.test('a cable in the first card, too, moves it nowhere, and that card is not even switched on', async t => {
     box.forget('no-cable/eth0')
+    const before = box.calls.length
     await again()
     t.same([configured(box), addressed(box)], [['eth1'], ['eth1']])
+    t.same(box.calls.slice(before).filter(call => call.startsWith('ip link')), [])
+  })
+
+  t.test('it is waited for longer than a switch takes after a power cut, and moves nowhere meanwhile', async t => {
+    box.write('sys/class/net/eth1/carrier', '0\n')
+    const before = box.calls.length
+    linkAfter(box, 'eth1', 90)
+    const { code, output } = await box.run('env', ['EVC_POLL_SECONDS=5', 'EVC_WAIT_PERCENT=100', `${box.lib}/steps/20-network`])
+    t.equal(code, 0, output)
+    for (const name of ['sleep', 'date']) box.remove(`../bin/${name}`)
+    t.equal(box.read('sys/class/net/eth1/carrier'), '1\n')
+    t.same([configured(box), addressed(box)], [['eth1'], ['eth1']])
+    t.same(box.calls.slice(before).filter(call => call.startsWith('ip link')), [])
   })
 
   t.test('without its own cable it moves, and leaves nothing on the other card', async t => {

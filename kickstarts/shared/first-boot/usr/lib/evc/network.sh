@@ -29,12 +29,6 @@ card_of() {
   ip -4 -o address show to "$1" scope global | awk '{ print $2; exit }'
 }
 
-# is_up <card>: whether somebody has switched it on, which says nothing of a cable.
-is_up() {
-  flags=$(cat "$EVC_SYS/class/net/$1/flags" 2>/dev/null)
-  [ $((${flags:-0} & 1)) -eq 1 ]
-}
-
 # has_cable <card>: of a card that is not up the kernel does not say.
 has_cable() {
   [ "$(cat "$EVC_SYS/class/net/$1/carrier" 2>/dev/null)" = 1 ]
@@ -45,18 +39,10 @@ all_have_cables() {
 }
 
 # first_card [preferred]: the first card with a cable in it, else the first; the preferred one, if it is there, before all
-# others. Cards that are down are switched on to look, which takes a link some seconds, and off again if they are not it.
+# others. It only looks, for cards are switched on and off by whoever manages them; a link takes some seconds.
 first_card() {
-  woken=
-  for card in $(network_cards); do
-    is_up "$card" || { ip link set "$card" up && woken="$woken $card"; }
-  done
   wait_until 5 all_have_cables
-  chosen=$(choose_card "${1-}")
-  for card in $woken; do
-    [ "$card" = "$chosen" ] || ip link set "$card" down
-  done
-  echo "$chosen"
+  choose_card "${1-}"
 }
 
 # choose_card <preferred>
