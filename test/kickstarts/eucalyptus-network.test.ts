@@ -62,3 +62,26 @@ t.test('the address is on the card with the cable, and moves only when that has 
     t.match(box.read('etc/eucalyptus/eucalyptus.conf'), /^VNET_PUBINTERFACE="eth0"$/m)
   })
 })
+
+t.test('what changes in the settings is taken at once, and what does not restarts no network', async t => {
+  const box = await EucalyptusMachine.create(t.testdir({}))
+  const restarts = () => box.calls.filter(call => call === 'systemctl restart network').length
+  const step = async () => t.equal((await box.run(`${box.lib}/steps/20-network`)).code, 0)
+  box.endAfter('20')
+  await box.boot()
+  t.equal(restarts(), 1)
+  const table = [['', 1], ['gateway = 192.168.42.9', 2], ['gateway = 192.168.42.9\ndns = 192.168.42.7', 3], ['dns = 192.168.42.7\ngateway = 192.168.42.9', 3]] as const
+  for (const [settings, wanted] of table) {
+    box.write('etc/evc/settings', `${settings}\n`)
+    await step()
+    t.equal(restarts(), wanted, settings)
+  }
+  t.match(box.read('etc/sysconfig/network-scripts/ifcfg-eth0'), /^GATEWAY=192\.168\.42\.9\nDNS1=192\.168\.42\.7$/m)
+  t.test('also when the step was killed between file and restart', async t => {
+    box.write('etc/evc/settings', 'gateway = 192.168.42.8\n')
+    box.tell('kill', 'before systemctl restart network')
+    t.equal((await box.run(`${box.lib}/steps/20-network`)).code, null)
+    t.equal((await box.run(`${box.lib}/steps/20-network`)).code, 0)
+    t.equal(restarts(), 5, 'the killed one, and the next')
+  })
+})
