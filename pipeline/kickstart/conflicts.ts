@@ -47,6 +47,7 @@ const systemImages = ['ostreesetup', 'ostreecontainer', 'bootc'] as const
  */
 const notBehind: Readonly<Record<string, readonly string[]>> = {
   autopart: [...ownLayout, 'reqpart'],
+  reqpart: ['autopart'],
   mount: [...ownLayout, 'autopart', 'reqpart'],
   ...Object.fromEntries(ownLayout.map(name => [name, ['autopart']])),
   ...Object.fromEntries(systemImages.map(name => [name, systemImages.filter(other => other !== name)])),

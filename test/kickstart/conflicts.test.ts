@@ -27,6 +27,12 @@ const table: Readonly<Record<string, Partial<Record<ElRelease, readonly string[]
     RHEL7: ['x.ks:2: autopart cannot stand behind volgroup at x.ks:1. (Keep one of the two.)'],
   },
   'reqpart\npart / --size=1': { RHEL7: none },
+  'reqpart\nautopart': {
+    RHEL7: ['x.ks:2: autopart cannot stand behind reqpart at x.ks:1. (Keep one of the two.)'],
+    RHEL10: ['x.ks:2: autopart cannot stand behind reqpart at x.ks:1. (Keep one of the two.)'],
+  },
+  'mount /dev/sda1 /\nreqpart': { RHEL8: ['x.ks:2: reqpart cannot stand behind mount at x.ks:1. (Keep one of the two.)'] },
+  'reqpart\nmount /dev/sda1 /': { RHEL8: none },
   'autopart\nreqpart': { RHEL8: ['x.ks:2: reqpart cannot stand behind autopart at x.ks:1. (Keep one of the two.)'] },
   'mount /dev/sda1 /\npart /home --size=1\npart /srv --size=1': {
     RHEL8: ['x.ks:2: part cannot stand behind mount at x.ks:1. (Keep one of the two.)'],
