@@ -25,7 +25,7 @@ export function adviceFor(tree: Kickstart, release: ElRelease): readonly string[
 }
 
 function plainPassword({ name, words, place }: KickstartCommand): string[] {
-  if (!(name in passwords) || words.includes('--iscrypted')) return []
+  if (!Object.hasOwn(passwords, name) || words.includes('--iscrypted')) return []
   const option = passwords[name]
   const given = option
     ? words.some(word => word === option || word.startsWith(`${option}=`))

@@ -4,6 +4,7 @@ import type { PipelineError } from '../errors/pipeline-error.js'
 import { adviceFor } from './advice.js'
 import { commandConflicts, optionConflicts } from './conflicts.js'
 import type { CheckedCommand } from './conflicts.js'
+import { entryOf } from './entry.js'
 import type { WordTable } from './option-rules.js'
 import { readWords } from './options.js'
 import type { ReadWords } from './options.js'
@@ -48,7 +49,7 @@ function checkCommand(command: KickstartCommand, release: ElRelease, rules: ElRu
   // Kept by the parser: only the installer will see that file.
   if (command.name === '%include') return { problems: [], warnings: [] }
   const place = formatPlace(command.place)
-  const rule = rules.commands[command.name]
+  const rule = entryOf(rules.commands, command.name)
   if (!rule)
     return refused(commandNotInRelease(place, command.name, release, Object.keys(rules.commands)))
   if (rule.removed) return refused(commandRemoved(place, command.name, release))
@@ -66,7 +67,7 @@ function checkCommand(command: KickstartCommand, release: ElRelease, rules: ElRu
 
 function checkSection(section: KickstartSection, release: ElRelease, rules: ElRules): CheckedNode {
   const place = formatPlace(section.place)
-  if (!rules.sections[section.name]) return refused(sectionUnknown(place, section.name, Object.keys(rules.sections)))
+  if (!entryOf(rules.sections, section.name)) return refused(sectionUnknown(place, section.name, Object.keys(rules.sections)))
   // An add-on reads its own words: the first is its name.
   return section.name === '%addon' ? { problems: [], warnings: [] } : checkLine(section, release)
 }

@@ -1,6 +1,7 @@
 /** What no single option tells: options that exclude or need each other, and commands that cannot stand in one file. */
 import { kickstartRule } from '../errors/kickstart.js'
 import type { PipelineError } from '../errors/pipeline-error.js'
+import { entryOf } from './entry.js'
 import { lineProblems } from './line-problems.js'
 import { oneOfProblems } from './one-of.js'
 import type { OptionValues } from './options.js'
@@ -58,7 +59,7 @@ export function commandConflicts(tree: Kickstart): readonly PipelineError[] {
   const commands = tree.nodes.filter(node => node.kind === 'command')
   const told = new Set<string>()
   return commands.flatMap((later, at) => {
-    const earlier = commands.slice(0, at).find(({ name }) => notBehind[name]?.includes(later.name))
+    const earlier = commands.slice(0, at).find(({ name }) => entryOf(notBehind, name)?.includes(later.name))
     if (!earlier || told.has(later.name)) return []
     told.add(later.name)
     return [

@@ -4,6 +4,7 @@ import { suggest } from '../errors/nearest.js'
 import type { PipelineError } from '../errors/pipeline-error.js'
 import { systemFile } from './area.js'
 import type { Area, AreaContext } from './area.js'
+import { entryOf } from './entry.js'
 import type { ReadCommand } from './read-commands.js'
 import { formatPlace } from './types.js'
 
@@ -56,7 +57,7 @@ function allServices({ values }: ReadCommand): string[] {
 function openPorts(command: ReadCommand): string[] {
   return [
     ...new Set([
-      ...allServices(command).flatMap(name => servicePorts[name] ?? []),
+      ...allServices(command).flatMap(name => entryOf(servicePorts, name) ?? []),
       ...command.values.list('--port'),
     ]),
   ]
@@ -88,7 +89,7 @@ function firewallProblems(command: ReadCommand, context: AreaContext): PipelineE
         ]
   }
   const services = [...values.list('--service'), ...values.list('--remove-service')].filter(
-    name => !(name in servicePorts)
+    name => !Object.hasOwn(servicePorts, name)
   )
   const ports = values.list('--port').filter(port => !isPort(port))
   const missing = kickstartValue(

@@ -2,7 +2,8 @@
 import { kickstartRule, optionMissing } from '../errors/kickstart.js'
 import type { PipelineError } from '../errors/pipeline-error.js'
 import type { CheckedCommand } from './conflicts.js'
-import { elRules } from './releases.js'
+import { entryOf } from './entry.js'
+import { wordTable } from './releases.js'
 import type { ElRelease } from './releases.js'
 import { says } from './says.js'
 
@@ -37,7 +38,7 @@ const oneOf: Readonly<Record<string, OneOf>> = {
 
 /** The problem of a line that has none of them, or two that exclude each other. */
 export function oneOfProblems(command: CheckedCommand, release: ElRelease): readonly PipelineError[] {
-  const rule = oneOf[command.name]
+  const rule = entryOf(oneOf, command.name)
   if (!rule) return []
   const { name, place, values, words } = command
   const given = [
@@ -52,6 +53,6 @@ export function oneOfProblems(command: CheckedCommand, release: ElRelease): read
 }
 
 function waysIn({ options, argument }: OneOf, name: string, release: ElRelease): readonly string[] {
-  const known = Object.keys(elRules(release).commands[name]?.options ?? {}).map(names => names.split(' ')[0])
+  const known = Object.keys(wordTable(release, name).options ?? {}).map(names => names.split(' ')[0])
   return [...(argument ? [argument] : []), ...options.filter(option => known.includes(option))]
 }

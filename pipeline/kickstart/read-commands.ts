@@ -2,10 +2,11 @@
 import { commandTwice, familyCannot, optionUnknown } from '../errors/kickstart.js'
 import type { PipelineError } from '../errors/pipeline-error.js'
 import { debianCommands } from './debian-commands.js'
+import { entryOf } from './entry.js'
 import { readWords } from './options.js'
 import type { WordTable } from './option-rules.js'
 import type { OptionValues } from './options.js'
-import { elReleases, elRules } from './releases.js'
+import { elReleases, wordTable } from './releases.js'
 import { formatPlace } from './types.js'
 import type { Kickstart, KickstartCommand, Place } from './types.js'
 
@@ -56,7 +57,7 @@ export function readDebianCommands(tree: Kickstart): DebianCommands {
 }
 
 function firstOf(commands: Commands, name: string): ReadCommand | undefined {
-  if (debianCommands[name]?.many) return undefined
+  if (entryOf(debianCommands, name)?.many) return undefined
   return named(commands, ...(sameThing.find(row => row.includes(name)) ?? [name]))[0]
 }
 
@@ -65,7 +66,7 @@ function readCommand(node: KickstartCommand): {
   problems: readonly PipelineError[]
 } {
   const place = formatPlace(node.place)
-  const table = debianCommands[node.name]
+  const table = entryOf(debianCommands, node.name)
   if (!table) {
     const hint = `Take it out, or do the same in a %post script. Honoured: ${Object.keys(debianCommands).sort().join(', ')}.`
     return { problems: [familyCannot(place, node.name, hint)] }
@@ -85,9 +86,9 @@ function readCommand(node: KickstartCommand): {
 
 /** An option that Anaconda has is one that we cannot honour; any other is a typing error. */
 function unknownOption(place: string, command: string, option: string): PipelineError {
-  const honoured = optionNames(debianCommands[command])
+  const honoured = optionNames(entryOf(debianCommands, command))
   const known = elReleases.some(release =>
-    optionNames(elRules(release).commands[command]).includes(option)
+    optionNames(wordTable(release, command)).includes(option)
   )
   if (!known) return optionUnknown(place, command, option, honoured)
   const hint =

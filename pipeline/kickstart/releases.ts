@@ -1,5 +1,6 @@
 /** What Anaconda of each el release understands, as data, and the words known in any of them. */
 import { createRequire } from 'node:module'
+import { entryOf } from './entry.js'
 import type { WordTable } from './option-rules.js'
 
 export const elReleases = ['RHEL6', 'RHEL7', 'RHEL8', 'RHEL9', 'RHEL10'] as const
@@ -36,7 +37,7 @@ export function elRules(release: ElRelease): ElRules {
 /** The options and arguments of a command or section of one release; empty where it knows no such. */
 export function wordTable(release: ElRelease, name: string): WordTable {
   const { commands, sections } = data.releases[release]
-  return (name.startsWith('%') ? { options: sections[name] } : commands[name]) ?? {}
+  return (name.startsWith('%') ? { options: entryOf(sections, name) } : entryOf(commands, name)) ?? {}
 }
 
 function knownIn(part: keyof ElRules): readonly string[] {

@@ -20,7 +20,7 @@ export function repeatProblems(lines: readonly CheckedCommand[]): readonly Pipel
 }
 
 function saidOnce({ name, values }: CheckedCommand): string | undefined {
-  if (!(name in once)) return undefined
+  if (!Object.hasOwn(once, name)) return undefined
   const option = once[name]
   return option === undefined ? name : `${name} ${option}=${values.value(option)}`
 }
