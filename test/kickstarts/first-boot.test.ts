@@ -289,6 +289,7 @@ function withCloud(guest: GuestFolder, interrupt = 'none'): GuestFolder {
     case "$1 $2" in
       'image import' | 'init demo') [ ! -e '${guest.path('half')}' ] || { echo 'already exists' >&2; exit 1; } ;;
       'image delete' | 'delete --force') rm -f '${guest.path('half')}' ;;
+      'config get') [ ! -e '${guest.path('half')}' ] || echo demo ;;
     esac`)
   return guest
 }
@@ -312,24 +313,70 @@ t.test('without a break nothing is deleted, and a second boot makes nothing anew
   t.notOk(guest.calls().slice(before).some(call => / (import|init|start) /.test(call)))
 })
 
+/** A machine with nesting, and an Incus that does this, where `$1 $2` are the command and its first word. */
+function withMachines(guest: GuestFolder, incus: string): GuestFolder {
+  guest.write('run/facts/nested', 'kvm\n')
+  for (const name of ['share/demo.tar', 'share/demo-vm.tar', 'share/demo-vm.qcow2', 'tries']) guest.write(name, '')
+  for (const name of ['sleep', 'systemd-detect-virt']) guest.stub(name)
+  guest.stub('incus', `shift 2\n${incus}`)
+  guest.stub('runuser', 'case "$*" in *list*) echo 10.171.86.20 ;; esac')
+  return guest
+}
+
+const deletes = (guest: GuestFolder) => guest.calls().filter(call => / delete /.test(call)).map(call => call.replace('incus --project demo ', ''))
+
 for (const [failures, nested] of [[2, 'kvm'], [3, 'unavailable']] as const) {
   t.test(`a demo machine whose start fails ${failures} times is ${nested === 'kvm' ? 'started again' : 'given up, and containers go on'} (a stub of Incus)`, async t => {
-    const guest = withCloud(guestFolder(t.testdir({})))
-    guest.write('run/facts/nested', 'kvm\n')
-    for (const name of ['share/demo-vm.tar', 'share/demo-vm.qcow2', 'tries']) guest.write(name, '')
-    for (const name of ['sleep', 'systemd-detect-virt']) guest.stub(name)
-    guest.stub('incus', `
-      shift 2
-      [ "$1 $2" != 'start demo-vm' ] || { echo >>'${guest.path('tries')}'; [ "$(wc -l <'${guest.path('tries')}')" -gt ${failures} ]; }`)
-    guest.stub('runuser', 'case "$*" in *list*) echo 10.171.86.20 ;; esac')
-    t.equal(guest.sh('"$EVC_LIB/steps/50-demo"').code, 0)
+    const guest = guestFolder(t.testdir({}))
+    withMachines(guest, `
+      [ "$1 $2" != 'start demo-vm' ] || { echo >>'${guest.path('tries')}'; [ "$(wc -l <'${guest.path('tries')}')" -gt ${failures} ]; }
+      code=$?
+      [ "$1 $2" != 'info --show-log' ] || echo "what the machine's QEMU said"
+      exit "$code"`)
+    const { code, stdout } = guest.sh('"$EVC_LIB/steps/50-demo"')
+    t.equal(code, 0)
     t.equal(guest.calls().filter(call => call.endsWith(' start demo-vm')).length, 3)
     t.equal(guest.read('run/facts/nested').trim(), nested)
-    t.equal(guest.read('run/facts/nestedHint') !== '', nested === 'unavailable')
+    t.equal(guest.read('run/facts/nestedHint').startsWith('/dev/kvm is there, but starts no virtual machine'), nested === 'unavailable')
     t.equal(existsSync(guest.path('state/done/demo-vm')), nested === 'kvm', 'what failed is tried again')
-    t.equal(guest.calls().some(call => call.endsWith(' delete --force demo-vm')), nested === 'unavailable')
+    t.same(deletes(guest), nested === 'kvm' ? [] : ['delete --force demo-vm'])
+    t.equal(stdout.includes("what the machine's QEMU said"), nested === 'unavailable', 'its log is kept')
   })
 }
+
+t.test('a demo machine that finds no memory is not told as broken nesting (a stub of Incus)', async t => {
+  const guest = withMachines(guestFolder(t.testdir({})), `
+    [ "$1 $2" != 'info --show-log' ] || echo "qemu-system-x86_64: cannot set up guest memory 'mem0': Cannot allocate memory"
+    [ "$1 $2" != 'start demo-vm' ]`)
+  t.equal(guest.sh('"$EVC_LIB/steps/50-demo"').code, 0)
+  t.equal(guest.read('run/facts/nestedHint'), 'The demo machine found no 256 MiB of free memory: give this machine more, and start it again')
+})
+
+t.test('a demo machine that cannot be made ends the set-up with what Incus said, and nothing is deleted (a stub of Incus)', async t => {
+  const table = { 'image import demo-vm': 'the demo image for virtual machines could not be imported', 'init demo-vm': 'the demo machine could not be made: Error: no space left on device' }
+  for (const [call, reason] of Object.entries(table)) {
+    const guest = withMachines(guestFolder(t.testdir({ [call.replaceAll(' ', '-')]: {} })), `
+      case "$1 $2 $*" in
+        'config show'*) exit 1 ;;
+        '${call === 'init demo-vm' ? 'init demo-vm' : 'image import'}'*demo-vm*) echo 'Creating demo-vm'; echo 'Error: no space left on device' >&2; exit 1 ;;
+      esac`)
+    t.equal(guest.sh('"$EVC_LIB/steps/50-demo"').code, 1, call)
+    t.equal(guest.read('run/reason'), `${reason}\n`)
+    t.equal(guest.read('run/facts/nested').trim(), 'kvm')
+    t.same(deletes(guest), [])
+  }
+})
+
+t.test('an instance demo-vm of its owner stays, and the set-up goes on (a stub of Incus)', async t => {
+  const guest = withMachines(guestFolder(t.testdir({})), `
+    [ "$1 $2" != 'init demo-vm' ] || { echo 'Error: Instance "demo-vm" already exists' >&2; exit 1; }`)
+  // Also at the boots behind the first, which looks for what a power cut has left half-made.
+  for (const boot of ['first', 'second']) {
+    t.equal(guest.sh('"$EVC_LIB/steps/50-demo"').code, 0, boot)
+    t.same(deletes(guest).filter(call => call.startsWith('delete')), [])
+    t.same([guest.read('run/facts/nested').trim(), existsSync(guest.path('state/done/demo-vm'))], ['kvm', false])
+  }
+})
 
 t.test('the serial console shows credentials only when the set-up has ended and a key was pressed', async t => {
   const guest = guestFolder(t.testdir({}))
