@@ -1,7 +1,7 @@
 /** The engine of the first boot and what its steps share, run in an empty folder. */
 import t from 'tap'
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { guestFolder } from '../fixtures/guest-folder.js'
@@ -99,6 +99,22 @@ t.test('a full disk costs no credentials', { skip: process.getuid?.() === 0 ? fa
   t.equal(readFileSync(join(folder, 'credentials'), 'utf8'), 'password: secret\n')
   t.same(readdirSync(folder).sort(), ['credentials', 'filler'])
   execFileSync('umount', [folder])
+})
+
+t.test('a copy without a password of its own ends its set-up, in both appliances', async t => {
+  const steps = ['ciab/first-boot/usr/lib/evc/steps/10-identity', 'eucalyptus/first-boot/usr/lib/evc/steps/10-identity']
+  for (const step of steps) {
+    const guest = guestFolder(t.testdir({ [step.split('/', 1)[0] ?? '']: {} }))
+    cpSync(new URL('../../kickstarts/eucalyptus/first-boot/usr/lib/evc/eucalyptus.sh', import.meta.url), guest.path('lib/eucalyptus.sh'))
+    cpSync(new URL(`../../kickstarts/${step}`, import.meta.url), guest.path('lib/steps/10-identity'))
+    guest.write('appliance.env', `${guest.read('appliance.env')}ADDRESS='192.168.42.2/24'\n`)
+    for (const name of ['chpasswd', 'sync', 'head']) guest.stub(name)
+    t.equal(guest.sh('"$EVC_LIB/steps/10-identity"').code, 1)
+    t.same([guest.read('run/reason'), guest.read('credentials')], ['could not make a password\n', ''])
+    t.notOk(guest.calls().some(call => call.startsWith('chpasswd')), step)
+    rmSync(guest.path('bin/head'))
+    t.match(guest.sh(`${common}make_password`).stdout, /^[bcdefghjknprstuvx]{20}$/)
+  }
 })
 
 t.test('a subnet is free when no route of the machine touches it, but its own bridge\'s', async t => {

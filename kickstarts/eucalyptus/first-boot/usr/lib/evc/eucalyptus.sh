@@ -89,13 +89,6 @@ start_unit() {
   systemctl start "$1" || fail "$1 did not start: journalctl -u $1"
 }
 
-# make_password: letters that lie on the same key of many keyboards; 20 of 17 are 81 bits.
-make_password() {
-  password=$(LC_ALL=C tr -dc bcdefghjknprstuvx </dev/urandom | head -c 20)
-  [ "${#password}" -eq 20 ] || fail 'could not make a password'
-  printf '%s' "$password"
-}
-
 # on_disk <file...>: a name reaches the disk before the contents it stands for, and a power cut between leaves an empty
 # file under it. sync of CentOS 7 takes no names: it says so, and writes everything.
 on_disk() {
@@ -121,11 +114,6 @@ empty_cloud() {
     systemctl stop "$unit" 2>/dev/null
   done
   delete_cloud
-}
-
-# empty_folder <path>
-empty_folder() {
-  [ ! -d "$1" ] || find "$1" -mindepth 1 -delete
 }
 
 # delete_cloud: takes out all that a cloud has made of itself; folders stay, for nobody but the package, or the next boot,

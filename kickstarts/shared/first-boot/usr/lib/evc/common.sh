@@ -78,6 +78,14 @@ credential() {
   [ ! -e "$EVC_CREDENTIALS" ] || sed -n "s/^$1: //p" "$EVC_CREDENTIALS"
 }
 
+# make_password: letters that lie on the same key of English, German and French keyboards and that no screen font confuses;
+# 20 of 17 are 81 bits. Its failure ends a substitution only: password=$(make_password) || exit 1.
+make_password() {
+  password=$(LC_ALL=C tr -dc bcdefghjknprstuvx </dev/urandom | head -c 20)
+  [ "${#password}" -eq 20 ] || fail 'could not make a password'
+  printf '%s' "$password"
+}
+
 # print_credentials: the block that consoles show.
 print_credentials() {
   echo '--- credentials of this copy ---'
@@ -85,6 +93,11 @@ print_credentials() {
     echo "$key: $(credential "$key")"
   done
   echo '--- end of credentials ---'
+}
+
+# empty_folder <path>: the folder stays, with its owner.
+empty_folder() {
+  [ ! -d "$1" ] || find "$1" -mindepth 1 -delete
 }
 
 # wait_until <seconds> <command...>: tries twice a second; fails when the time is over.
