@@ -97,6 +97,16 @@ export function versionTaken(key: string, differences: readonly string[]): Pipel
   )
 }
 
+/** @param folder inside the tree; @param problems `<path>: is gone` and the like */
+export function releaseDamaged(folder: string, version: string, problems: readonly string[]): PipelineError {
+  return refused(
+    'release-damaged',
+    `The bucket has lost files of this release, or damaged them: ${folder}. No channel was moved.`,
+    `put them back, from a copy or by publishing the very folder that was published; else pipeline retract ${version}, and build another version`,
+    problems
+  )
+}
+
 /** @param at ISO 8601 */
 export function releaseRetracted(version: string, at: string, reason: string): PipelineError {
   return refused(

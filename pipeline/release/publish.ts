@@ -15,6 +15,7 @@ import * as published from './published-tree.js'
 import type { Tree } from './published-tree.js'
 import { readAppliance } from './put-back.js'
 import { manifestName, sumsName } from '../stages/release-folder.js'
+import { requireStored } from './stored-files.js'
 import { provenanceName, sbomName, treeKeys } from './tree.js'
 import { uploadFile } from './upload.js'
 import type { FileUpload } from './upload.js'
@@ -64,6 +65,8 @@ export async function publish(tree: Tree, request: PublishRequest): Promise<Publ
   const { document } = claim
   await endUploads(tree, `${appliance}/`, request.staleMs)
   const sentBytes = await uploadAll(tree, request, claim)
+  // Of a release that is published already only what is the same here is sent again.
+  await requireStored(tree, document)
   await claim.hold()
   const reference = await writeReleaseIndex(tree, document)
   await dropClaim(tree, document)

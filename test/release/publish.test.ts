@@ -2,10 +2,12 @@
 import t from 'tap'
 import { join } from 'node:path'
 import { retract } from '../../pipeline/release/manage.js'
+import { releaseHeaders } from '../../pipeline/release/object-headers.js'
 import { indexPlace, readDocument, releasePlace } from '../../pipeline/release/published-tree.js'
 import type { Tree } from '../../pipeline/release/published-tree.js'
 import { objectsOf, publish } from '../../pipeline/release/publish.js'
 import { sha256Text } from '../../pipeline/release/tree.js'
+import { textBody } from '../../pipeline/tools/body.js'
 import { failureOf } from '../fixtures/failure.js'
 import { localRelease, requestOf } from '../fixtures/local-release.js'
 import type { MemoryBucket } from '../fixtures/memory-bucket.js'
@@ -113,6 +115,28 @@ t.test('a version that is published with the same artifacts stays as it is, what
   t.same(said, [already, readers])
   t.match(await publish(tree, first), { moved: false })
   t.same(said, [already, readers, readers], 'of its own files there is nothing to say')
+})
+
+t.test('of a release that is published already, what the bucket has lost is sent again where it is the same here, and told where it is not', async t => {
+  const [folder, { tree, bucket }] = [t.testdir({}), await memoryTree()]
+  const [first, second] = [await publisher(folder, 'first'), await publisher(folder, 'second')]
+  await publish(tree, first)
+  await bucket.remove(['p/ciab/1/kvm/disk'])
+  t.match(await publish(tree, second), { moved: false, sentBytes: 13 })
+  t.same(await isWhole(tree, bucket), [])
+  const pointers = bucket.objects.get('p/ciab/channels/nightly.json')
+  await bucket.remove(['p/ciab/1/manifest.json'])
+  const body = textBody('cut')
+  await bucket.put('p/ciab/1/SHA256SUMS', body, { ...releaseHeaders('SHA256SUMS'), sha256: body.sha256 })
+  const failure = await failureOf(publish(tree, second))
+  t.same([failure.code, failure.exitCode, failure.message, failure.hint, failure.details], [
+    'release-damaged', 6, 'The bucket has lost files of this release, or damaged them: ciab/1/. No channel was moved.',
+    'put them back, from a copy or by publishing the very folder that was published; else pipeline retract 1, and build another version',
+    ['manifest.json: is gone', 'SHA256SUMS: has 3 bytes, not 13'],
+  ])
+  t.equal(bucket.objects.get('p/ciab/channels/nightly.json'), pointers)
+  t.match(await publish(tree, first), { moved: false, sentBytes: 21 })
+  t.same(await isWhole(tree, bucket), [])
 })
 
 t.test('other artifacts are another version, and a report that passed is not left out for one that did not', async t => {
