@@ -125,6 +125,15 @@ export function releaseUnlisted(version: string, channel: string): PipelineError
 }
 
 /** @param minutes until the claim counts as left behind, if nobody renews it */
+export function versionPruned(key: string, minutes: number): PipelineError {
+  return refused(
+    'version-pruned',
+    `A prune is deleting this version: ${key}.`,
+    `let it end, then run the same command again, which publishes it anew; if it was killed, prune again, or wait ${minutes} min`
+  )
+}
+
+/** @param minutes until the claim counts as left behind, if nobody renews it */
 export function versionClaimed(key: string, minutes: number): PipelineError {
   return refused(
     'version-claimed',

@@ -1,4 +1,5 @@
 /** What is done to a published tree after publishing: list, promote, retract, prune. */
+import { PipelineError } from '../errors/pipeline-error.js'
 import { channelEmpty, channelUnknown, promoteUnsigned, releaseRetracted } from '../errors/publish.js'
 import { channelPlace, changeDocument, emptyIndex, indexPlace, readChannels, readDocument, readTrusted, renewed, requireTrusted } from './published-tree.js'
 import type { Read, ReadTree, Tree } from './published-tree.js'
@@ -8,6 +9,7 @@ import type { ChannelDocument, IndexDocument, ListedRelease } from './documents.
 import { finishChange } from './finish-change.js'
 import { movePointersBack, requireStillFit } from './move-back.js'
 import { treeKeys } from './tree.js'
+import { claimedBucket, claimName, claimToPrune, dropClaim } from './version-claim.js'
 
 export interface ListedTree {
   readonly appliance: string
@@ -125,7 +127,7 @@ export interface Pruned {
 /**
  * Takes old releases off the list, then out of pointers' memory, then deletes them, index first: what is half deleted
  * is invisible, and the next prune deletes what a killed one has taken off the list. What a channel points to stays,
- * also if it began to in between.
+ * also if it began to in between, and so does what a publisher works on.
  */
 export async function prune(tree: Tree, pruning: Pruning): Promise<Pruned> {
   const { appliance } = pruning
@@ -133,9 +135,13 @@ export async function prune(tree: Tree, pruning: Pruning): Promise<Pruned> {
   const removed = await unlist(tree, appliance, wanted)
   const leftovers = await findLeftovers(tree, pruning, wanted)
   await forget(tree, appliance, [...removed, ...leftovers])
-  const freedBytes = await deleteReleases(tree, appliance, [...removed, ...leftovers])
+  const gone = await deleteReleases(tree, appliance, [...removed, ...leftovers])
   await finishChange(tree, appliance, pruning.publicUrl)
-  return { removed, kept: [...kept, ...wanted.filter(version => !removed.includes(version))], leftovers, freedBytes }
+  const isGone = (version: string) => gone.some(each => each.version === version)
+  return {
+    removed: removed.filter(isGone), kept: [...kept, ...wanted.filter(version => !isGone(version))], leftovers: leftovers.filter(isGone),
+    freedBytes: gone.reduce((sum, { freedBytes }) => sum + freedBytes, 0),
+  }
 }
 
 type LookingTree = ReadTree & Pick<Tree, 'now' | 'sign' | 'adoptUnsigned'>
@@ -188,17 +194,39 @@ async function forget(tree: Tree, appliance: string, removed: readonly string[])
   }
 }
 
-async function deleteReleases({ bucket, prefix, progress }: Tree, appliance: string, versions: readonly string[]): Promise<number> {
-  let freedBytes = 0
+interface Deleted {
+  readonly version: string
+  readonly freedBytes: number
+}
+
+/** Those that are gone. One that a publisher works on stays, and so does one that was published again since it was taken off the list. */
+async function deleteReleases(tree: Tree, appliance: string, versions: readonly string[]): Promise<readonly Deleted[]> {
+  const gone: Deleted[] = []
   for (const version of versions) {
-    const objects = await bucket.list(`${prefix}${treeKeys.release(appliance, version)}`)
-    progress(`deleting ${version}: ${objects.length} objects`)
-    const isIndex = (key: string) => key === `${prefix}${treeKeys.releaseIndex(appliance, version)}`
-    await bucket.remove(objects.filter(({ key }) => isIndex(key)).map(({ key }) => key))
-    await bucket.remove(objects.filter(({ key }) => !isIndex(key)).map(({ key }) => key))
-    freedBytes += objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+    const hold = await claimToPrune(tree, { appliance, version }).catch((error: unknown) => leaveClaimed(tree, version, error))
+    if (!hold) continue
+    const index = await readTrusted(tree, indexPlace(appliance))
+    if (index?.document.releases.some(each => each.version === version)) tree.progress(`${version} was published again meanwhile; it stays`)
+    else gone.push({ version, freedBytes: await deleteRelease({ ...tree, bucket: claimedBucket(tree.bucket, hold) }, appliance, version) })
+    await dropClaim(tree, { appliance, version })
   }
-  return freedBytes
+  return gone
+}
+
+function leaveClaimed({ progress }: Tree, version: string, error: unknown): undefined {
+  if (!(error instanceof PipelineError) || error.code !== 'version-claimed') throw error
+  progress(`${version} stays: a publisher works on it`)
+}
+
+/** Index first: nobody sees a release that is half there. The claim is not among it: what is left of a killed prune is known by it. */
+async function deleteRelease({ bucket, prefix, progress }: Tree, appliance: string, version: string): Promise<number> {
+  const folder = `${prefix}${treeKeys.release(appliance, version)}`
+  const objects = (await bucket.list(folder)).filter(({ key }) => !key.startsWith(`${folder}${claimName}`))
+  progress(`deleting ${version}: ${objects.length} objects`)
+  const isIndex = (key: string) => key === `${prefix}${treeKeys.releaseIndex(appliance, version)}`
+  const keys = objects.map(({ key }) => key)
+  for (const key of [...keys.filter(isIndex), ...keys.filter(each => !isIndex(each))]) await bucket.remove([key])
+  return objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
 }
 
 const notReleases = ['channels', 'vagrant']

@@ -69,10 +69,11 @@ export async function publish(tree: Tree, request: PublishRequest): Promise<Publ
   await requireStored(tree, document)
   await claim.hold()
   const reference = await writeReleaseIndex(tree, document)
+  await listRelease(tree, request, { document, reference })
+  // A prune that claims the version from now on sees that it is listed.
   await dropClaim(tree, document)
   // Begun by a publisher that was killed before its journal knew of them; the release is whole, so nobody needs them.
   await endUploads(tree, treeKeys.release(appliance, version))
-  await listRelease(tree, request, { document, reference })
   const { verified } = document
   const moved = await moveChannel(tree, { appliance, channel, to: reference, verified, seen })
   await requireStillFit(tree, { appliance, channel, version, publicUrl: request.publicUrl })
@@ -107,7 +108,7 @@ async function endUploads({ bucket, prefix, progress, now }: Tree, folder: strin
 /** Artifacts before what describes them; within each group side by side. */
 async function uploadAll(tree: Tree, { release, journal, parallel }: PublishRequest, claim: VersionClaim): Promise<number> {
   const { signal } = tree
-  const bucket = claimedBucket(tree.bucket, claim)
+  const bucket = claimedBucket(tree.bucket, claim.hold)
   const { document } = claim
   const own = { files: release.files.filter(({ path, sha256 }) => document.files.some(file => file.path === path && file.sha256 === sha256)) }
   const stop = new AbortController()

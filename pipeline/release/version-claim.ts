@@ -1,10 +1,11 @@
 /**
- * One publisher at a time uploads a version that is not published yet. A claim in the version's folder names the release by
- * the digest of its document: whoever publishes the same files (the same command again, on any machine) goes on at once;
- * whoever has other files is told before anything of them travels, and takes over only what nobody renews any more.
+ * One publisher at a time works on a version, published already or not, and no prune deletes it meanwhile. A claim in the
+ * version's folder names the release by the digest of its document: whoever publishes the same files (the same command again,
+ * on any machine) goes on at once; whoever has other files, or deletes, is told before anything is changed, and takes over
+ * only what nobody renews any more.
  */
 import { randomBytes } from 'node:crypto'
-import { treeBusy, versionClaimed, versionTaken } from '../errors/publish.js'
+import { treeBusy, versionClaimed, versionPruned, versionTaken } from '../errors/publish.js'
 import { sumsName } from '../stages/release-folder.js'
 import { textBody } from '../tools/body.js'
 import { delayMs, pause } from '../tools/retry.js'
@@ -17,7 +18,10 @@ import { canonicalText } from './seal.js'
 import { sha256Text, treeKeys } from './tree.js'
 
 /** No file of a release begins with a dot (inspect.ts). */
-const claimName = '.claim.json'
+export const claimName = '.claim.json'
+
+/** In the place of a digest: prunes of one version want the same. */
+const pruneId = 'prune'
 
 /** Nobody renews a claim of this age: its publisher was killed, or has been cut off for longer than any request is tried. */
 const claimLifeMs = 15 * 60_000
@@ -25,51 +29,76 @@ const claimLifeMs = 15 * 60_000
 const renewMs = 3 * 60_000
 const claimTries = 12
 
-/** Errors of `hold`: `version-claimed`, `version-taken`, `tree-busy` (exit 6), those of Bucket. */
+/** Before every write to the folder: renews the claim when it is time, and stops who has lost it. Errors: those of `takeClaim`. */
+export type Hold = () => Promise<void>
+
 export interface VersionClaim {
   /** What the version is: this release, or the one with the same artifacts that is published already and stays as it is. */
   readonly document: ReleaseDocument
-  /** Before every write to the folder: renews the claim when it is time, and stops a publisher that has lost it. */
-  readonly hold: () => Promise<void>
+  readonly hold: Hold
 }
 
-/** Claims the version, or finds it published with these artifacts. Errors: those of `hold`. */
-export async function claimVersion(tree: Tree, document: ReleaseDocument): Promise<VersionClaim> {
-  const there = await publishedAs(tree, document)
-  if (there) return { document: there, hold: async () => {} }
+/** Claims the version, also one that is published with these artifacts: a prune may be about to delete it. Errors: those of `takeClaim`. */
+export async function claimVersion(tree: Tree, own: ReleaseDocument): Promise<VersionClaim> {
+  const there = await publishedAs(tree, own)
+  const document = there ?? own
+  const id = sha256Text(canonicalText(document))
+  // The one before lists the release and drops its claim then: whoever comes between sees its index now.
+  const hold = await takeClaim(tree, { ...document, id, afterwards: async () => void await isPublished(tree, document) })
+  if (!there || (await isPublished(tree, there))) return { document, hold }
+  // A prune was faster: it is this publisher's to make anew.
+  await dropClaim(tree, document)
+  return await claimVersion(tree, own)
+}
+
+/** For whoever deletes the version. Errors: those of `takeClaim`. */
+export async function claimToPrune(tree: Tree, version: Version): Promise<Hold> {
+  return await takeClaim(tree, { ...version, id: pruneId, afterwards: async () => {} })
+}
+
+interface Version {
+  readonly appliance: string
+  readonly version: string
+}
+
+interface Claimant extends Version {
+  readonly id: string
+  /** With every claim that was won; an error gives it back. */
+  readonly afterwards: () => Promise<void>
+}
+
+/** Errors: `version-claimed`, `version-pruned`, `version-taken`, `tree-busy` (exit 6), those of Bucket. */
+async function takeClaim(tree: Tree, claimant: Claimant): Promise<Hold> {
   let heldAt = Date.now()
   let renewing: Promise<void> | undefined
   const renew = async () => {
     const started = Date.now()
-    await take(tree, document)
+    await take(tree, claimant)
     heldAt = started
   }
   await renew()
-  return {
-    document,
-    hold: async () => {
-      if (Date.now() - heldAt < renewMs) return
-      renewing ??= renew().finally(() => { renewing = undefined })
-      await renewing
-    },
+  return async () => {
+    if (Date.now() - heldAt < renewMs) return
+    renewing ??= renew().finally(() => { renewing = undefined })
+    await renewing
   }
 }
 
-/** Once the release's index is there, it is what keeps others away: also notes that a killed publisher has left go. */
-export async function dropClaim({ bucket, prefix }: Tree, { appliance, version }: ReleaseDocument): Promise<void> {
-  const left = await bucket.list(`${prefix}${claimKey(appliance, version)}`)
+/** Once the release is listed, its index is what keeps others away: also notes that a killed publisher has left go. */
+export async function dropClaim({ bucket, prefix }: Tree, { appliance, version }: Version): Promise<void> {
+  const left = await bucket.list(`${prefix}${claimKey({ appliance, version })}`)
   await bucket.remove(left.map(({ key }) => key))
 }
 
 /** Nothing is written through it that the claim does not cover. */
-export function claimedBucket(bucket: Bucket, { hold }: VersionClaim): Bucket {
+export function claimedBucket(bucket: Bucket, hold: Hold): Bucket {
   const held = <Parameters extends readonly unknown[], Result>(work: (...parameters: Parameters) => Promise<Result>) =>
     async (...parameters: Parameters): Promise<Result> => {
       await hold()
       return await work(...parameters)
     }
-  const { put, startUpload, putPart, finishUpload } = bucket
-  return { ...bucket, put: held(put), startUpload: held(startUpload), putPart: held(putPart), finishUpload: held(finishUpload) }
+  const { put, startUpload, putPart, finishUpload, remove } = bucket
+  return { ...bucket, put: held(put), startUpload: held(startUpload), putPart: held(putPart), finishUpload: held(finishUpload), remove: held(remove) }
 }
 
 /**
@@ -103,17 +132,15 @@ export async function isPublished(tree: Tree, document: ReleaseDocument): Promis
   return there !== undefined
 }
 
-async function take(tree: Tree, document: ReleaseDocument): Promise<void> {
-  const { appliance, version } = document
-  const key = claimKey(appliance, version)
+async function take(tree: Tree, claimant: Claimant): Promise<void> {
+  const key = claimKey(claimant)
   for (let attempt = 0; attempt < claimTries; attempt += 1) {
     const found = await tree.bucket.get(`${tree.prefix}${key}`)
-    if (found) await requireOwnOrDead(tree, key, { text: found.text, release: sha256Text(canonicalText(document)) })
-    const { won } = await tree.writer.write(`${tree.prefix}${key}`, claimText(tree, document), found ?? null, changingHeaders(key))
+    if (found) await requireOwnOrDead(tree, key, { text: found.text, id: claimant.id })
+    const { won } = await tree.writer.write(`${tree.prefix}${key}`, claimText(tree, claimant), found ?? null, changingHeaders(key))
     if (won) {
-      // The one before writes the index first and drops its claim then: whoever comes between sees the index now.
-      await isPublished(tree, document).catch(async (error: unknown) => {
-        await dropClaim(tree, document)
+      await claimant.afterwards().catch(async (error: unknown) => {
+        await dropClaim(tree, claimant)
         throw error
       })
       return
@@ -124,17 +151,19 @@ async function take(tree: Tree, document: ReleaseDocument): Promise<void> {
 }
 
 /** Two renewals never look alike: to take over one that was renewed meanwhile fails. */
-function claimText(tree: Tree, document: ReleaseDocument): string {
-  return `${JSON.stringify({ release: sha256Text(canonicalText(document)), at: tree.now().toISOString(), nonce: randomBytes(8).toString('hex') })}\n`
+function claimText(tree: Tree, { id: release }: Claimant): string {
+  return `${JSON.stringify({ release, at: tree.now().toISOString(), nonce: randomBytes(8).toString('hex') })}\n`
 }
 
-async function requireOwnOrDead(tree: Tree, key: string, { text, release }: { readonly text: string; readonly release: string }): Promise<void> {
-  if (text.includes(release)) return
+async function requireOwnOrDead(tree: Tree, key: string, { text, id }: { readonly text: string; readonly id: string }): Promise<void> {
+  const names = (release: string) => text.includes(JSON.stringify({ release }).slice(1, -1))
+  if (names(id)) return
   const [written, now] = [await tree.bucket.head(`${tree.prefix}${key}`), await serverTimeMs(tree, key)]
   if (!written) return
   const leftMs = claimLifeMs - (now - written.modifiedMs)
-  if (leftMs > 0) throw versionClaimed(key, Math.ceil(leftMs / 60_000))
-  tree.progress(`${key} was left by a publisher with other files that is gone; taking the version over`)
+  const minutes = Math.ceil(leftMs / 60_000)
+  if (leftMs > 0) throw names(pruneId) ? versionPruned(key, minutes) : versionClaimed(key, minutes)
+  tree.progress(`${key} was left by ${names(pruneId) ? 'a prune' : 'a publisher with other files'} that is gone; taking the version over`)
 }
 
 /** The server's clock dates the claims, so it must tell their age, too. */
@@ -149,7 +178,7 @@ async function serverTimeMs({ bucket, prefix }: Tree, key: string): Promise<numb
   }
 }
 
-function claimKey(appliance: string, version: string): string {
+function claimKey({ appliance, version }: Version): string {
   return `${treeKeys.release(appliance, version)}${claimName}`
 }
 

@@ -76,6 +76,52 @@ t.test('a promote that a prune could not see takes itself back', async t => {
   t.same(await state(), { nightly: '3', stable: '1' })
 })
 
+/** Release 3 in nightly, 2 nowhere: a prune deletes it, while it is published again. */
+async function pruneWorld(folder: string) {
+  const made = await world(folder)
+  const { other, publishing, bucket } = made
+  await publishing('3')
+  const pruning = () => prune(other, { appliance: 'ciab', keep: 0, keepStable: 'all', staleMs: 0, publicUrl })
+  const lacks = () => ['index.json', 'kvm/disk', 'SHA256SUMS'].filter(name => !bucket.objects.has(`p/ciab/2/${name}`))
+  const listed = async () => (await readDocument(other, indexPlace('ciab')))?.document.releases.map(({ version }) => version)
+  return { ...made, pruning, lacks, listed }
+}
+
+for (const [when, call] of Object.entries({
+  'before its claim': 'putIf p/ciab/2/.claim.json', 'while it looks at its files': 'head p/ciab/2/kvm/disk',
+  'before it is listed': 'putIf p/ciab/index.json',
+})) {
+  t.test(`what is published again ${when} while a prune runs is whole afterwards`, async t => {
+    const { publishing, pruning, during, state, lacks, listed } = await pruneWorld(t.testdir({}))
+    during(call, pruning)
+    t.match(await publishing('2'), { moved: true })
+    t.same([await state(), lacks(), [...await listed() ?? []].sort()], [{ nightly: '2', stable: '1' }, [], ['1', '2', '3']])
+    t.match(await publishing('2'), { moved: false, sentBytes: 0 })
+  })
+}
+
+t.test('what a prune has begun to delete is not published under its hands, but anew when it is done', async t => {
+  const { publishing, pruning, during, state, lacks } = await pruneWorld(t.testdir({}))
+  during('remove p/ciab/2/index.json', async () => {
+    const failure = await failureOf(publishing('2'))
+    t.same([failure.code, failure.exitCode, failure.message, failure.hint], [
+      'version-pruned', 6, 'A prune is deleting this version: ciab/2/.claim.json.',
+      'let it end, then run the same command again, which publishes it anew; if it was killed, prune again, or wait 15 min',
+    ])
+  })
+  t.match(await pruning(), { removed: ['2'] })
+  t.same(await state(), { nightly: '3', stable: '1' })
+  t.match(await publishing('2'), { moved: true })
+  t.same([await state(), lacks()], [{ nightly: '2', stable: '1' }, []])
+})
+
+t.test('a prune leaves what was published again since it took that off the list', async t => {
+  const { publishing, pruning, during, state, lacks } = await pruneWorld(t.testdir({}))
+  during('get p/ciab/2/.claim.json', () => publishing('2'))
+  t.match(await pruning(), { removed: [], kept: ['3', '1', '2'], freedBytes: 0 })
+  t.same([await state(), lacks()], [{ nightly: '2', stable: '1' }, []])
+})
+
 t.test('a channel that was moved on in the meantime stays where it is', async t => {
   const { tree, state } = await world(t.testdir({}))
   await retracting(tree, '1')
