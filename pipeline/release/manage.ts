@@ -9,7 +9,7 @@ import type { ChannelDocument, IndexDocument, ListedRelease } from './documents.
 import { finishChange } from './finish-change.js'
 import { movePointersBack, requireStillFit } from './move-back.js'
 import { treeKeys } from './tree.js'
-import { claimedBucket, claimName, claimToPrune, dropClaim } from './version-claim.js'
+import { claimName, claimToPrune, dropClaim } from './version-claim.js'
 
 export interface ListedTree {
   readonly appliance: string
@@ -207,7 +207,7 @@ async function deleteReleases(tree: Tree, appliance: string, versions: readonly 
     if (!hold) continue
     const index = await readTrusted(tree, indexPlace(appliance))
     if (index?.document.releases.some(each => each.version === version)) tree.progress(`${version} was published again meanwhile; it stays`)
-    else gone.push({ version, freedBytes: await deleteRelease({ ...tree, bucket: claimedBucket(tree.bucket, hold) }, appliance, version) })
+    else gone.push({ version, freedBytes: await deleteRelease({ ...tree, bucket: tree.bucket.holding(hold) }, appliance, version) })
     await dropClaim(tree, { appliance, version })
   }
   return gone

@@ -19,7 +19,7 @@ import { requireStored } from './stored-files.js'
 import { provenanceName, sbomName, treeKeys } from './tree.js'
 import { uploadFile } from './upload.js'
 import type { FileUpload } from './upload.js'
-import { claimedBucket, claimVersion, dropClaim, isPublished } from './version-claim.js'
+import { claimVersion, dropClaim, isPublished } from './version-claim.js'
 import type { VersionClaim } from './version-claim.js'
 
 export interface PublishRequest {
@@ -108,7 +108,7 @@ async function endUploads({ bucket, prefix, progress, now }: Tree, folder: strin
 /** Artifacts before what describes them; within each group side by side. */
 async function uploadAll(tree: Tree, { release, journal, parallel }: PublishRequest, claim: VersionClaim): Promise<number> {
   const { signal } = tree
-  const bucket = claimedBucket(tree.bucket, claim.hold)
+  const bucket = tree.bucket.holding(claim.hold)
   const { document } = claim
   const own = { files: release.files.filter(({ path, sha256 }) => document.files.some(file => file.path === path && file.sha256 === sha256)) }
   const stop = new AbortController()

@@ -9,7 +9,6 @@ import { treeBusy, versionClaimed, versionPruned, versionTaken } from '../errors
 import { sumsName } from '../stages/release-folder.js'
 import { textBody } from '../tools/body.js'
 import { delayMs, pause } from '../tools/retry.js'
-import type { Bucket } from '../tools/s3.js'
 import type { PublishedFile, ReleaseDocument } from './documents.js'
 import { changingHeaders } from './object-headers.js'
 import { readDocument, releasePlace } from './published-tree.js'
@@ -23,13 +22,13 @@ export const claimName = '.claim.json'
 /** In the place of a digest: prunes of one version want the same. */
 const pruneId = 'prune'
 
-/** Nobody renews a claim of this age: its publisher was killed, or has been cut off for longer than any request is tried. */
+/** Nobody renews a claim of this age: its publisher was killed, or has been cut off for longer than one try of a request takes. */
 const claimLifeMs = 15 * 60_000
-/** A write is begun under a claim not older than this; the rest of its life is for the tries of that write. */
+/** Each try of a write is begun under a claim not older than this, whatever --patience says; the rest of its life is for that try. */
 const renewMs = 3 * 60_000
 const claimTries = 12
 
-/** Before every write to the folder: renews the claim when it is time, and stops who has lost it. Errors: those of `takeClaim`. */
+/** Before every try of a write to the folder (Bucket.holding): renews the claim when it is time, and stops who has lost it. Errors: those of `takeClaim`. */
 export type Hold = () => Promise<void>
 
 export interface VersionClaim {
@@ -88,17 +87,6 @@ async function takeClaim(tree: Tree, claimant: Claimant): Promise<Hold> {
 export async function dropClaim({ bucket, prefix }: Tree, { appliance, version }: Version): Promise<void> {
   const left = await bucket.list(`${prefix}${claimKey({ appliance, version })}`)
   await bucket.remove(left.map(({ key }) => key))
-}
-
-/** Nothing is written through it that the claim does not cover. */
-export function claimedBucket(bucket: Bucket, hold: Hold): Bucket {
-  const held = <Parameters extends readonly unknown[], Result>(work: (...parameters: Parameters) => Promise<Result>) =>
-    async (...parameters: Parameters): Promise<Result> => {
-      await hold()
-      return await work(...parameters)
-    }
-  const { put, startUpload, putPart, finishUpload, remove } = bucket
-  return { ...bucket, put: held(put), startUpload: held(startUpload), putPart: held(putPart), finishUpload: held(finishUpload), remove: held(remove) }
 }
 
 /**

@@ -116,6 +116,8 @@ export interface Bucket {
   abortUpload(upload: { readonly key: string; readonly id: string }): Promise<void>
   /** Unfinished ones below a prefix. */
   listUploads(prefix: string): Promise<readonly Upload[]>
+  /** The same bucket; `hold` is called before each try of each request that changes something, and an error of it ends the request. */
+  holding(hold: () => Promise<void>): Bucket
   close(): void
 }
 
@@ -167,7 +169,7 @@ export async function openBucket(options: BucketOptions): Promise<Bucket> {
     logger: { debug() {}, info() {}, warn() {}, error() {} },
   })
   presetBodyHash(client)
-  return bucketOf({ options, sdk, client, server: endpoint ?? `AWS ${region ?? ''}`.trim() })
+  return bucketOf({ options, sdk, client, hold: async () => {}, server: endpoint ?? `AWS ${region ?? ''}`.trim() })
 }
 
 type Sdk = typeof import('@aws-sdk/client-s3')
@@ -177,6 +179,8 @@ interface Connection {
   readonly sdk: Sdk
   readonly client: InstanceType<Sdk['S3Client']>
   readonly server: string
+  /** Before each try of what changes something. */
+  readonly hold: () => Promise<void>
 }
 
 function bucketOf(connection: Connection): Bucket {
@@ -185,6 +189,10 @@ function bucketOf(connection: Connection): Bucket {
   const Bucket = options.bucket
   const abort = { abortSignal: signal }
   const ask = <Value>(doing: string, work: () => Promise<Value>) => persist(connection, doing, work)
+  const change = <Value>(doing: string, work: () => Promise<Value>) => ask(doing, async () => {
+    await connection.hold()
+    return await work()
+  })
   const place = ({ key, id }: { readonly key: string; readonly id: string }) => ({ Bucket, Key: key, UploadId: id })
   return {
     name: Bucket,
@@ -208,7 +216,7 @@ function bucketOf(connection: Connection): Bucket {
         client.send(new sdk.ListObjectsV2Command({ Bucket, Prefix: prefix, Delimiter: '/', ContinuationToken: token }), abort))
       return { items: (page.CommonPrefixes ?? []).map(each => (each.Prefix ?? '').slice(prefix.length, -1)), next: page.NextContinuationToken }
     }),
-    put: (key, body, headers) => ask(`uploading ${key}`, async () => receiptOf(await client.send(putCommand(sdk, { Bucket, Key: key }, body, headers), abort), body)),
+    put: (key, body, headers) => change(`uploading ${key}`, async () => receiptOf(await client.send(putCommand(sdk, { Bucket, Key: key }, body, headers), abort), body)),
     putIf: async (key, body, headers, condition) => {
       const wanted = condition.etag === null ? { IfNoneMatch: '*' } : { IfMatch: condition.quoted ? `"${condition.etag}"` : condition.etag }
       return await once(connection, `writing ${key}`, async () => {
@@ -226,16 +234,16 @@ function bucketOf(connection: Connection): Bucket {
     }),
     // One by one: DeleteObjects wants a Content-MD5 on some servers and refuses it on others.
     remove: async keys => {
-      for (const key of keys) await ask(`deleting ${key}`, () => client.send(new sdk.DeleteObjectCommand({ Bucket, Key: key }), abort))
+      for (const key of keys) await change(`deleting ${key}`, () => client.send(new sdk.DeleteObjectCommand({ Bucket, Key: key }), abort))
     },
     create: async () => {
       await ask(`making the bucket ${Bucket}`, () => client.send(new sdk.CreateBucketCommand({ Bucket }), abort))
     },
-    startUpload: (key, headers) => ask(`starting the upload of ${key}`, async () => {
+    startUpload: (key, headers) => change(`starting the upload of ${key}`, async () => {
       const { UploadId } = await client.send(new sdk.CreateMultipartUploadCommand({ Bucket, Key: key, ChecksumAlgorithm: 'SHA256', ...headersOf(headers) }), abort)
       return UploadId ?? ''
     }),
-    putPart: (upload, number, body) => ask(`uploading part ${number} of ${upload.key}`, () => absent(async () => {
+    putPart: (upload, number, body) => change(`uploading part ${number} of ${upload.key}`, () => absent(async () => {
       const command = new sdk.UploadPartCommand({ ...place(upload), PartNumber: number, ...bodyOf(body) })
       return receiptOf(await client.send(command, abort), body)
     })),
@@ -244,7 +252,7 @@ function bucketOf(connection: Connection): Bucket {
       const items = (page.Parts ?? []).map(partOf)
       return { items, next: page.IsTruncated ? page.NextPartNumberMarker : undefined }
     }))),
-    finishUpload: (upload, parts) => ask(`finishing the upload of ${upload.key}`, async () => {
+    finishUpload: (upload, parts) => change(`finishing the upload of ${upload.key}`, async () => {
       try {
         await client.send(new sdk.CompleteMultipartUploadCommand({ ...place(upload), MultipartUpload: { Parts: parts.map(completedPart) } }), abort)
         return true
@@ -263,6 +271,7 @@ function bucketOf(connection: Connection): Bucket {
       const items = (page.Uploads ?? []).map(each => ({ key: each.Key ?? '', id: each.UploadId ?? '', startedMs: each.Initiated?.getTime() ?? 0 }))
       return { items, next: page.IsTruncated ? JSON.stringify([page.NextKeyMarker, page.NextUploadIdMarker]) : undefined }
     }),
+    holding: hold => bucketOf({ ...connection, hold }),
     close: () => client.destroy(),
   }
 }

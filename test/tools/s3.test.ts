@@ -3,6 +3,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { treeBusy } from '../../pipeline/errors/publish.js'
 import { textBody } from '../../pipeline/tools/body.js'
 import { documentLimitBytes } from '../../pipeline/tools/document-limit.js'
 import { endpointOf, UnclearAnswer } from '../../pipeline/tools/s3.js'
@@ -105,4 +106,33 @@ t.test('a write with a limit is ended by it, and nobody knows what it did', asyn
   const ended = await bucket.tryPut('x', hello, headers, 200).then(() => undefined, (error: unknown) => error)
   t.ok(ended instanceof UnclearAnswer)
   t.match(ended, { failure: { kind: 'again', answer: 'connection cut' } })
+})
+
+t.test('who holds something asks for it before each try of what changes something, and for nothing else', async t => {
+  let [requests, asked] = [0, 0]
+  const server = createServer((request, response) => {
+    request.resume()
+    requests += 1
+    response.writeHead(request.method === 'HEAD' ? 404 : 503).end()
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const bucket = await testBucket(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, 'images', { patienceMs: 60_000 })
+  t.teardown(() => bucket.close())
+  const held = bucket.holding(async () => {
+    asked += 1
+    if (asked % 3 === 0) throw treeBusy('it was lost')
+  })
+  await held.head('k')
+  t.same([requests, asked], [1, 0])
+  const upload = { key: 'k', id: 'u' }
+  const changes = [
+    () => held.put('k', hello, { contentType: 'x', cacheControl: 'y', sha256: hello.sha256 }), () => held.remove(['k']), () => held.putPart(upload, 1, hello),
+    () => held.startUpload('k', { contentType: 'x', cacheControl: 'y', sha256: hello.sha256 }), () => held.finishUpload(upload, []),
+  ]
+  for (const change of changes) {
+    [requests, asked] = [0, 0]
+    t.match(await failureOf(change()), { code: 'tree-busy' })
+    t.same([requests, asked], [2, 3], 'two tries, and no third')
+  }
 })
