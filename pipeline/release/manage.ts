@@ -1,13 +1,13 @@
 /** What is done to a published tree after publishing: list, promote, retract, prune. */
 import { PipelineError } from '../errors/pipeline-error.js'
-import { channelEmpty, channelUnknown, promoteUnsigned, releaseRetracted } from '../errors/publish.js'
+import { channelEmpty, channelUnknown, promoteUnsigned } from '../errors/publish.js'
 import { channelPlace, changeDocument, emptyIndex, indexPlace, readChannels, readDocument, readTrusted, renewed, requireTrusted } from './published-tree.js'
 import type { Read, ReadTree, Tree } from './published-tree.js'
 import { readAppliance } from './put-back.js'
 import { moveChannel } from './channels.js'
 import type { ChannelDocument, IndexDocument, ListedRelease } from './documents.js'
 import { finishChange } from './finish-change.js'
-import { movePointersBack, requireStillFit } from './move-back.js'
+import { movePointersBack, refuseRetracted, requireStillFit } from './move-back.js'
 import { treeKeys } from './tree.js'
 import { claimName, claimToPrune, dropClaim } from './version-claim.js'
 
@@ -42,7 +42,7 @@ export async function promote(tree: Tree, { appliance, from, to, publicUrl }: { 
   if (!current) throw channelEmpty(from)
   const release = index?.document.releases.find(({ version }) => version === current.version)
   if (!release) throw channelUnknown(current.version, [])
-  if (release.retracted) throw releaseRetracted(release.version, release.retracted.at, release.retracted.reason)
+  if (release.retracted) await refuseRetracted(tree, { appliance, channel: to, version: release.version, publicUrl }, { seen, retracted: release.retracted })
   if (tree.sign && !release.signed) throw promoteUnsigned(release.version, to)
   // Which bytes a version has is said by the list, for all of its pointers.
   const { version, sha256, sizeBytes, verified } = release
@@ -180,8 +180,18 @@ async function unlist(tree: Tree, appliance: string, wanted: readonly string[]):
   requireTrusted(tree, channels)
   const pointed = new Set(channels.flatMap(({ document }) => document.current?.version ?? []))
   const saved = (before?.document.releases ?? []).filter(({ version }) => wanted.includes(version) && pointed.has(version))
-  if (saved.length > 0) await changeIndex(tree, appliance, index => ({ ...index, releases: [...index.releases, ...saved] }))
+  if (saved.length > 0) await changeIndex(tree, appliance, index => ({ ...index, releases: putBack(index.releases, saved, before?.document.releases ?? []) }))
   return wanted.filter(version => !pointed.has(version))
+}
+
+/** Where they were before: what is last in the list goes first with the next prune. What was published again meanwhile is there already. Pure. */
+export function putBack<Release extends Pick<ListedRelease, 'version'>>(releases: readonly Release[], saved: readonly Release[], before: readonly Release[]): readonly Release[] {
+  const place = ({ version }: Release) => before.findIndex(each => each.version === version)
+  return saved.reduce<readonly Release[]>((list, release) => {
+    if (list.some(({ version }) => version === release.version)) return list
+    const next = list.findIndex(each => place(each) > place(release))
+    return next === -1 ? [...list, release] : [...list.slice(0, next), release, ...list.slice(next)]
+  }, releases)
 }
 
 /** Out of the pointers' memory before anything is deleted: nothing that a pointer names is ever half there. */

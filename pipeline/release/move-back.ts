@@ -1,10 +1,10 @@
 /** Moves channels back from a release that was taken back, or taken off the list. */
 import { releaseRetracted, releaseUnlisted } from '../errors/publish.js'
 import { movedBack } from './channels.js'
-import type { ChannelDocument, ListedRelease } from './documents.js'
+import type { ChannelDocument, ListedRelease, Retracted } from './documents.js'
 import { finishChange } from './finish-change.js'
 import { changeDocument, channelPlace, indexPlace, readChannels, readTrusted } from './published-tree.js'
-import type { Tree } from './published-tree.js'
+import type { Read, Tree } from './published-tree.js'
 
 interface Pointer {
   readonly appliance: string
@@ -34,6 +34,17 @@ export async function requireStillFit(tree: Tree, { publicUrl, ...pointer }: Poi
   // The other may have shown people the channel as it was in between.
   await finishChange(tree, appliance, publicUrl)
   throw release?.retracted ? releaseRetracted(version, release.retracted.at, release.retracted.reason) : releaseUnlisted(version, channel)
+}
+
+/**
+ * For a command that would move the channel to a release that was taken back. One that was killed between its move and its look
+ * at the list has left the channel there. Errors: `release-retracted` (exit 6), those of requireStillFit.
+ */
+export async function refuseRetracted(
+  tree: Tree, moving: Pointer & { readonly publicUrl: string }, { seen, retracted }: { readonly seen: Pick<Read<ChannelDocument>, 'document'> | undefined; readonly retracted: Retracted }
+): Promise<void> {
+  if (seen?.document.current?.version === moving.version) await requireStillFit(tree, moving)
+  throw releaseRetracted(moving.version, retracted.at, retracted.reason)
 }
 
 async function listedReleases(tree: Tree, appliance: string): Promise<readonly ListedRelease[]> {

@@ -5,11 +5,11 @@
 import { releaseRetracted, releaseSignatureOther, stableNeedsVerified } from '../errors/publish.js'
 import { createGate, settleAll } from '../tools/gate.js'
 import { moveChannel, stableChannel } from './channels.js'
-import type { IndexDocument, ListedRelease, ReleaseDocument, ReleaseReference } from './documents.js'
+import type { IndexDocument, ListedRelease, ReleaseDocument, ReleaseReference, Retracted } from './documents.js'
 import { finishChange } from './finish-change.js'
 import type { LocalFile, LocalRelease } from './inspect.js'
 import type { Journal } from './journal.js'
-import { requireStillFit } from './move-back.js'
+import { refuseRetracted, requireStillFit } from './move-back.js'
 import { releaseHeaders } from './object-headers.js'
 import * as published from './published-tree.js'
 import type { Tree } from './published-tree.js'
@@ -60,7 +60,8 @@ export async function publish(tree: Tree, request: PublishRequest): Promise<Publ
   const seen = channels.find(each => each.document.channel === channel)
   published.requireSameTrust(tree, treeKeys.channel(appliance, channel), seen)
   published.requireSameTrust(tree, treeKeys.index(appliance), index)
-  requireNotRetracted(index?.document, request)
+  const retracted = retractedOf(index?.document, request)
+  if (retracted) await refuseRetracted(tree, { appliance, channel, version, publicUrl: request.publicUrl }, { seen, retracted })
   const claim = await claimVersion(tree, own)
   const { document } = claim
   await endUploads(tree, `${appliance}/`, request.staleMs)
@@ -148,10 +149,8 @@ function progressOf({ progress }: Tree, total: number): (bytes: number) => void 
 }
 
 /** An unchanged build has the version of the last one: the next night must not bring back what a person took away. */
-function requireNotRetracted(index: IndexDocument | undefined, { release, allowRetracted }: PublishRequest): void {
-  const { version } = release.document
-  const retracted = index?.releases.find(each => each.version === version)?.retracted
-  if (retracted && !allowRetracted) throw releaseRetracted(version, retracted.at, retracted.reason)
+function retractedOf(index: IndexDocument | undefined, { release: { document: { version } }, allowRetracted }: PublishRequest): Retracted | undefined {
+  return allowRetracted ? undefined : index?.releases.find(each => each.version === version)?.retracted
 }
 
 /** The very bytes that lie there count: a signature made again may differ. */
@@ -176,7 +175,8 @@ async function listRelease(tree: Tree, request: PublishRequest, { document, refe
   const { appliance, title, date, verified } = document
   await published.changeDocument(tree, published.indexPlace(appliance), before => {
     // It may have been taken back while it was uploaded again.
-    requireNotRetracted(before?.document, request)
+    const retracted = retractedOf(before?.document, request)
+    if (retracted) throw releaseRetracted(document.version, retracted.at, retracted.reason)
     const base = before?.document ?? published.emptyIndex(appliance, title)
     const known = base.releases.find(({ version }) => version === reference.version)
     const listed: ListedRelease = {

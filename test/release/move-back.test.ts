@@ -1,15 +1,15 @@
 /** A channel that was moved to a release while somebody took that back goes back, too. The bucket is a stand-in in memory. */
 import t from 'tap'
 import { join } from 'node:path'
-import { promote, prune, retract } from '../../pipeline/release/manage.js'
+import { promote, prune, putBack, retract } from '../../pipeline/release/manage.js'
 import { requireStillFit } from '../../pipeline/release/move-back.js'
-import { channelPlace, indexPlace, readDocument } from '../../pipeline/release/published-tree.js'
+import { changeDocument, channelPlace, indexPlace, readDocument, renewed } from '../../pipeline/release/published-tree.js'
 import type { Tree } from '../../pipeline/release/published-tree.js'
 import { publish } from '../../pipeline/release/publish.js'
 import { writeViews } from '../../pipeline/release/views.js'
 import { failureOf } from '../fixtures/failure.js'
 import { localRelease, requestOf } from '../fixtures/local-release.js'
-import { memorySerials, memoryTree } from '../fixtures/memory-tree.js'
+import { memorySerials, memoryTree, treeTime } from '../fixtures/memory-tree.js'
 
 const publicUrl = 'https://downloads.example.org/'
 const stable = 'p/ciab/channels/stable.json'
@@ -61,6 +61,29 @@ t.test('a publish that a retract could not see takes itself back', async t => {
   t.equal((await failureOf(publishing('3'))).code, 'release-retracted')
   t.same(await state(), { nightly: '2', stable: '1' })
   t.equal(await pageIsStale(), false)
+})
+
+t.test('a publish that was killed before it could take itself back does it when it is run again', async t => {
+  const { other, publishing, during, state, pageIsStale } = await world(t.testdir({}))
+  during('putIf p/ciab/channels/nightly.json', async () => {
+    await retracting(other, '3')
+    during('get p/ciab/index.json', () => Promise.reject(new Error('killed')))
+  })
+  await t.rejects(publishing('3'), { message: 'killed' })
+  t.same(await state(), { nightly: '3', stable: '1' })
+  t.equal((await failureOf(publishing('3'))).code, 'release-retracted')
+  t.same(await state(), { nightly: '2', stable: '1' })
+  t.equal(await pageIsStale(), false)
+})
+
+t.test('so does a promote, while the retract that it did not see is not done with its own channel', async t => {
+  const { tree, state } = await world(t.testdir({}))
+  await promoting(tree)
+  await changeDocument(tree, indexPlace('ciab'), before => before && {
+    ...before.document, ...renewed(tree, before.document), releases: before.document.releases.map(each => each.version === '2' ? { ...each, retracted: { at: treeTime.toISOString(), reason: 'no' } } : each),
+  })
+  t.equal((await failureOf(promoting(tree))).code, 'release-retracted')
+  t.same(await state(), { nightly: '2', stable: '1' })
 })
 
 t.test('a promote that a prune could not see takes itself back', async t => {
@@ -131,4 +154,25 @@ t.test('a channel that was moved on in the meantime stays where it is', async t 
   t.equal((await readDocument(tree, channelPlace('ciab', 'nightly')))?.document.serial, before)
   await requireStillFit(tree, { appliance: 'ciab', channel: 'nightly', version: '2', publicUrl })
   t.match((await readDocument(tree, indexPlace('ciab')))?.document.releases, [{ version: '2', retracted: undefined }, { version: '1' }])
+})
+
+t.test('what a prune puts back on the list is where it was before, and there once', t => {
+  const list = (names: string) => [...names].map(version => ({ version }))
+  const cases: Readonly<Record<string, readonly [releases: string, saved: string, before: string]>> = {
+    dcba: ['dba', 'c', 'dcba'], edcba: ['eda', 'cb', 'dcba'], cba: ['cba', 'b', 'cba'], bca: ['bca', 'b', 'cba'], ba: ['b', 'a', 'ba'], a: ['', 'a', 'a'],
+  }
+  for (const [wanted, [releases, saved, before]] of Object.entries(cases)) t.same(putBack(list(releases), list(saved), list(before)), list(wanted), wanted)
+  t.end()
+})
+
+t.test('a prune that notices a moved pointer puts its release back where it was', async t => {
+  const { other, publishing, pruning, during, state, listed } = await pruneWorld(t.testdir({}))
+  await publishing('4')
+  const to = (await readDocument(other, indexPlace('ciab')))?.document.releases.find(({ version }) => version === '3')
+  const move = () => changeDocument(other, channelPlace('ciab', 'stable'), before => before && to && {
+    ...before.document, ...renewed(other, before.document), current: { version: to.version, sha256: to.sha256, sizeBytes: to.sizeBytes },
+  })
+  during('putIf p/ciab/index.json', async () => during('list p/ciab/channels/', move))
+  t.match(await pruning(), { removed: ['2'] })
+  t.same([await state(), await listed()], [{ nightly: '4', stable: '3' }, ['4', '3', '1']])
 })
