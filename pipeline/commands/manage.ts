@@ -92,6 +92,7 @@ function printPruned(pruned: Pruned, { json, dryRun = false }: PruneOptions, io:
   const gone = dryRun ? 'would remove' : 'removed'
   for (const version of pruned.removed) printLine(io, `${gone} ${version}`)
   for (const name of pruned.leftovers) printLine(io, `${gone} ${name} (left by a killed command)`)
+  for (const name of pruned.strange) printLine(io, `left ${name} (nothing in it says that it was a release)`)
   printLine(io, `${dryRun ? 'would free' : 'freed'} ${gib(pruned.freedBytes)}`)
 }
 

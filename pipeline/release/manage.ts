@@ -8,7 +8,8 @@ import { moveChannel } from './channels.js'
 import type { ChannelDocument, IndexDocument, ListedRelease } from './documents.js'
 import { finishChange } from './finish-change.js'
 import { movePointersBack, refuseRetracted, requireStillFit } from './move-back.js'
-import { treeKeys } from './tree.js'
+import { manifestName, sumsName } from '../stages/release-folder.js'
+import { indexName, treeKeys } from './tree.js'
 import { claimName, claimToPrune, dropClaim } from './version-claim.js'
 
 export interface ListedTree {
@@ -121,6 +122,8 @@ export interface Pruned {
   readonly kept: readonly string[]
   /** Folders that nothing names, left by a killed publish or prune. */
   readonly leftovers: readonly string[]
+  /** Old folders in which nothing says that they were ever a release: somebody else's, and they stay. */
+  readonly strange: readonly string[]
   readonly freedBytes: number
 }
 
@@ -133,13 +136,13 @@ export async function prune(tree: Tree, pruning: Pruning): Promise<Pruned> {
   const { appliance } = pruning
   const { wanted, kept } = await chooseDoomed(tree, pruning)
   const removed = await unlist(tree, appliance, wanted)
-  const leftovers = await findLeftovers(tree, pruning, wanted)
+  const { leftovers, strange } = await findLeftovers(tree, pruning, wanted)
   await forget(tree, appliance, [...removed, ...leftovers])
   const gone = await deleteReleases(tree, appliance, [...removed, ...leftovers])
   await finishChange(tree, appliance, pruning.publicUrl)
   const isGone = (version: string) => gone.some(each => each.version === version)
   return {
-    removed: removed.filter(isGone), kept: [...kept, ...wanted.filter(version => !isGone(version))], leftovers: leftovers.filter(isGone),
+    removed: removed.filter(isGone), kept: [...kept, ...wanted.filter(version => !isGone(version))], leftovers: leftovers.filter(isGone), strange,
     freedBytes: gone.reduce((sum, { freedBytes }) => sum + freedBytes, 0),
   }
 }
@@ -149,8 +152,8 @@ type LookingTree = ReadTree & Pick<Tree, 'now' | 'sign' | 'adoptUnsigned'>
 /** What prune would do; nothing is written. */
 export async function wouldPrune(tree: LookingTree, pruning: Omit<Pruning, 'publicUrl'>): Promise<Pruned> {
   const { wanted, kept } = await chooseDoomed(tree, pruning)
-  const leftovers = await findLeftovers(tree, pruning, wanted)
-  return { removed: wanted, kept, leftovers, freedBytes: await sizeOf(tree, pruning.appliance, [...wanted, ...leftovers]) }
+  const { leftovers, strange } = await findLeftovers(tree, pruning, wanted)
+  return { removed: wanted, kept, leftovers, strange, freedBytes: await sizeOf(tree, pruning.appliance, [...wanted, ...leftovers]) }
 }
 
 async function chooseDoomed(tree: LookingTree, pruning: Omit<Pruning, 'publicUrl'>): Promise<{ readonly wanted: readonly string[]; readonly kept: readonly string[] }> {
@@ -241,25 +244,31 @@ async function deleteRelease({ bucket, prefix, progress }: Tree, appliance: stri
 
 const notReleases = ['channels', 'vagrant']
 
+/** Of these every release has at least one at any time: publish begins with the claim, and prune ends with it. */
+const releaseMarks = [claimName, indexName, manifestName, sumsName]
+
 /**
  * Old folders that are not on the list; a publisher at work has a young one. Only prune takes releases off the list, so a
  * pointer's memory does not keep them. A list that is missing, or lacks what a channel points to, is no proof: then none.
  * Read after the folders: what was listed in between counts.
  */
-async function findLeftovers(tree: LookingTree, { appliance, staleMs }: Pick<Pruning, 'appliance' | 'staleMs'>, wanted: readonly string[]): Promise<string[]> {
+async function findLeftovers(tree: LookingTree, { appliance, staleMs }: Pick<Pruning, 'appliance' | 'staleMs'>, wanted: readonly string[]): Promise<Pick<Pruned, 'leftovers' | 'strange'>> {
   const { bucket, prefix, now } = tree
   const folders = await bucket.folders(`${prefix}${appliance}/`)
   const [channels, index] = [await readChannels(tree, appliance), await readDocument(tree, indexPlace(appliance))]
   requireTrusted(tree, [...channels, index])
   const listed = new Set(index?.document.releases.map(({ version }) => version))
   const pointed = channels.flatMap(({ document }) => document.current?.version ?? [])
-  if (!index || pointed.some(version => !listed.has(version))) return []
+  if (!index || pointed.some(version => !listed.has(version))) return { leftovers: [], strange: [] }
   const unlisted = folders.filter(name => ![...notReleases, ...listed, ...wanted].includes(name))
   const found = await Promise.all(unlisted.map(async name => {
-    const objects = await bucket.list(`${prefix}${appliance}/${name}/`)
-    return objects.every(({ modifiedMs }) => now().getTime() - modifiedMs > staleMs) ? [name] : []
+    const folder = `${prefix}${treeKeys.release(appliance, name)}`
+    const objects = await bucket.list(folder)
+    const isOurs = objects.some(({ key }) => releaseMarks.includes(key.slice(folder.length)))
+    return objects.every(({ modifiedMs }) => now().getTime() - modifiedMs > staleMs) ? [{ name, isOurs }] : []
   }))
-  return found.flat()
+  const [leftovers, strange] = [true, false].map(ours => found.flat().filter(({ isOurs }) => isOurs === ours).map(({ name }) => name)) as [string[], string[]]
+  return { leftovers, strange }
 }
 
 async function sizeOf({ bucket, prefix }: ReadTree, appliance: string, versions: readonly string[]): Promise<number> {

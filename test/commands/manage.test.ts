@@ -22,7 +22,7 @@ t.test('prune --dry-run only asks: it writes nothing, not even to try the server
     'p/ciab/index.json': sealed(indexDocument(['3', '2', '1'].map(version => listedRelease(version)))),
     'p/ciab/channels/nightly.json': sealed(channelDocument('nightly', '3')),
     ...Object.fromEntries(['3', '2', '1'].map(version => [`p/ciab/${version}/index.json`, version])),
-    'p/ciab/0/kvm/disk': 'left by a kill',
+    'p/ciab/0/kvm/disk': 'left by a kill', 'p/ciab/0/.claim.json': '{}', 'p/ciab/docs/page.html': 'of an operator',
   })
   t.teardown(() => server.close())
   const before = { ...process.env }
@@ -30,7 +30,7 @@ t.test('prune --dry-run only asks: it writes nothing, not even to try the server
   t.teardown(() => { process.env = before })
   const store = join(t.testdir({}), 'state')
   const { code, stdout, stderr } = await runMain(['prune', '--dry-run', '--keep', '1', '--to', 's3://images/p', '--store', store, '--patience', '0'])
-  t.same([code, stdout], [0, 'would remove 2\nwould remove 1\nwould remove 0 (left by a killed command)\nwould free 0.0 GiB\n'], stderr)
+  t.same([code, stdout], [0, 'would remove 2\nwould remove 1\nwould remove 0 (left by a killed command)\nleft docs (nothing in it says that it was a release)\nwould free 0.0 GiB\n'], stderr)
   t.same(server.requests.filter(request => !/^(GET|HEAD) /.test(request)), [])
   const signing = ['prune', '--dry-run', '--keep', '1', '--to', 's3://images/p', '--store', store, '--patience', '0', '--sign-key', makeSshKey(join(t.testdirName, 'key'))]
   const refused = await runMain(signing)

@@ -100,6 +100,18 @@ t.test('what a killed prune took off the list goes with the next one when it is 
   t.match(await prune(tree, pruning), { removed: [], kept: ['4'], leftovers: ['1', '2', '3'] })
 })
 
+t.test('a folder in which nothing says that it was a release is not ours to delete', async t => {
+  const { tree, bucket } = await cutPrune(t.testdir({}))
+  const keys = ['p/ciab/docs/guide/manifest.json', 'p/ciab/docs/index.html']
+  for (const key of keys) await bucket.put(key, textBody('x'), { ...changingHeaders(key), sha256: '' })
+  await bucket.put('p/ciab/0/.claim.json', textBody('{}'), { ...changingHeaders('.claim.json'), sha256: '' })
+  await bucket.remove(['p/ciab/1/SHA256SUMS'])
+  t.match(await wouldPrune(tree, pruning), { leftovers: ['0', '1', '2', '3'], strange: ['docs'] })
+  for (const object of bucket.objects.values()) Object.assign(object, { modifiedMs: object.modifiedMs - 16 * 60_000 })
+  t.match(await prune(tree, pruning), { leftovers: ['0', '1', '2', '3'], strange: ['docs'] })
+  t.same([...bucket.objects.keys()].filter(key => /^p\/ciab\/(\d|docs)/.test(key) && !key.startsWith('p/ciab/4/')).sort(), keys)
+})
+
 t.test('a list that is missing, unreadable or older than the pointers makes no release a leftover', async t => {
   const { tree, bucket } = await published(t.testdir({}))
   const old = await memoryTree()
