@@ -25,7 +25,7 @@ t.test('a night that is published cleans up what earlier ones left, in its own p
   const { status, stdout, calls, commands, lines } = night(t.testdir({}))
   t.same([status, stdout], [0, 'address\n'])
   t.same(commands, ['build', 'sign', 'publish', 'prune', 'clean'])
-  t.equal(calls.at(-1), 'clean --releases --store state --artifacts made')
+  t.equal(calls.at(-1), 'clean --releases --appliance ciab --keep release --store state --artifacts made', 'its own release stays, also when a person has built a newer one')
   t.equal(lines.at(-1), 'nightly: clean: freed 1.5 GiB')
   t.end()
 })
@@ -38,9 +38,16 @@ t.test('a clean that fails is told, and the night is as published as it was', t 
 })
 
 t.test('failed nights do not fill the disk either; what they came to is said last', t => {
-  const { status, stdout, commands, lines } = night(t.testdir({}), { build: 5 })
+  const { status, stdout, calls, commands, lines } = night(t.testdir({}), { build: 5 })
   t.same([status, stdout, commands], [5, '', ['build', 'clean']])
+  t.equal(calls.at(-1), 'clean --releases --appliance ciab --store state --artifacts made')
   t.same(lines, ['nightly: build', 'nightly: clean: freed 1.5 GiB', 'nightly: build ended with exit code 5; nothing was published'])
+  t.end()
+})
+
+t.test('a night that could not begin removes nothing; one that could not sign keeps its release', t => {
+  for (const code of [2, 3]) t.same(night(t.testdir({}), { build: code }).commands, ['build'])
+  t.match(night(t.testdir({}), { sign: 3 }).calls.at(-1), 'clean --releases --appliance ciab --keep release')
   t.end()
 })
 

@@ -1,10 +1,10 @@
 /** `pipeline clean`: removes old results from the stage store, old releases, and chunk indexes of those that are gone. */
 import { readdir, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { gib } from '../plan/format.js'
 import { cleanChunkIndexes, cleanStore, diskUsage } from '../run/clean.js'
 import type { Cleaned } from '../run/clean.js'
-import { acquireLock } from '../run/lock.js'
+import { acquireLock, cleanPurpose, findUse } from '../run/lock.js'
 import { manifestName, readManifest } from '../stages/release-folder.js'
 import { printJson, printLine } from './io.js'
 import type { CommandIo } from './io.js'
@@ -14,6 +14,10 @@ import { placesOf } from './places.js'
 export interface CleanOptions extends PlaceOptions {
   readonly all?: boolean
   readonly releases?: boolean
+  /** Only this one's releases. */
+  readonly appliance?: string
+  /** Releases that stay, too. */
+  readonly keep: readonly string[]
   readonly json?: boolean
 }
 
@@ -21,11 +25,16 @@ export interface CleanOptions extends PlaceOptions {
 export async function runClean(options: CleanOptions, io: CommandIo): Promise<void> {
   const { state, artifacts } = placesOf(options)
   const [store, locks] = [join(state, 'store'), join(state, 'locks')]
-  const cleaned = [await cleanStore(store, locks, { keep: options.all ? 'none' : 'newest' })]
-  const unlock = await acquireLock(locks, { store, purpose: 'clean', wait: false })
+  const cleaned: Cleaned[] = []
+  const unlock = await acquireLock(locks, { store, purpose: cleanPurpose, wait: false })
   try {
-    if (options.releases) cleaned.push(await cleanReleases(artifacts, options.all ?? false))
-    cleaned.push(await cleanChunkIndexes(join(state, 'chunks'), await artifactDigests(artifacts)))
+    cleaned.push(await cleanStore(store, { keep: options.all ? 'none' : 'newest' }))
+    const user = findUse(locks)
+    if (user) io.stderr.write(`releases and their chunk indexes stay: process ${user.pid} uses them (${user.purpose})\n`)
+    else {
+      if (options.releases) cleaned.push(await cleanReleases(artifacts, options))
+      cleaned.push(await cleanChunkIndexes(join(state, 'chunks'), await artifactDigests(artifacts)))
+    }
   } finally {
     unlock()
   }
@@ -40,13 +49,16 @@ export async function runClean(options: CleanOptions, io: CommandIo): Promise<vo
 const doomedPrefix = '.removed-'
 
 /** Folders without a manifest are none of ours and stay. Of each appliance the newest release stays, unless `all`. */
-async function cleanReleases(artifacts: string, all: boolean): Promise<Cleaned> {
+async function cleanReleases(artifacts: string, { all = false, appliance: only, keep }: Pick<CleanOptions, 'all' | 'appliance' | 'keep'>): Promise<Cleaned> {
+  const kept = keep.map(folder => resolve(folder))
   const names = await readdir(artifacts).catch(() => [])
   const begun = names.filter(name => name.startsWith(doomedPrefix))
   const found = await Promise.all(names.filter(name => !begun.includes(name)).map(name => describe(artifacts, name)))
   const releases = found.flatMap(release => release ?? []).sort((a, b) => b.writtenMs - a.writtenMs)
   const newest = (name: string, appliance: string) => releases.find(other => other.appliance === appliance)?.name === name
-  const doomed = releases.filter(({ name, appliance }) => all || !newest(name, appliance)).map(({ name }) => name).sort()
+  const isDoomed = ({ name, appliance }: { readonly name: string; readonly appliance: string }) =>
+    (only === undefined || appliance === only) && !kept.includes(resolve(artifacts, name)) && (all || !newest(name, appliance))
+  const doomed = releases.filter(isDoomed).map(({ name }) => name).sort()
   let freedBytes = 0
   const remove = async (name: string) => {
     freedBytes += await diskUsage(join(artifacts, name))

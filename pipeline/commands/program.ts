@@ -208,6 +208,8 @@ function clean(io: CommandIo): Command {
     .description('remove old stage results, and chunk indexes of releases that are gone; the newest result of each stage of each appliance stays')
     .option('--all', 'remove the newest, too')
     .option('--releases', 'remove old releases, too; the newest of each appliance stays unless --all')
+    .option('--appliance <name>', 'remove releases of this appliance only')
+    .addOption(new Option('--keep <release>', 'folder of a release that stays, too; may be repeated').default([], 'none').argParser((value: string, previous: readonly string[]) => [...previous, value]))
     .action(async (options: CleanOptions) => {
       await (await import('./clean.js')).runClean(options, io)
     })

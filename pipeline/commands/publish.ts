@@ -11,12 +11,14 @@ import type { Published } from '../release/publish.js'
 import { isSafeName, treeKeys, urlPath } from '../release/tree.js'
 import { viewKeys } from '../release/views.js'
 import { openHost } from '../run/host.js'
+import type { Host } from '../run/host.js'
 import { loadTargets } from '../targets/index.js'
 import { openHashMemory } from '../tools/hash-memory.js'
 import { endpointOf } from '../tools/s3.js'
 import { printJson, printLine } from './io.js'
 import type { CommandIo } from './io.js'
 import { placesOf } from './places.js'
+import { holdReleases } from './session.js'
 import type { WriteOptions } from './tree-options.js'
 import { openTree, parseTreeUrl, progressOf, publicUrlOf } from './tree-session.js'
 
@@ -35,30 +37,40 @@ const dayMs = 24 * 60 * 60 * 1000
 /** Prints the address of the release's index. Errors: those of errors/publish.ts (exit 6), `name-unsafe`, `endpoint-wrong`, `not-a-release` (2). */
 export async function runPublish(folder: string, options: PublishOptions, io: CommandIo): Promise<void> {
   if (!isSafeName(options.channel)) throw nameUnsafe('channel', options.channel)
-  const { bucket, prefix } = parseTreeUrl(options.to)
+  parseTreeUrl(options.to)
   if (!options.dryRun) endpointOf({ ...options, env: io.env })
-  const { state } = placesOf(options)
   const host = openHost(io)
   try {
-    const memory = await openHashMemory(join(state, 'hashes.json'), { rehash: options.rehash ?? false })
-    const summaries = Object.fromEntries((await loadTargets()).map(({ name, summary }) => [name, summary]))
-    const release = await inspectRelease(resolve(folder), { memory, signal: host.signal, allowUnverified: options.allowUnverified ?? false, chunkCache: join(state, 'chunks'), summaries })
-    if (!release.document.verified) progressOf(io)('publishing a release that is NOT VERIFIED; it is marked so')
-    if (options.dryRun) return printObjects(release, { prefix, channel: options.channel, json: options.json ?? false }, io)
-    const tree = await openTree({ ...options, appliance: release.document.appliance }, host, io)
+    const letGo = await holdReleases(options, host, io, `publish ${folder}`)
     try {
-      const name = createHash('sha256').update(`${tree.bucket.server} ${bucket} ${prefix} ${release.document.appliance} ${release.document.version}`).digest('hex').slice(0, 16)
-      const published = await publish(tree, {
-        release, channel: options.channel, journal: openJournal(join(state, 'publish', `${name}.jsonl`)),
-        parallel: options.parallel, staleMs: options.staleDays * dayMs, publicUrl: publicUrlOf(options, tree),
-        allowRetracted: options.allowRetracted ?? false,
-      })
-      report(published, release.document.appliance, options, io)
+      await publishFolder(resolve(folder), { options, host, io })
     } finally {
-      tree.bucket.close()
+      letGo()
     }
   } finally {
     host.close()
+  }
+}
+
+async function publishFolder(folder: string, { options, host, io }: { readonly options: PublishOptions; readonly host: Host; readonly io: CommandIo }): Promise<void> {
+  const { state } = placesOf(options)
+  const { bucket, prefix } = parseTreeUrl(options.to)
+  const memory = await openHashMemory(join(state, 'hashes.json'), { rehash: options.rehash ?? false })
+  const summaries = Object.fromEntries((await loadTargets()).map(({ name, summary }) => [name, summary]))
+  const release = await inspectRelease(folder, { memory, signal: host.signal, allowUnverified: options.allowUnverified ?? false, chunkCache: join(state, 'chunks'), summaries })
+  if (!release.document.verified) progressOf(io)('publishing a release that is NOT VERIFIED; it is marked so')
+  if (options.dryRun) return printObjects(release, { prefix, channel: options.channel, json: options.json ?? false }, io)
+  const tree = await openTree({ ...options, appliance: release.document.appliance }, host, io)
+  try {
+    const name = createHash('sha256').update(`${tree.bucket.server} ${bucket} ${prefix} ${release.document.appliance} ${release.document.version}`).digest('hex').slice(0, 16)
+    const published = await publish(tree, {
+      release, channel: options.channel, journal: openJournal(join(state, 'publish', `${name}.jsonl`)),
+      parallel: options.parallel, staleMs: options.staleDays * dayMs, publicUrl: publicUrlOf(options, tree),
+      allowRetracted: options.allowRetracted ?? false,
+    })
+    report(published, release.document.appliance, options, io)
+  } finally {
+    tree.bucket.close()
   }
 }
 

@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { diskTooSmall, releaseEndsAtInstall } from '../errors/commands.js'
+import type { LockHolder } from '../errors/run.js'
 import { assemblePlan, stageNames } from '../plan/plan.js'
 import type { Plan, PlannedExport, StageFacts, StageName } from '../plan/plan.js'
 import { gib } from '../plan/format.js'
@@ -10,7 +11,7 @@ import { scratchOf } from '../run/clean.js'
 import { dryRun } from '../run/dry-run.js'
 import { hostKernel } from '../run/host.js'
 import type { Host } from '../run/host.js'
-import { acquireLock } from '../run/lock.js'
+import { acquireLock, useReleases } from '../run/lock.js'
 import { prepareBuild } from '../run/prepare.js'
 import type { PreparedBuild } from '../run/prepare.js'
 import { openStore } from '../run/store.js'
@@ -30,7 +31,7 @@ import { probeAcceleration } from '../tools/probe.js'
 import type { Acceleration } from '../tools/acceleration.js'
 import type { CommandIo } from './io.js'
 import { defaultAppliance } from './options.js'
-import type { BuildOptions } from './options.js'
+import type { BuildOptions, PlaceOptions } from './options.js'
 import { placesOf } from './places.js'
 
 export interface Session {
@@ -127,14 +128,17 @@ export async function lockStore(
   io: CommandIo,
   purpose: string
 ): Promise<() => void> {
-  const { state } = placesOf(options)
-  return await acquireLock(join(state, 'locks'), {
-    store: join(state, 'store'),
-    purpose,
-    wait: options.wait,
-    signal: host.signal,
-    onWait: holder => io.stderr.write(`Waiting for process ${holder.pid}, which uses this store too (${holder.purpose}).\n`),
-  })
+  return await acquireLock(join(placesOf(options).state, 'locks'), { ...lockOptions(options, host, io, purpose), wait: options.wait })
+}
+
+/** No clean removes releases or what is kept of them until the function that it returns is called. Errors: those of `useReleases`. */
+export async function holdReleases(options: PlaceOptions, host: Host, io: CommandIo, purpose: string): Promise<() => void> {
+  return await useReleases(join(placesOf(options).state, 'locks'), lockOptions(options, host, io, purpose))
+}
+
+function lockOptions(options: PlaceOptions, { signal }: Host, io: CommandIo, purpose: string): Parameters<typeof useReleases>[1] {
+  const onWait = ({ pid, purpose: theirs }: LockHolder) => void io.stderr.write(`Waiting for process ${pid}, which uses this store too (${theirs}).\n`)
+  return { store: join(placesOf(options).state, 'store'), purpose, signal, onWait }
 }
 
 /** Errors: `disk-too-small` (exit 3) with both numbers. */

@@ -9,6 +9,7 @@ import { signRelease } from '../release/sign.js'
 import { requireWritable } from '../stages/export.js'
 import type { Manifest } from '../stages/release-folder.js'
 import { openHost } from '../run/host.js'
+import type { Host } from '../run/host.js'
 import { goldenDiskOf } from '../run/golden.js'
 import { openStore } from '../run/store.js'
 import type { Store } from '../run/store.js'
@@ -17,6 +18,7 @@ import { printJson, printLine } from './io.js'
 import type { CommandIo } from './io.js'
 import type { PlaceOptions } from './options.js'
 import { packageRoot, placesOf } from './places.js'
+import { holdReleases } from './session.js'
 import { progressOf } from './tree-session.js'
 
 export interface SignOptions extends PlaceOptions, KeyOptions {
@@ -26,29 +28,37 @@ export interface SignOptions extends PlaceOptions, KeyOptions {
 
 /** Prints what it wrote. Errors: `not-a-release` (exit 2), `release-changed` (exit 5), `sign-key-unusable` (exit 3). */
 export async function runSign(folder: string, options: SignOptions, io: CommandIo): Promise<void> {
-  const release = resolve(folder)
-  const { state } = placesOf(options)
   const host = openHost(io)
   try {
-    const store = openStore(join(state, 'store'), line => io.stderr.write(`warning: ${line}\n`))
-    const memory = await openHashMemory(join(state, 'hashes.json'), { rehash: options.rehash ?? false })
-    const progress = progressOf(io)
-    const keys = secretKeys(options, io.env)
-    const sign = signerOf(keys, host.run)
-    const signer = sign && { sign, own: await ownPublicKeys(keys, host.run), run: host.run }
-    await requireWritable(release)
-    const signed = await signRelease({
-      release, memory, chunkCache: join(state, 'chunks'), signal: host.signal, toolVersion: toolVersion(), ...(signer ? { signer } : {}),
-      packages: async manifest => await onGoldenDisk(manifest, store, host.run) ?? packagesOfManifest(manifest),
-      stages: manifest => stagesOf(manifest, store),
-    })
-    progress(`sign: ${signed.packages} packages from ${signed.origin}`)
-    if (!sign) progress('sign: no key given, this release is UNSIGNED (--sign-key, --openpgp-key, --openpgp-id)')
-    if (options.json) printJson(io, { release, signed: sign !== undefined, written: signed.written })
-    else for (const path of signed.written) printLine(io, path)
+    const letGo = await holdReleases(options, host, io, `sign ${folder}`)
+    try {
+      await signFolder(resolve(folder), { options, host, io })
+    } finally {
+      letGo()
+    }
   } finally {
     host.close()
   }
+}
+
+async function signFolder(release: string, { options, host, io }: { readonly options: SignOptions; readonly host: Host; readonly io: CommandIo }): Promise<void> {
+  const { state } = placesOf(options)
+  const store = openStore(join(state, 'store'), line => io.stderr.write(`warning: ${line}\n`))
+  const memory = await openHashMemory(join(state, 'hashes.json'), { rehash: options.rehash ?? false })
+  const progress = progressOf(io)
+  const keys = secretKeys(options, io.env)
+  const sign = signerOf(keys, host.run)
+  const signer = sign && { sign, own: await ownPublicKeys(keys, host.run), run: host.run }
+  await requireWritable(release)
+  const signed = await signRelease({
+    release, memory, chunkCache: join(state, 'chunks'), signal: host.signal, toolVersion: toolVersion(), ...(signer ? { signer } : {}),
+    packages: async manifest => await onGoldenDisk(manifest, store, host.run) ?? packagesOfManifest(manifest),
+    stages: manifest => stagesOf(manifest, store),
+  })
+  progress(`sign: ${signed.packages} packages from ${signed.origin}`)
+  if (!sign) progress('sign: no key given, this release is UNSIGNED (--sign-key, --openpgp-key, --openpgp-id)')
+  if (options.json) printJson(io, { release, signed: sign !== undefined, written: signed.written })
+  else for (const path of signed.written) printLine(io, path)
 }
 
 async function onGoldenDisk(manifest: Manifest, store: Store, run: ReturnType<typeof openHost>['run']) {

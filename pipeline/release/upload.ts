@@ -42,7 +42,13 @@ const sendTries = 4
 export async function uploadFile(file: FileUpload, context: UploadContext): Promise<number> {
   if (file.sizeBytes > partLimits.objectBytes) throw fileTooLarge(file.path, file.sizeBytes)
   if (isPresent(await context.bucket.head(file.key), file)) return 0
-  return file.sizeBytes <= singlePutBytes ? await uploadWhole(file, context) : await uploadParts(file, context)
+  try {
+    return file.sizeBytes <= singlePutBytes ? await uploadWhole(file, context) : await uploadParts(file, context)
+  } catch (error) {
+    // Whoever has removed it: what is not there any more has changed.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && (error as NodeJS.ErrnoException).path === file.path) throw fileChanged(file.path)
+    throw error
+  }
 }
 
 async function uploadWhole(file: FileUpload, context: UploadContext): Promise<number> {

@@ -3,7 +3,6 @@ import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isStaleIndex } from '../tools/chunk-index.js'
 import { readRecord } from './entry.js'
-import { acquireLock } from './lock.js'
 import { entryName, temporaryName } from './store.js'
 
 export type CleanChoice =
@@ -19,16 +18,11 @@ export interface Cleaned {
   readonly freedBytes: number
 }
 
-/** Removes results and leftovers. Errors: `store-locked` (exit 3) while a build uses the store. */
-export async function cleanStore(store: string, locks: string, choice: CleanChoice): Promise<Cleaned> {
-  const release = await acquireLock(locks, { store, purpose: 'clean', wait: false })
-  try {
-    const names = await readdir(store).catch(() => [])
-    const doomed = [...names.filter(name => temporaryName.test(name)), ...(await outdated(store, names, choice))]
-    return await remove(store, doomed)
-  } finally {
-    release()
-  }
+/** Removes results and leftovers. The store's lock must be held. */
+export async function cleanStore(store: string, choice: CleanChoice): Promise<Cleaned> {
+  const names = await readdir(store).catch(() => [])
+  const doomed = [...names.filter(name => temporaryName.test(name)), ...(await outdated(store, names, choice))]
+  return await remove(store, doomed)
 }
 
 /** Removes chunk indexes that no artifact here needs; who publishes one from elsewhere makes its index again. @param wanted SHA-256 of the artifacts */

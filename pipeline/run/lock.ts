@@ -64,6 +64,52 @@ async function claimLock(locks: string, options: LockOptions): Promise<() => voi
   }
 }
 
+/**
+ * Says that this run uses finished releases, and what is kept of them, until the function that it returns is called: any number of
+ * runs may at once, but no clean removes them then (`findUse`). Waits while one is at work: a clean takes the lock of the
+ * store first and then looks for uses, this does it the other way round. Errors: those of `acquireLock`.
+ */
+export async function useReleases(locks: string, options: Omit<LockOptions, 'wait'>): Promise<() => void> {
+  const uses = usesOf(locks)
+  const claim = declare(uses, options)
+  try {
+    for (let told = false, other = cleanOf(locks); other; other = cleanOf(locks), told = true) {
+      if (!told) options.onWait?.(other)
+      await pause(pollMs, options.signal)
+    }
+  } catch (error) {
+    removeClaim(uses, claim)
+    throw error
+  }
+  return () => removeClaim(uses, claim)
+}
+
+/** Who uses releases now, or undefined; asked by a run that holds the lock with `cleanPurpose`. */
+export function findUse(locks: string): LockHolder | undefined {
+  return findHolder(usesOf(locks))
+}
+
+export const cleanPurpose = 'clean'
+
+function cleanOf(locks: string): LockHolder | undefined {
+  const holder = findHolder(locks)
+  return holder?.purpose === cleanPurpose ? holder : undefined
+}
+
+function usesOf(locks: string): string {
+  return join(locks, 'releases')
+}
+
+function declare(uses: string, { store, purpose }: Pick<LockOptions, 'store' | 'purpose'>): string {
+  try {
+    const claim = writeClaim(uses, purpose)
+    writeFileSync(join(uses, `${claim}${heldSuffix}`), '')
+    return claim
+  } catch (error) {
+    throw storeNotWritable(store, (error as Error).message)
+  }
+}
+
 /** Who holds the lock now, or undefined. */
 export function findHolder(locks: string): LockHolder | undefined {
   return liveClaims(locks).find(claim => claim.held)?.holder

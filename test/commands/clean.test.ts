@@ -2,7 +2,7 @@
 import t from 'tap'
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { acquireLock } from '../../pipeline/run/lock.js'
+import { acquireLock, cleanPurpose, findUse, useReleases } from '../../pipeline/run/lock.js'
 import { openStore } from '../../pipeline/run/store.js'
 import { chunkCutter } from '../../pipeline/tools/chunk-index.js'
 import { runMain } from '../fixtures/main-run.js'
@@ -57,6 +57,48 @@ t.test('--releases keeps the newest of each appliance', async t => {
   await runMain(['clean', '--releases', ...options])
   t.same(readdirSync(artifacts), ['ciab-2', 'mine', 'other-1'])
 })
+
+t.test('--keep and --appliance spare a release that is not the newest, and those of other appliances', async t => {
+  const { artifacts, options } = await places(t.testdir({}))
+  await runMain(['clean', '--releases', '--all', '--appliance', 'other', ...options])
+  t.same(readdirSync(artifacts), ['ciab-1', 'ciab-2', 'mine'])
+  await runMain(['clean', '--releases', '--keep', join(artifacts, 'ciab-1'), ...options])
+  t.same(readdirSync(artifacts), ['ciab-1', 'ciab-2', 'mine'])
+  await runMain(['clean', '--releases', '--all', '--keep', `${artifacts}/../artifacts/ciab-1/`, ...options])
+  t.same(readdirSync(artifacts), ['ciab-1', 'mine'])
+})
+
+t.test('what a publish or sign uses stays, and old results go nevertheless; one that begins meanwhile waits', async t => {
+  const { state, artifacts, names, options } = await places(t.testdir({}))
+  const [locks, chunk] = [join(state, 'locks'), join(state, 'chunks', `${'1'.repeat(64)}.1.chunks`)]
+  mkdirSync(join(state, 'chunks'))
+  writeFileSync(chunk, '')
+  const use = { store: join(state, 'store'), purpose: 'publish artifacts/ciab-1' }
+  const [letGo, second] = [await useReleases(locks, use), await useReleases(locks, use)]
+  second()
+  const { code, stderr } = await runMain(['clean', '--releases', ...options])
+  t.same([code, stderr], [0, `releases and their chunk indexes stay: process ${process.pid} uses them (publish artifacts/ciab-1)\n`])
+  t.same([readdirSync(artifacts), names().length, existsSync(chunk)], [['ciab-1', 'ciab-2', 'mine', 'other-1'], 1, true])
+  letGo()
+  const unlock = await acquireLock(locks, { ...use, purpose: cleanPurpose, wait: false })
+  const waiting = useReleases(locks, { ...use, onWait: ({ purpose }) => t.equal(purpose, 'clean') })
+  t.equal(await Promise.race([waiting, new Promise(resolve => setTimeout(resolve, 400, 'waits'))]), 'waits')
+  unlock()
+  ;(await waiting)()
+  await runMain(['clean', '--releases', ...options])
+  t.same([readdirSync(artifacts), existsSync(chunk)], [['ciab-2', 'mine', 'other-1'], false])
+})
+
+for (const command of ['publish', 'sign']) {
+  t.test(`${command} is such a use`, async t => {
+    const { state, artifacts, options } = await places(t.testdir({}))
+    const unlock = await acquireLock(join(state, 'locks'), { store: join(state, 'store'), purpose: cleanPurpose, wait: false })
+    const running = runMain([command, join(artifacts, 'mine'), ...(command === 'publish' ? ['--to', 's3://b/p', '--channel', 'x', '--dry-run'] : []), ...options])
+    while (!findUse(join(state, 'locks'))) await new Promise(resolve => setTimeout(resolve, 50))
+    unlock()
+    t.match(await running, { code: 2, stderr: /^Waiting for process \d+, which uses this store too \(clean\)\.\nerror: / })
+  })
+}
 
 t.test('what a killed clean has begun to remove is no release any more, and the next one ends it', async t => {
   const { artifacts, options } = await places(t.testdir({}))

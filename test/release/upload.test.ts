@@ -1,7 +1,7 @@
 /** Uploads of one file: in parts, resumed, ended by others, damaged on the way. The bucket is a stand-in in memory. */
 import t from 'tap'
 import { createHash, randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openJournal } from '../../pipeline/release/journal.js'
 import { uploadFile } from '../../pipeline/release/upload.js'
@@ -38,6 +38,15 @@ function killedAt(bucket: MemoryBucket, part: number): void {
     if (call === `part p/disk ${part}`) throw new Error('killed')
   }
 }
+
+t.test('a file that is removed while it is uploaded has changed', async t => {
+  for (const content of [randomBytes(mib), large]) {
+    const [folder, bucket] = [t.testdir({}), memoryBucket()]
+    const file = await fileOf(folder, content)
+    bucket.before = call => { if (/^(head|start) /.test(call)) rmSync(file.path, { force: true }) }
+    t.match(await failureOf(upload(file, bucket, folder)), { code: 'file-changed', exitCode: 6 })
+  }
+})
 
 t.test('small files travel in one request, large ones in parts, and what is there not at all', async t => {
   for (const [content, parts] of [[Buffer.alloc(0), 0], [randomBytes(8 * mib), 0], [large, 3]] as const) {

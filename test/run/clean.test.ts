@@ -4,7 +4,6 @@ import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { cleanStore, diskUsage, removeLeftovers } from '../../pipeline/run/clean.js'
-import { acquireLock } from '../../pipeline/run/lock.js'
 import { openStore } from '../../pipeline/run/store.js'
 
 const signal = new AbortController().signal
@@ -27,44 +26,35 @@ async function fillStore(directory: string) {
   mkdirSync(join(path, leftover))
   writeFileSync(join(path, 'notes.txt'), 'not ours')
   const created = made[2]?.created ?? ''
-  return { path, locks: join(directory, 'locks'), leftover, oldMedia, install, newMedia, created }
+  return { path, leftover, oldMedia, install, newMedia, created }
 }
 
 t.test('removes everything of ours, and nothing else', async t => {
-  const { path, locks } = await fillStore(t.testdir())
-  const { removed, freedBytes } = await cleanStore(path, locks, { keep: 'none' })
+  const { path } = await fillStore(t.testdir())
+  const { removed, freedBytes } = await cleanStore(path, { keep: 'none' })
   t.equal(removed.length, 4)
   t.ok(freedBytes >= 300_000, `${freedBytes} bytes`)
   t.same(readdirSync(path), ['notes.txt'])
 })
 
 t.test('keeps the newest result of each stage', async t => {
-  const { path, locks, leftover, oldMedia, install, newMedia } = await fillStore(t.testdir())
-  t.same((await cleanStore(path, locks, { keep: 'newest' })).removed, [oldMedia, leftover])
+  const { path, leftover, oldMedia, install, newMedia } = await fillStore(t.testdir())
+  t.same((await cleanStore(path, { keep: 'newest' })).removed, [oldMedia, leftover])
   t.same(readdirSync(path).sort(), [install, newMedia, 'notes.txt'].sort())
 })
 
 t.test('another appliance does not doom the results of this one', async t => {
-  const { path, locks, install, newMedia } = await fillStore(t.testdir())
+  const { path, install, newMedia } = await fillStore(t.testdir())
   const store = openStore(path, () => {})
   const other = await store.build({ stage: 'media', appliance: 'other', inputs: { number: 3 }, signal }, async () => null)
-  await cleanStore(path, locks, { keep: 'newest' })
+  await cleanStore(path, { keep: 'newest' })
   t.same(readdirSync(path).sort(), [install, newMedia, basename(other.directory), 'notes.txt'].sort())
 })
 
 t.test('keeps what is new enough', async t => {
-  const { path, locks, newMedia, created } = await fillStore(t.testdir())
-  await cleanStore(path, locks, { keep: 'since', since: new Date(created) })
+  const { path, newMedia, created } = await fillStore(t.testdir())
+  await cleanStore(path, { keep: 'since', since: new Date(created) })
   t.same(readdirSync(path).sort(), [newMedia, 'notes.txt'].sort())
-})
-
-t.test('refuses while a build uses the store', async t => {
-  const { path, locks } = await fillStore(t.testdir())
-  const before = readdirSync(path)
-  const release = await acquireLock(locks, { store: path, purpose: 'build ciab', wait: false })
-  await t.rejects(cleanStore(path, locks, { keep: 'none' }), { code: 'store-locked', exitCode: 3 })
-  release()
-  t.same(readdirSync(path), before)
 })
 
 t.test('removes every leftover, whose pid another process may bear by now, and what verifications left', async t => {
@@ -90,5 +80,5 @@ t.test('does not count holes as used', async t => {
 
 t.test('an empty store is clean', async t => {
   const directory = t.testdir()
-  t.same(await cleanStore(join(directory, 'store'), join(directory, 'locks'), { keep: 'none' }), { removed: [], freedBytes: 0 })
+  t.same(await cleanStore(join(directory, 'store'), { keep: 'none' }), { removed: [], freedBytes: 0 })
 })
