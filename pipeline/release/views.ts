@@ -9,8 +9,8 @@ import type { IndexDocument, ReleaseDocument } from './documents.js'
 import { changingHeaders } from './object-headers.js'
 import { downloadPage } from './page.js'
 import type { PageAppliance } from './page.js'
-import { indexPlace, readAtOnce, readChannels, readDocument, readPresent, releasePlace } from './published-tree.js'
-import type { Tree } from './published-tree.js'
+import { indexPlace, readAtOnce, readChannels, readDocument, releasePlace } from './published-tree.js'
+import type { Read, Tree } from './published-tree.js'
 import { isSafeName, sha256Text, treeKeys, urlPath } from './tree.js'
 
 const viewTries = 4
@@ -23,10 +23,10 @@ const viewTries = 4
 export async function writeViews(tree: Tree, appliance: string, fallbackUrl: string): Promise<string> {
   let publicUrl = fallbackUrl
   for (let tries = 0; tries < viewTries; tries += 1) {
-    const shown = await readAllShown(tree)
+    const shown = await readAllShown(tree, appliance)
     publicUrl = shown.find(({ index }) => index.appliance === appliance)?.index.publicUrl ?? fallbackUrl
     const written = await Promise.all(Object.entries(viewsOf(shown, appliance, publicUrl)).map(([key, text]) => putView(tree, key, text)))
-    if (!written.includes(true) || JSON.stringify(await readAllShown(tree)) === JSON.stringify(shown)) break
+    if (!written.includes(true) || JSON.stringify(await readAllShown(tree, appliance)) === JSON.stringify(shown)) break
   }
   return publicUrl
 }
@@ -60,13 +60,23 @@ async function putView({ bucket, prefix }: Tree, key: string, text: string | nul
   return true
 }
 
-type Readable = Pick<Tree, 'bucket' | 'prefix' | 'trusted' | 'run' | 'progress'>
+type Readable = Pick<Tree, 'bucket' | 'prefix' | 'trusted' | 'run' | 'progress' | 'sign'>
 
-async function readAllShown(tree: Readable): Promise<readonly PageAppliance[]> {
+/** @param own the appliance that is changed: what the command was about is not left out in silence */
+async function readAllShown(tree: Readable, own: string): Promise<readonly PageAppliance[]> {
   const names = await listAppliances(tree)
-  const shown = await Promise.all(names.map(name => readShown(tree, name).catch(error => leaveOut(tree, name, error))))
+  const shown = await Promise.all(names.map(appliance => {
+    const skip: Skip = (what, error) => {
+      if (appliance === own) throw error
+      return leaveOut(tree, what, error)
+    }
+    return readShown(tree, appliance, skip).catch(error => skip(appliance, error))
+  }))
   return shown.flatMap(each => each ?? [])
 }
+
+/** For what cannot be read. */
+type Skip = (what: string, error: unknown) => undefined
 
 /** Another appliance's documents may be signed by another publisher: the page says nothing that was not checked. */
 function leaveOut({ progress }: Readable, what: string, error: unknown): undefined {
@@ -81,26 +91,47 @@ export async function listAppliances({ bucket, prefix }: Pick<Tree, 'bucket' | '
   return names.filter((_, at) => found[at] !== undefined)
 }
 
-async function readShown(tree: Readable, appliance: string): Promise<PageAppliance | undefined> {
+async function readShown(tree: Readable, appliance: string, skip: Skip): Promise<PageAppliance | undefined> {
   const index = await readDocument(tree, indexPlace(appliance))
   if (!index) return undefined
-  const channels = (await readChannels(tree, appliance)).map(({ document }) => document)
+  if (tree.sign && !index.signed) return leaveOutUnsigned(tree, appliance)
+  const channels = (await readChannels(tree, appliance)).flatMap(({ document, signed }) =>
+    signed || !index.signed ? [document] : leaveOutUnsigned(tree, `the channel ${document.channel} of ${appliance}`) ?? [])
   const versions = [...new Set(channels.flatMap(({ current }) => current?.version ?? []))]
-  const releases = await readPresent(tree, versions.map(version => releasePlace(appliance, version)))
-  const older = await readOlder(tree, index.document, versions)
-  return { index: index.document, channels, releases: [...releases.map(({ document }) => document), ...older] }
+  const releases = await readReleases(tree, index, { versions, skip })
+  const older = await readReleases(tree, index, { versions: olderOf(index.document, versions), skip: (what, error) => leaveOut(tree, what, error) })
+  // What an unsigned list says of signatures counts for nothing.
+  const listed = index.signed ? index.document : { ...index.document, releases: index.document.releases.map(each => ({ ...each, signed: false })) }
+  return { index: listed, channels, releases: [...releases, ...older] }
+}
+
+/** Anybody who may add objects to the bucket writes an unsigned document, and claims in it what he likes. */
+function leaveOutUnsigned({ progress }: Readable, what: string): undefined {
+  progress(`the page leaves out ${what}: it is not signed, and the tree is`)
 }
 
 /** So many of the newest have links to their files on the page; the others to their sums. */
 const linkedOlder = 20
 
-/** What was taken back is offered no more. One that this publisher cannot check is listed without its files. */
-async function readOlder(tree: Readable, { appliance, releases }: IndexDocument, shown: readonly string[]): Promise<readonly ReleaseDocument[]> {
-  const older = releases.filter(({ version, retracted }) => !shown.includes(version) && !retracted).slice(0, linkedOlder)
+/** What was taken back is offered no more. */
+function olderOf({ releases }: IndexDocument, shown: readonly string[]): readonly string[] {
+  return releases.filter(({ version, retracted }) => !shown.includes(version) && !retracted).slice(0, linkedOlder).map(({ version }) => version)
+}
+
+/** One that this publisher cannot check is listed without its files. What a signed list names by its digest is as good as signed. */
+async function readReleases(
+  tree: Readable, { document: { appliance, releases }, signed: isSigned }: Read<IndexDocument>, { versions, skip }: { readonly versions: readonly string[]; readonly skip: Skip }
+): Promise<readonly ReleaseDocument[]> {
   const gate = createGate(readAtOnce)
-  const read = await Promise.all(older.map(({ version }) => gate(() =>
-    readDocument(tree, releasePlace(appliance, version)).catch(error => leaveOut(tree, `the files of ${appliance} ${version}`, error)))))
-  return read.flatMap(each => each?.document ?? [])
+  const read = await Promise.all(versions.map(version => gate(async () => {
+    const what = `the files of ${appliance} ${version}`
+    const found = await readDocument(tree, releasePlace(appliance, version)).catch(error => skip(what, error))
+    if (!found) return undefined
+    if (found.signed) return found.document
+    const isNamed = releases.some(each => each.version === version && each.sha256 === found.sha256)
+    return isSigned && !isNamed ? leaveOutUnsigned(tree, what) : { ...found.document, signatures: [] }
+  })))
+  return read.flatMap(document => document ?? [])
 }
 
 /**

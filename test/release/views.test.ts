@@ -1,10 +1,12 @@
 import t from 'tap'
+import { join } from 'node:path'
 import { keepPublicUrl, writeDocument } from '../../pipeline/release/published-tree.js'
 import { treeKeys } from '../../pipeline/release/tree.js'
 import { listAppliances, vagrantCatalog, viewKeys, viewsOf, writeViews } from '../../pipeline/release/views.js'
 import { boxName, boxVersion, providers } from '../../pipeline/targets/target-boxes.js'
 import type { Provider } from '../../pipeline/targets/target-boxes.js'
 import { textBody } from '../../pipeline/tools/body.js'
+import { makeSshKey } from '../fixtures/keys.js'
 import { memoryBucket } from '../fixtures/memory-bucket.js'
 import { memoryTree } from '../fixtures/memory-tree.js'
 import { channelDocument, indexDocument, listedRelease, publishedFile, releaseDocument } from '../fixtures/published-documents.js'
@@ -64,8 +66,8 @@ t.test('a publish writes the page, and a catalog where there are boxes', t => {
 })
 
 /** Three releases, the newest in `nightly`. */
-async function threeReleases() {
-  const made = await memoryTree(undefined, { publicUrl: url })
+async function threeReleases(key?: string) {
+  const made = await memoryTree(key, { publicUrl: url })
   const older = ['0.9', '0.8'].map(version => releaseDocument(version))
   for (const each of [release, ...older]) await writeDocument(made.tree, treeKeys.releaseIndex('ciab', each.version), each, null)
   const listed = [listedRelease(release.version), listedRelease('0.9'), listedRelease('0.8', { retracted: { at: '2026-11-24T04:00:00Z', reason: 'broken' } })]
@@ -88,6 +90,37 @@ t.test('an older release that is damaged, or signed by another key, costs its li
   await writeViews(tree, 'ciab', url)
   t.match((await bucket.get('p/index.html'))?.text, '<td>0.9</td>')
   t.match(said[0], /^the page leaves out the files of ciab 0\.9: /)
+})
+
+t.test('a release of another appliance that is damaged costs its card, not the appliance; of the one that is changed it is an error', async t => {
+  const { tree, bucket, said } = await threeReleases()
+  await bucket.put(`p/ciab/${version}/index.json`, textBody('{}'), { contentType: '', cacheControl: '', sha256: '' })
+  await t.rejects(writeViews(tree, 'ciab', url), { code: 'document-wrong', exitCode: 5 })
+  await writeViews(tree, 'other', url)
+  t.match((await bucket.get('p/index.html'))?.text, '<td>0.9</td>')
+  t.match(said[0], `the page leaves out the files of ciab ${version}: `)
+})
+
+t.test('what is added unsigned to a signed tree is in no view, whatever it claims', async t => {
+  const { tree, bucket, said } = await threeReleases(makeSshKey(join(t.testdir({}), 'key')))
+  await writeViews(tree, 'ciab', url)
+  const page = bucket.objects.get('p/index.html')?.bytes.toString()
+  t.match(page, version)
+  const fake = releaseDocument('9.9', { files: boxes, signatures: ['ssh'] })
+  const add = async (key: string, signed: object) => await bucket.put(`p/${key}`, textBody(JSON.stringify({ signed, signatures: [] })), { contentType: '', cacheControl: '', sha256: '' })
+  await add('ciab/9.9/index.json', fake)
+  await add('ciab/channels/beta.json', channelDocument('beta', '9.9'))
+  await add('evil/index.json', indexDocument([listedRelease('9.9', { signed: true })], { appliance: 'evil' }))
+  await writeViews(tree, 'ciab', url)
+  t.equal(bucket.objects.get('p/index.html')?.bytes.toString(), page)
+  t.notOk(bucket.objects.has('p/ciab/vagrant/beta.json'))
+  t.match(said.slice(-2).sort(), [/leaves out evil: it is not signed, and the tree is$/, /leaves out the channel beta of ciab: it is not signed, and the tree is$/])
+  // The release of a signed pointer, changed for an unsigned one.
+  await bucket.remove([`p/ciab/${version}/index.json`])
+  await add(`ciab/${version}/index.json`, { ...release, title: 'not ours' })
+  await writeViews(tree, 'ciab', url)
+  t.notMatch(bucket.objects.get('p/index.html')?.bytes.toString(), 'not ours')
+  t.notOk(bucket.objects.has('p/ciab/vagrant/nightly.json') && /not ours/.test(bucket.objects.get('p/ciab/vagrant/nightly.json')?.bytes.toString() ?? ''))
 })
 
 t.test('the address that one command was told is kept for those that are not told it', async t => {
