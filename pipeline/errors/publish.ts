@@ -181,6 +181,15 @@ export function treePutBack(key: string, serial: number, known: number): Pipelin
   })
 }
 
+export function treeExpired(key: string, expires: string): PipelineError {
+  return new PipelineError({
+    code: 'tree-expired',
+    message: `${key} expired ${expires.slice(0, 10)}, and this store has never seen it: somebody may have put back an old state, which readers refuse. Nothing was written.`,
+    hint: 'look at pipeline releases; if nothing was published for so long, --accept-older goes on, as does a store that knows the tree (publish/seen.json)',
+    exitCode: exitCodes.verification,
+  })
+}
+
 export function channelUnknown(channel: string, known: readonly string[]): PipelineError {
   const hint = known.length > 0 ? `channels: ${known.join(', ')}` : 'nothing is published there yet'
   return new PipelineError({ code: 'channel-unknown', message: `There is no channel or version "${channel}".`, hint, exitCode: exitCodes.usage })

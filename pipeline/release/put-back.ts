@@ -3,10 +3,10 @@
  * other's serials as they were when they were written: what lies beside them with a lower one is older than they are. The
  * serials are written down after what they are of, so a publisher that was killed between leaves them too low, never too high.
  */
-import { treePutBack } from '../errors/publish.js'
+import { treeExpired, treePutBack } from '../errors/publish.js'
 import type { ChannelDocument, IndexDocument, SealedDocument } from './documents.js'
 import { channelNames, channelPlace, indexPlace, readChannels, readDocument, readPresent } from './published-tree.js'
-import type { Read, ReadTree } from './published-tree.js'
+import type { Place, Read, ReadTree, Tree } from './published-tree.js'
 import type { Serials } from './seen.js'
 import { treeKeys } from './tree.js'
 
@@ -17,14 +17,25 @@ export interface ApplianceTree {
 
 /**
  * What a command that changes the tree begins with. Pointers are read before the index that they name and after the index
- * that names them: who writes in between makes nothing look old. Errors: those of readDocument.
+ * that names them: who writes in between makes nothing look old. Errors: those of readDocument, `tree-expired` (exit 5).
  */
-export async function readAppliance(tree: ReadTree, appliance: string): Promise<ApplianceTree> {
+export async function readAppliance(tree: ReadTree & Pick<Tree, 'now'>, appliance: string): Promise<ApplianceTree> {
+  await requireCurrent(tree, indexPlace(appliance))
   await readChannels(tree, appliance)
   const index = await readDocument(tree, indexPlace(appliance))
   const names = new Set([...(await channelNames(tree, appliance)), ...Object.keys(index?.document.channelSerials ?? {})])
   const channels = await readPresent(tree, [...names].sort().map(name => channelPlace(appliance, name)))
   return { ...(index ? { index } : {}), channels }
+}
+
+/**
+ * A whole tree that was put back agrees with itself; its expiry is all that tells who has not seen more. Sealed anew, readers
+ * would take it again. Every command seals the index, so it expires last. It is not noted here: a second try fails, too.
+ */
+async function requireCurrent({ serials, ...tree }: ReadTree & Pick<Tree, 'now'>, place: Place<'index'>): Promise<void> {
+  if (tree.acceptOlder || !serials || serials.highest(place.key) > 0) return
+  const index = await readDocument(tree, place)
+  if (index?.signed && Date.parse(index.document.expires) <= tree.now().getTime()) throw treeExpired(place.key, index.document.expires)
 }
 
 /** Errors: `tree-put-back` (exit 5). @param known highest serial before the document was asked for */

@@ -20,7 +20,7 @@ const publicUrl = 'https://downloads.example.org/'
 const [index, nightly] = ['p/ciab/index.json', 'p/ciab/channels/nightly.json']
 
 const publishing = (folder: string, version: string) => async (tree: Tree) =>
-  await publish(tree, requestOf(await localRelease(folder, version, { SHA256SUMS: version }), join(folder, 'state')))
+  await publish(tree, requestOf(await localRelease(folder, version, { SHA256SUMS: version }, tree.sign ? { signatures: ['ssh'] } : {}), join(folder, 'state')))
 
 /** Every command that seals documents anew. */
 const commandsOf = (folder: string): Readonly<Record<string, (tree: Tree) => Promise<unknown>>> => ({
@@ -103,6 +103,29 @@ t.test('an honest tree that has expired is renewed, by who knows it and by who d
       }
     }
   }
+})
+
+t.test('a signed tree that has expired is renewed by who knows it, or is told to; by nobody else, however often', async t => {
+  const folder = t.testdir({})
+  const { tree, bucket } = await memoryTree(makeSshKey(join(folder, 'key')))
+  await publishing(folder, '1')(tree)
+  const stranger = (now: number) => ({ ...tree, serials: memorySerials(), now: () => new Date(now) })
+  const expiry = async () => Date.parse((await readDocument(tree, indexPlace('ciab')))?.document.expires ?? '')
+  const first = await expiry()
+  await publishing(folder, '2')(stranger(first - 1))
+  t.ok((await expiry()) > first, 'until then by all')
+  const expired = stranger(await expiry())
+  bucket.calls.length = 0
+  for (const [name, command] of Object.entries({ ...commandsOf(folder), again: publishing(folder, '3') })) {
+    const failure = await failureOf(command(expired))
+    t.match([failure.code, failure.exitCode, failure.message], ['tree-expired', 5, /^ciab\/index\.json expired 2026-/], name)
+  }
+  t.same(bucket.calls.filter(call => /^(put|putIf|tryPut|remove|start|finish|abort) /.test(call)), [], 'nothing is written')
+  await publishing(folder, '3')({ ...expired, serials: tree.serials })
+  t.ok((await expiry()) > expired.now().getTime(), 'by who knows it')
+  const later = stranger(await expiry())
+  await publishing(folder, '4')({ ...later, acceptOlder: true })
+  t.ok((await expiry()) > later.now().getTime(), 'by who is told to')
 })
 
 t.test('who restored it on purpose goes on with --accept-older, above every serial that readers have seen', async t => {
