@@ -1,7 +1,9 @@
 /** `pipeline releases`, `promote`, `retract` and `prune`: what is done to a published tree after publishing. */
 import { nameUnsafe } from '../errors/publish.js'
-import { listTree, promote, prune, retract, wouldPrune } from '../release/manage.js'
-import type { ListedTree, Pruned } from '../release/manage.js'
+import { listTree, promote, retract } from '../release/manage.js'
+import { prune, wouldPrune } from '../release/prune.js'
+import type { ListedTree } from '../release/manage.js'
+import type { Pruned } from '../release/prune.js'
 import type { Tree } from '../release/published-tree.js'
 import { isSafeName } from '../release/tree.js'
 import { listAppliances } from '../release/views.js'

@@ -156,6 +156,11 @@ export async function changeDocument<Kind extends 'channel' | 'index'>(
   throw treeBusy(place.key)
 }
 
+/** The same of the list of releases. Errors: those of changeDocument. */
+export async function changeIndex(tree: Tree, appliance: string, change: (index: Omit<IndexDocument, 'serial' | 'date' | 'expires'>) => Omit<IndexDocument, 'serial' | 'date' | 'expires'>): Promise<void> {
+  await changeDocument(tree, indexPlace(appliance), before => ({ ...change(before?.document ?? emptyIndex(appliance, appliance)), ...renewed(tree, before?.document) }))
+}
+
 /** Names of an appliance's channels, as they lie there. */
 export async function channelNames({ bucket, prefix }: Pick<Tree, 'bucket' | 'prefix'>, appliance: string): Promise<readonly string[]> {
   const folder = `${prefix}${appliance}/${channelFolder}/`

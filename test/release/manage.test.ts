@@ -1,6 +1,7 @@
 import t from 'tap'
 import { join } from 'node:path'
-import { doomedOf, promote, retract } from '../../pipeline/release/manage.js'
+import { promote, retract } from '../../pipeline/release/manage.js'
+import { doomedOf } from '../../pipeline/release/prune.js'
 import { writeDocument } from '../../pipeline/release/published-tree.js'
 import { publish } from '../../pipeline/release/publish.js'
 import { failureOf } from '../fixtures/failure.js'

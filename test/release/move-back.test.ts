@@ -1,7 +1,8 @@
 /** A channel that was moved to a release while somebody took that back goes back, too. The bucket is a stand-in in memory. */
 import t from 'tap'
 import { join } from 'node:path'
-import { promote, prune, putBack, retract } from '../../pipeline/release/manage.js'
+import { promote, retract } from '../../pipeline/release/manage.js'
+import { prune, putBack } from '../../pipeline/release/prune.js'
 import { requireStillFit } from '../../pipeline/release/move-back.js'
 import { changeDocument, channelPlace, indexPlace, readDocument, renewed } from '../../pipeline/release/published-tree.js'
 import type { Tree } from '../../pipeline/release/published-tree.js'
