@@ -1,22 +1,42 @@
 # Tells consoles, landing page and log which state this copy is in. Sourced by the engine.
 
+# Needs no escaping. Spelled out, for a range means other letters in other locales.
+plain='ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .,:;/_()=+-'
+
 # json_string <text>: a JSON string. Control characters become spaces, other non-ASCII bytes question marks, so
-# that whatever a failing program printed, the line stays one line and valid.
+# that whatever a failing program printed, the line stays one line and valid. A line has some twenty strings, almost all
+# of them plain: to start programs for those takes seconds in an emulated machine.
 json_string() {
-  printf '"%s"' "$(printf '%s' "$1" | LC_ALL=C tr '\001-\037' ' ' | LC_ALL=C tr -c '\040-\176' '?' | sed 's/[\\"]/\\&/g')"
+  case $1 in
+    *[!$plain]*)
+      printf '"%s"' "$(printf '%s' "$1" | LC_ALL=C tr '\001-\037' ' ' | LC_ALL=C tr -c '\040-\176' '?' | sed 's/[\\"]/\\&/g')"
+      ;;
+    *) printf '"%s"' "$1" ;;
+  esac
+}
+
+# json_pair <key> <value>
+json_pair() {
+  json_string "$1"
+  printf :
+  json_string "$2"
 }
 
 # state_json <state> [key value]...: state, appliance and version, the given pairs, the facts of this boot, the time.
 state_json() {
-  printf '{"state":%s,"appliance":%s,"version":%s' \
-    "$(json_string "$1")" "$(json_string "$APPLIANCE_NAME")" "$(json_string "$APPLIANCE_VERSION")"
+  printf '{'
+  json_pair state "$1"
   shift
+  set -- appliance "$APPLIANCE_NAME" version "$APPLIANCE_VERSION" "$@"
   while [ $# -ge 2 ]; do
-    printf ',%s:%s' "$(json_string "$1")" "$(json_string "$2")"
+    printf ,
+    json_pair "$1" "$2"
     shift 2
   done
   for path in "$EVC_RUN"/facts/*; do
-    [ ! -e "$path" ] || printf ',%s:%s' "$(json_string "${path##*/}")" "$(json_string "$(cat "$path")")"
+    [ -e "$path" ] || continue
+    printf ,
+    json_pair "${path##*/}" "$(cat "$path")"
   done
   read -r uptime _ <"$EVC_PROC/uptime"
   printf ',"uptimeSeconds":%s}\n' "${uptime%%.*}"
