@@ -1,7 +1,7 @@
 // Runs the unit tests, then the integration tests on one built image, and counts both.
 //   node ci/test.js          what CI runs on every change
 //   node ci/test.js --full   everything (nightly)
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -22,7 +22,15 @@ process.on('exit', () => {
   stopS3Server()
   rmSync(work, { recursive: true, force: true })
 })
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130))
+/** The tap that runs now. It ends its tests, and those what they have started, before the folder is removed. */
+let running
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    if (!running) process.exit(130)
+    running.once('close', () => process.exit(130))
+    running.kill(signal)
+  })
+}
 const total = { passed: 0, failed: [] }
 
 /** The integration tests share one; the first that needs it starts it and notes its folder (test/fixtures/s3-server.ts). */
@@ -35,15 +43,17 @@ function stopS3Server() {
 }
 
 /** Runs tap on some files; a run that fails without naming a failed test counts as one failure. */
-function tap(name, files, args) {
+async function tap(name, files, args) {
   if (files.length === 0) return
   const output = join(work, `${name}.tap`)
   const bin = join(root, 'node_modules/.bin/tap')
-  const { status } = spawnSync(bin, ['run', '--disable-coverage', `--output-file=${output}`, ...args, ...files], {
+  running = spawn(bin, ['run', '--disable-coverage', `--output-file=${output}`, ...args, ...files], {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, PIPELINE_TEST_WORK: work },
   })
+  const status = await new Promise(resolve => running.on('close', resolve))
+  running = undefined
   const { passed, failed } = count(existsSync(output) ? readFileSync(output, 'utf8') : '')
   total.passed += passed
   total.failed.push(...failed)
@@ -82,9 +92,9 @@ const unit = testsBelow('test').filter(name => !name.startsWith('test/integratio
 // Most take a second; the writers of disk images and whole first boots take longer on a busy machine.
 // Of few processors tap leaves one idle; of two that is half.
 const jobs = availableParallelism() <= 4 ? [`--jobs=${availableParallelism()}`] : []
-tap('unit', unit, ['--timeout=600', ...jobs])
-tap('main-job', [first], ['--timeout=0'])
-tap('integration', integration, ['--timeout=0', '--jobs=1'])
+await tap('unit', unit, ['--timeout=600', ...jobs])
+await tap('main-job', [first], ['--timeout=0'])
+await tap('integration', integration, ['--timeout=0', '--jobs=1'])
 // Hours of output stand above: whoever reads only its end still sees what to look for.
 for (const test of total.failed) console.log(`FAILED ${test}`)
 console.log(`${total.passed} passed, ${total.failed.length} failed`)
