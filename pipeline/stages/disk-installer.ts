@@ -173,8 +173,16 @@ async function writeSystem({ request, templates, tree, scratch }: Workshop, run:
   const file = (name: string) => join(tree, 'evc', name)
   await writeFile(file('vmlinuz'), files.get(kernel) ?? '')
   const added = await installerArchive({ templates, scratch }, run)
-  await writeFile(file('initrd.img'), Buffer.concat([files.get(initrd) ?? Buffer.alloc(0), added]))
+  await writeFile(file('initrd.img'), joinArchives(files.get(initrd) ?? Buffer.alloc(0), added))
   await writeFile(file('title'), `${request.spec.title} ${request.version}\n`)
+}
+
+/**
+ * Two archives as one initramfs. The kernel takes a plain one only where it begins at a multiple of 4 bytes, skips zeros
+ * before it, and drops everything from an archive that it does not take (init/initramfs.c, unpack_to_rootfs). Pure.
+ */
+export function joinArchives(first: Buffer, plain: Buffer): Buffer {
+  return Buffer.concat([first, Buffer.alloc((4 - (first.length % 4)) % 4), plain])
 }
 
 /** The kernel unpacks one archive after the other, and runs the last /init that it found. */

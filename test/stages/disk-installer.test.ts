@@ -7,7 +7,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatError } from '../../pipeline/errors/pipeline-error.js'
-import { composeCommand, makeDiskInstaller, partsOf, renderMenu, volumeOf } from '../../pipeline/stages/disk-installer.js'
+import { composeCommand, joinArchives, makeDiskInstaller, partsOf, renderMenu, volumeOf } from '../../pipeline/stages/disk-installer.js'
 import type { DiskInstallerRequest } from '../../pipeline/stages/disk-installer.js'
 import { readIsoTemplates } from '../../pipeline/stages/installer-iso.js'
 import { failureOf } from '../fixtures/failure.js'
@@ -54,6 +54,14 @@ t.test('the menu installs by itself only when it was asked to', async t => {
 t.test('the medium has a label that ISO 9660 allows', async t => {
   t.equal(volumeOf({ name: `my-appliance.${'x'.repeat(40)}` }), `INSTALL_MY_APPLIANCE_${'X'.repeat(11)}`)
   t.same(composeCommand('/tree', { iso: '/a.iso', volume: 'V' }), ['grub-mkrescue', '--output=/a.iso', '/tree', '--', '-volid', 'V'])
+})
+
+t.test("the installer's archive begins where the kernel takes it, however long the appliance's own is", async t => {
+  const plain = Buffer.from('070701')
+  for (const length of [0, 4, 5, 6, 7]) {
+    const joined = joinArchives(Buffer.alloc(length, 'x'), plain)
+    t.same([joined.indexOf(plain) % 4, joined.length, joined.subarray(length, -plain.length).every(byte => byte === 0)], [0, Math.ceil(length / 4) * 4 + 6, true], `${length}`)
+  }
 })
 
 async function install(folder: string, changes: DiskChanges, more: Partial<DiskInstallerRequest> = {}) {
