@@ -15,7 +15,7 @@ import { matchGolden } from '../fixtures/golden.js'
 import { makeSealedGolden } from '../fixtures/sealed-golden.js'
 import { exportTarget, foundBy, options, realDeps, signal, sourceDateEpoch, spec, testOddTitle, testTarget, version } from '../fixtures/target-contract.js'
 
-await testTarget(vagrant, makeSealedGolden, playVagrant(provider => provider))
+await testTarget(vagrant, makeSealedGolden)
 await testOddTitle(vagrant, makeSealedGolden)
 
 const release = { spec, version }

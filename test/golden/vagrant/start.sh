@@ -241,7 +241,9 @@ provider=${provider:-$(first_provider)}
 file=$(box_file "$provider")
 if [ -n "$provider" ] && [ -z "$file" ]; then problem "There is no box for the provider \"$provider\"."; fi
 # A box that Vagrant has taken is copied; what it was taken from may be deleted.
-added || for needed in $file $catalog; do
+wanted=
+added || wanted="$file $catalog"
+for needed in $wanted; do
   [ -f "$here/$needed" ] || problem "Could not find $here/$needed: start.sh, $catalog and the boxes belong in one folder."
 done
 [ "$problems" -eq 0 ] || exit 3
@@ -273,7 +275,7 @@ grep -q -F -e "$exactly" "$folder/Vagrantfile" ||
   fail "The Vagrantfile in $folder is not for version $version: choose another folder by --folder, or give up that machine: cd '$folder' && vagrant destroy && rm Vagrantfile" 4
 
 # By the catalog, for without it every box is version 0; the catalog names the boxes without their folder.
-added || (cd "$here" && "$vagrant" box add --provider "$provider" "$catalog") || fail 'Vagrant did not take the box (see above).' 4
+[ -z "$wanted" ] || (cd "$here" && "$vagrant" box add --provider "$provider" "$catalog") || fail 'Vagrant did not take the box (see above).' 4
 cd "$folder"
 "$vagrant" up --provider "$provider" || fail 'Vagrant did not start it (see above).' 4
 page=http://127.0.0.1:$(port_in http)/
