@@ -12,6 +12,7 @@ import type { RunningVm } from '../tools/vm.js'
 import { openBootDisk } from './boot-disk.js'
 import type { Identity } from './verify-copies.js'
 import { followLog } from './follow.js'
+import { standstillWatch } from './standstill.js'
 import { createRecorder } from './verify-record.js'
 import { requireRoomIfFailed } from './verify-room.js'
 import { bootLabel, bootLogs } from './verify-report.js'
@@ -46,8 +47,8 @@ const bytesPerGib = 1024 ** 3
 const mostBoots = 3
 
 /**
- * QEMU's emulation of nested virtualisation is not reliable (seen in 10.0: it aborts, or the nested machine's host finds
- * garbage in its memory): a boot that shows it is made again, and the report says so. With KVM nothing is made again.
+ * QEMU's emulation is not reliable where it nests or is short of processors (seen in 10.0: it aborts, the nested
+ * machine's host finds garbage in its memory, a processor loses its timer): a boot that shows it is made again, and the report says so. With KVM nothing is made again.
  * Errors: `interrupted` (exit 130), a missing tool (3), `disk-full` (4); all else is a failed check.
  */
 export async function bootAndCheck(request: BootRequest, context: VmContext): Promise<BootResult> {
@@ -55,9 +56,9 @@ export async function bootAndCheck(request: BootRequest, context: VmContext): Pr
   for (;;) {
     const { crash, ...result } = await bootOnce(request, lost.length === 0 ? context : inOneThread(context))
     if (crash === undefined || lost.length + 1 === mostBoots) return { ...result, checks: [...lost, ...result.checks] }
-    context.progress(`the emulation of nested virtualisation failed (${crash}); booting again`)
+    context.progress(`the emulation failed (${crash}); booting again`)
     const { target, plan } = request
-    const detail = `the emulation of nested virtualisation by QEMU ${context.acceleration.qemuVersion} failed: ${crash}; the file was booted again, in one thread`
+    const detail = `the emulation by QEMU ${context.acceleration.qemuVersion} failed: ${crash}; the file was booted again, in one thread`
     lost.push({ target, boot: plan.name, name: `boot ${lost.length + 1}`, status: 'skipped', detail, durationMs: 0 })
   }
 }
@@ -81,13 +82,13 @@ export async function crashOf(ended: Promise<void>, kind: VmContext['acceleratio
 }
 
 /** Nobody answers any more: what waits for the guest need not wait for its time limit. The function ends the watch, and tells the reason. */
-export function watchForPanic(serialLog: string, onPanic: () => void): () => Promise<string | undefined> {
+function watchForStandstill(serialLog: string, onStandstill: () => void): () => Promise<string | undefined> {
+  const reasonOf = standstillWatch()
   let found: string | undefined
   const unfollow = followLog(serialLog, line => {
-    const reason = /\bKernel panic - not syncing: (.*?)\s*$/.exec(line)?.[1]
-    if (found !== undefined || reason === undefined) return
-    found = `the guest's kernel panicked: ${reason}`
-    onPanic()
+    if (found !== undefined) return
+    found = reasonOf(line)
+    if (found !== undefined) onStandstill()
   })
   return async () => {
     await unfollow()
@@ -118,15 +119,15 @@ async function bootOnce(request: BootRequest, context: VmContext): Promise<BootR
     await requireRoomIfFailed(room, recorder.checks)
     if (!vm) return { checks: recorder.checks }
     const { running, imageBytes } = vm
-    const panic = watchForPanic(serialLog, () => void running.stop())
+    const standstill = watchForStandstill(serialLog, () => void running.stop())
     try {
       const identity = await visit({ vm: running, imageBytes, spec, account: plan.account, directory, serialLog, thorough, recorder, secrets, context })
       await requireRoomIfFailed(room, recorder.checks)
       const { kind } = context.acceleration
-      const crash = (await crashOf(running.ended, kind)) ?? (kind === 'tcg' ? await panic() : undefined) ?? nestedTrouble(recorder.checks, kind)
+      const crash = (await crashOf(running.ended, kind)) ?? (kind === 'tcg' ? await standstill() : undefined) ?? nestedTrouble(recorder.checks, kind)
       return { checks: recorder.checks, ...(identity ? { identity } : {}), ...(crash === undefined ? {} : { crash }) }
     } finally {
-      await panic()
+      await standstill()
       await running.stop()
     }
   } finally {

@@ -3,7 +3,7 @@ import t from 'tap'
 import { join } from 'node:path'
 import { artifactOf, builtImage, sharedPlaces } from '../fixtures/built-image.js'
 import { runCli } from '../fixtures/cli-run.js'
-import { getAnyCertificate, startForeignVm } from '../fixtures/foreign-vm.js'
+import { bootForeignVm, getAnyCertificate } from '../fixtures/foreign-vm.js'
 
 const places = sharedPlaces(t)
 await builtImage(places)
@@ -16,8 +16,7 @@ t.test('boots by BIOS from pvscsi, gets its address over vmxnet3, and its API an
   t.equal(code, 0)
   const release = stdout.trim()
   const folder = release.split('/').at(-1) ?? ''
-  const vm = await startForeignVm(t, { disk: artifactOf(release, `vmware/${folder}`, '.vmdk'), hardware: 'vmware', directory: places.work })
-  t.ok(await vm.lastState(), 'said its last state')
+  const vm = await bootForeignVm(t, { disk: artifactOf(release, `vmware/${folder}`, '.vmdk'), hardware: 'vmware', directory: places.work })
   t.match(vm.serial(), /EVC \{"state":"ready"/)
   const answer = await getAnyCertificate(vm.apiPort, '/1.0')
   t.equal((JSON.parse(answer) as { status: string }).status, 'Success')

@@ -5,7 +5,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, tru
 import { join } from 'node:path'
 import { artifactOf, sharedPlaces } from '../fixtures/built-image.js'
 import { repository, runCli, startCli } from '../fixtures/cli-run.js'
-import { getAnyCertificate, startForeignVm } from '../fixtures/foreign-vm.js'
+import { bootForeignVm, getAnyCertificate } from '../fixtures/foreign-vm.js'
 import { startMirrorRelay } from '../fixtures/mirror-relay.js'
 import { listeners, processesWith, vmsWith, watchdogsWith, within } from '../fixtures/processes.js'
 
@@ -53,8 +53,7 @@ t.test('builds, boots and verifies a cloud in a box from an empty store, listeni
 })
 
 t.test('boots that file by a command line that is not ours, and its API answers', async t => {
-  const vm = await startForeignVm(t, { disk: artifactOf(built.release, 'kvm', '.qcow2'), directory: work })
-  t.ok(await vm.lastState(), 'said its last state')
+  const vm = await bootForeignVm(t, { disk: artifactOf(built.release, 'kvm', '.qcow2'), directory: work })
   t.match(vm.serial(), /EVC \{"state":"ready"/)
   const answer = await getAnyCertificate(vm.apiPort, '/1.0')
   t.equal((JSON.parse(answer) as { status: string }).status, 'Success')

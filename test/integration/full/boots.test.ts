@@ -4,37 +4,33 @@ import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { artifactOf, builtImage, sharedPlaces } from '../../fixtures/built-image.js'
 import { repository, runCli } from '../../fixtures/cli-run.js'
-import { getAnyCertificate, startForeignVm } from '../../fixtures/foreign-vm.js'
+import { bootForeignVm, getAnyCertificate } from '../../fixtures/foreign-vm.js'
 
 const places = sharedPlaces(t)
 const { release } = await builtImage(places)
 const disk = artifactOf(release, 'kvm', '.qcow2')
 
 t.test('boots by UEFI with a command line that is not ours, and its API answers', async t => {
-  const vm = await startForeignVm(t, { disk, firmware: 'uefi', directory: places.work })
-  t.ok(await vm.lastState(), 'said its last state')
+  const vm = await bootForeignVm(t, { disk, firmware: 'uefi', directory: places.work })
   t.match(vm.serial(), /EVC \{"state":"ready"/)
   const answer = await getAnyCertificate(vm.apiPort, '/1.0')
   t.equal((JSON.parse(answer) as { status: string }).status, 'Success')
 })
 
 t.test('becomes ready at its own address on a machine with two cards where no DHCP server answers, and at that of one that comes late', async t => {
-  const vm = await startForeignVm(t, { disk, network: 'silent', directory: places.work })
-  t.ok(await vm.lastState(), 'said its last state')
+  const vm = await bootForeignVm(t, { disk, network: 'silent', directory: places.work })
   t.match(vm.serial(), /EVC \{"state":"ready",[^\n]*"address":"192\.168\.42\.2"/)
   vm.joinNetwork()
   t.ok(await vm.says(/EVC \{"state":"ready",[^\n]*"address":"10\.0\.2\.1\d"/), vm.serial().slice(-1000))
 })
 
 t.test('has the address of its first-boot settings, where nobody answers DHCP', async t => {
-  const vm = await startForeignVm(t, { disk, network: 'silent', settings: 'address=192.168.7.5/24\ngateway=192.168.7.1\n', directory: places.work })
-  t.ok(await vm.lastState(), 'said its last state')
+  const vm = await bootForeignVm(t, { disk, network: 'silent', settings: 'address=192.168.7.5/24\ngateway=192.168.7.1\n', directory: places.work })
   t.match(vm.serial(), /EVC \{"state":"ready",[^\n]*"address":"192\.168\.7\.5"/)
 })
 
 t.test('a first boot that cannot go on names its step and the reason, on the serial port', async t => {
-  const vm = await startForeignVm(t, { disk, network: 'none', directory: places.work })
-  t.ok(await vm.lastState(), 'said its last state')
+  const vm = await bootForeignVm(t, { disk, network: 'none', directory: places.work })
   t.match(vm.serial(), /EVC \{"state":"failed",[^\n]*"step":"network","reason":"there is no network card: add one to this machine and start it again"/)
 })
 
