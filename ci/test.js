@@ -1,4 +1,4 @@
-// Runs the unit tests, then the integration tests on one built image, and counts both.
+// Checks the types, runs the unit tests, then the integration tests on one built image, and counts them.
 //   node ci/test.js          what CI runs on every change
 //   node ci/test.js --full   everything (nightly)
 import { spawn, spawnSync } from 'node:child_process'
@@ -60,6 +60,13 @@ async function tap(name, files, args) {
   if (failed.length === 0 && status !== 0) total.failed.push(`${name}: tap ended with ${status} and named no test`)
 }
 
+/** What runs the tests drops their types unread. */
+function checkTypes() {
+  const { status } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['--noEmit', '--project', root], { stdio: 'inherit' })
+  if (status === 0) total.passed++
+  else total.failed.push('types: tsc found errors')
+}
+
 /** Tests are the TAP lines one level below the files; the comment of a file stands before its tests. */
 function count(text) {
   const found = { passed: 0, failed: [] }
@@ -92,6 +99,7 @@ const unit = testsBelow('test').filter(name => !name.startsWith('test/integratio
 // Most take a second; the writers of disk images and whole first boots take longer on a busy machine.
 // Of few processors tap leaves one idle; of two that is half.
 const jobs = availableParallelism() <= 4 ? [`--jobs=${availableParallelism()}`] : []
+checkTypes()
 await tap('unit', unit, ['--timeout=600', ...jobs])
 await tap('main-job', [first], ['--timeout=0'])
 await tap('integration', integration, ['--timeout=0', '--jobs=1'])
