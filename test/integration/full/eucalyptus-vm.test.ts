@@ -111,8 +111,11 @@ for (const [left, [step, reason]] of Object.entries(orders)) {
     if (vm === undefined) throw new Error('there is no machine')
     const steps = '/usr/lib/evc/steps'
     await vm.run(`as-new; echo EVC_POLL_SECONDS=0 EVC_WAIT_PERCENT=1 | tr ' ' '\\n' >/run/stand-in/environment; mv ${steps}/${left} /run`)
-    const { state } = await vm.firstBoot('')
-    t.match(state, { state: 'failed', step, reason })
-    await vm.run(`mv /run/${left} ${steps}/`)
+    try {
+      const { state } = await vm.firstBoot('')
+      t.match(state, { state: 'failed', step, reason })
+    } finally {
+      await vm.run(`mv /run/${left} ${steps}/`)
+    }
   })
 }
