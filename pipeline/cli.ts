@@ -5,6 +5,7 @@ import { realpathSync } from 'node:fs'
 import { CommanderError } from 'commander'
 import { createProgram } from './commands/program.js'
 import type { CommandIo } from './commands/io.js'
+import { streamBroken } from './errors/commands.js'
 import { exitCodes } from './errors/exit-codes.js'
 import { PipelineError, formatError } from './errors/pipeline-error.js'
 import { secretsOf } from './release/keys.js'
@@ -34,5 +35,17 @@ function report(error: unknown, io: CommandIo): number {
 
 if (process.argv[1] && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
   const { stdout, stderr, env } = process
-  process.exitCode = await main(process.argv.slice(2), { stdout, stderr, env })
+  const io = { stdout, stderr, env }
+  let broken: PipelineError | undefined
+  for (const [name, stream] of [['standard output', stdout], ['standard error', stderr]] as const) {
+    // A reader that goes away (`| head -1`) has what it wanted; what was begun goes on.
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') broken ??= streamBroken(name, error.message)
+    })
+  }
+  process.exitCode = await main(process.argv.slice(2), io)
+  // Writes fail a turn later.
+  process.on('beforeExit', () => {
+    if (broken && process.exitCode === exitCodes.done) process.exitCode = report(broken, io)
+  })
 }

@@ -1,7 +1,7 @@
 /** The command line as a whole: what a user types, and every word and exit code that comes back. */
 import t from 'tap'
-import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { requireSpace } from '../pipeline/commands/session.js'
 import type { Session } from '../pipeline/commands/session.js'
@@ -84,6 +84,35 @@ async function checkChanged(root: string, file: string, change: (text: string) =
 
 t.test('appliances as they are have no problems, and that is a result', async t => {
   t.same(await runMain(['check', '--strict']), { code: 0, stdout: 'ciab: no problems\neucalyptus: no problems\n', stderr: '' })
+})
+
+t.test('an appliance without a script of provision is no appliance', async t => {
+  const root = t.testdir({})
+  cpSync(join(repository, 'kickstarts'), join(root, 'kickstarts'), { recursive: true })
+  for (const name of ['ciab', 'eucalyptus']) {
+    const folder = join(root, 'kickstarts', name, 'provision')
+    for (const script of readdirSync(folder).filter(file => file.endsWith('.sh'))) rmSync(join(folder, script))
+    const message = `${folder} holds no script (*.sh): nothing lays down the first boot, and nothing seals the disk.`
+    t.same(await runMain(['check', name, '--root', root]), failed(2, `error: ${message} (Begin with those of kickstarts/ciab/provision.)`))
+  }
+})
+
+t.test('--release is refused where only appliances are checked: theirs stands in their description', async t => {
+  const message = '--release changes nothing here: it is for kickstart files; the release of an appliance stands in its appliance.yaml.'
+  t.same(await runMain(['check', 'ciab', '--release', '7']), failed(2, `error: ${message} (leave it out, or say what it is for)`))
+})
+
+t.test('a reader that goes away is no error; a place that takes no more is one', async t => {
+  const cli = [process.execPath, ...process.execArgv, 'pipeline/cli.ts'].map(word => `'${word}'`).join(' ')
+  const shell = (line: string) => spawnSync('bash', ['-c', line.replaceAll('CLI', cli)], { cwd: repository, encoding: 'utf8' })
+  // The reader has ended before the first word.
+  const gone = shell('exec 3> >(exec true); sleep 0.5; CLI targets >&3')
+  t.same([gone.status, gone.stderr], [0, ''])
+  const silent = shell('exec 3> >(exec true); sleep 0.5; CLI check nope 2>&3')
+  t.equal(silent.status, 2)
+  const full = shell('CLI targets >/dev/full')
+  t.equal(full.status, 4)
+  t.match(full.stderr, /^error: Cannot write to standard output: .*ENOSPC.* \(send it to a place that takes it/)
 })
 
 t.test('check takes kickstart files, for the release that is meant; warnings are no failure unless they shall be', async t => {
@@ -191,7 +220,7 @@ t.test('a stage that fails leaves no release folder behind', async t => {
   const found = await runMain(['build', ...options], `${path}:/usr/bin:/bin`)
   t.equal(found.code, 4)
   t.equal(found.stdout, '')
-  t.match(found.stderr, /^media: started\nmedia: bootstrapping 1 packages\nerror: /)
+  t.match(found.stderr, /^media: started\nmedia: bootstrapping 7 packages\nerror: /)
   t.same(readdirSync(artifacts), [])
   t.same(readdirSync(join(directory, 'state/store')), [], 'nor a half-made result')
 })

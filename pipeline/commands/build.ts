@@ -33,9 +33,10 @@ export async function runBuild(appliance: string, options: BuildOptions, io: Com
   await withSession(appliance, { options, io, until }, async session => {
     await runSession(session, placesOf(options).state, io)
     const { build, release } = session
-    if (options.json) printJson(io, { release, version: build.version, targets: build.targets.map(({ name }) => name) })
     // A build that ends before the export has no release.
-    else if (existsSync(release)) printLine(io, release)
+    const made = existsSync(release)
+    if (options.json) printJson(io, { ...(made ? { release } : {}), version: build.version, targets: build.targets.map(({ name }) => name) })
+    else if (made) printLine(io, release)
   })
 }
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { optionUseless } from '../errors/commands.js'
 import { kickstartUnreadable, warningRefused } from '../errors/kickstart.js'
 import { joinProblems, PipelineError } from '../errors/pipeline-error.js'
 import { reviewFile } from '../kickstart/review-file.js'
@@ -19,9 +20,10 @@ export interface CheckOptions extends PlaceOptions {
   readonly strict?: boolean
 }
 
-/** Checks everything named before it fails, so that one run shows all problems. Warnings go to stderr. */
+/** Checks everything named before it fails, so that one run shows all problems. Warnings go to stderr. Errors: also `option-useless` (exit 2). */
 export async function runCheck(names: readonly string[], options: CheckOptions, io: CommandIo): Promise<void> {
   const { root, templates } = placesOf(options)
+  if (options.release !== undefined && !names.some(isFile)) throw optionUseless('--release', 'it is for kickstart files; the release of an appliance stands in its appliance.yaml')
   const problems: PipelineError[] = []
   for (const name of names.length > 0 ? names : await listAppliances(root)) {
     try {

@@ -1,6 +1,7 @@
 /** `pipeline clean`: removes old results from the stage store, old releases, and chunk indexes of those that are gone. */
 import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { notARelease, optionUseless } from '../errors/commands.js'
 import { gib } from '../plan/format.js'
 import { cleanChunkIndexes, cleanStore, diskUsage } from '../run/clean.js'
 import type { Cleaned } from '../run/clean.js'
@@ -21,8 +22,16 @@ export interface CleanOptions extends PlaceOptions {
   readonly json?: boolean
 }
 
-/** Prints what is gone. Errors: `store-locked` (exit 3) while a build runs; nothing is removed then. */
+/**
+ * Prints what is gone. Errors: `option-useless`, `not-a-release` of what is to stay (exit 2); `store-locked` (3) while a build runs.
+ * Nothing is removed then.
+ */
 export async function runClean(options: CleanOptions, io: CommandIo): Promise<void> {
+  if (!options.releases) {
+    if (options.appliance !== undefined) throw optionUseless('--appliance', 'it says whose releases go, with --releases')
+    if (options.keep.length > 0) throw optionUseless('--keep', 'it says which release stays, with --releases')
+  }
+  for (const folder of options.keep) if (!(await readManifest(folder))) throw notARelease(folder)
   const { state, artifacts } = placesOf(options)
   const [store, locks] = [join(state, 'store'), join(state, 'locks')]
   const cleaned: Cleaned[] = []

@@ -78,7 +78,7 @@ async function diagnose(places: Places, io: CommandIo): Promise<Diagnosis> {
       acceleration: accelerated.acceleration === 'kvm' ? 'kvm' : 'tcg',
     }),
     nested,
-    targets: await diagnoseTargets(targets, path, nested),
+    targets: await diagnoseTargets(targets, { path, nested, read: readOrNothing }),
   }
 }
 

@@ -11,6 +11,36 @@ export function outputNotEmpty(directory: string): PipelineError {
   })
 }
 
+/** @param option by which the place was named */
+export function outputNotWritable(place: string, problem: string, option: '--out' | '--output'): PipelineError {
+  return new PipelineError({
+    code: 'output-not-writable',
+    message: `Cannot write to ${place}: ${problem}.`,
+    hint: `name a folder you may write to with ${option}`,
+    exitCode: exitCodes.missing,
+  })
+}
+
+/** An option that would change nothing beside what was asked for. @param why what it is for */
+export function optionUseless(option: string, why: string): PipelineError {
+  return new PipelineError({
+    code: 'option-useless',
+    message: `${option} changes nothing here: ${why}.`,
+    hint: 'leave it out, or say what it is for',
+    exitCode: exitCodes.usage,
+  })
+}
+
+/** Results or progress that cannot be written where the shell sent them. A reader who went away is no error. */
+export function streamBroken(stream: string, problem: string): PipelineError {
+  return new PipelineError({
+    code: 'stream-broken',
+    message: `Cannot write to ${stream}: ${problem}.`,
+    hint: 'send it to a place that takes it, and run the same command again',
+    exitCode: exitCodes.stage,
+  })
+}
+
 export function stageUnknown(name: string, known: readonly string[]): PipelineError {
   return new PipelineError({
     code: 'stage-unknown',

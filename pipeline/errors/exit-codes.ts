@@ -17,9 +17,9 @@ export const exitCodeMeanings: Readonly<Record<keyof typeof exitCodes, string>> 
   done: 'done',
   usage: 'usage or spec: the command line, appliance.yaml, kickstart or a template is wrong',
   missing: 'this host lacks a tool, disk space, acceleration or a permission',
-  stage: 'a stage failed',
+  stage: 'a stage failed, or a mirror or server that was asked does not answer',
   verification: 'verification failed: the artifact is not fit for release',
-  publish: 'publish refused',
+  publish: "refused by the releases' server or tree",
   bug: 'a bug of ours; please report it',
   interrupted: 'interrupted',
 }

@@ -80,15 +80,6 @@ export function downloadDiskFull(place: string, neededBytes: number, freeBytes: 
   })
 }
 
-export function outputNotWritable(place: string, problem: string): PipelineError {
-  return new PipelineError({
-    code: 'output-not-writable',
-    message: `Cannot write to ${place}: ${problem}.`,
-    hint: 'name a folder you may write to with --output',
-    exitCode: exitCodes.missing,
-  })
-}
-
 export function seenNotKept(file: string, problem: string): PipelineError {
   return new PipelineError({
     code: 'seen-not-kept',

@@ -205,3 +205,12 @@ export function releaseUnknown(place: string, release: string, known: readonly s
     suggest(release, known, 'Releases')
   )
 }
+
+/** @param packages that neither the list names nor what it names needs */
+export function packagesNotAsked(file: string, packages: readonly string[]): PipelineError {
+  return kickstartError(
+    'packages-not-asked',
+    `${file}: the image would be without ${packages.join(', ')}, which its provision or its targets need.`,
+    'Add them to %packages; which targets an image is for stands in appliance.yaml (targets).'
+  )
+}

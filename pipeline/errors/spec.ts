@@ -25,6 +25,11 @@ export function applianceNameWrong(name: string): PipelineError {
   )
 }
 
+/** Nothing would lay down the files of the first boot, and nothing would seal the disk. @param folder where they are looked for */
+export function provisionEmpty(folder: string): PipelineError {
+  return specError('provision-empty', `${folder} holds no script (*.sh): nothing lays down the first boot, and nothing seals the disk.`, 'Begin with those of kickstarts/ciab/provision.')
+}
+
 /** No kickstarts/<name>/appliance.yaml anywhere under the root. */
 export function applianceNone(root: string): PipelineError {
   return specError(

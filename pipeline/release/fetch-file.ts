@@ -5,7 +5,8 @@
 import { chmod, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { downloadDigestWrong, downloadDiskFull, outputDiffers, outputNotWritable } from '../errors/fetch.js'
+import { outputNotWritable } from '../errors/commands.js'
+import { downloadDigestWrong, downloadDiskFull, outputDiffers } from '../errors/fetch.js'
 import { PipelineError } from '../errors/pipeline-error.js'
 import { interrupted } from '../errors/tools.js'
 import { syncFile } from '../tools/atomic-file.js'
@@ -241,5 +242,5 @@ async function explain(error: unknown, request: FileRequest): Promise<unknown> {
     return downloadDiskFull(place, request.sizeBytes - done, await freeBytes(place))
   }
   const problem = words[code ?? '']
-  return problem === undefined ? error : outputNotWritable(request.path, problem)
+  return problem === undefined ? error : outputNotWritable(request.path, problem, '--output')
 }

@@ -2,7 +2,8 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 import { createHash } from 'node:crypto'
-import { outputNotWritable, releaseUnverified } from '../errors/fetch.js'
+import { outputNotWritable } from '../errors/commands.js'
+import { releaseUnverified } from '../errors/fetch.js'
 import { PipelineError } from '../errors/pipeline-error.js'
 import { targetUnknown } from '../errors/targets.js'
 import type { Run } from '../tools/command.js'
@@ -50,7 +51,7 @@ export async function prepareFolder(fetch: ReleaseFetch): Promise<string> {
     await mkdir(folder, { recursive: true })
     for (const name of await readdir(folder)) if (name.startsWith('.delta-')) await rm(join(folder, name), { recursive: true, force: true })
   } catch (error) {
-    throw outputNotWritable(folder, (error as Error).message)
+    throw outputNotWritable(folder, (error as Error).message, '--output')
   }
   return folder
 }

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { provisionEmpty } from '../errors/spec.js'
 import { compileDebian } from '../kickstart/compile-debian.js'
 import type { DebianInstall } from '../kickstart/compile-debian.js'
 import { parseKickstart } from '../kickstart/parse.js'
@@ -56,6 +57,11 @@ export async function renderPayload(directory: string, data: object): Promise<Re
     ['../shared/first-boot', 'first-boot', 'provision'].map(name => renderFolder(join(directory, name), data))
   )
   return [...below('first-boot', overlay(shared, firstBoot)), ...below('provision', provision)]
+}
+
+/** @param files as of `renderPayload` @param directory of the appliance. Errors: `provision-empty` (exit 2). */
+export function requireProvision(files: readonly RenderedFile[], directory: string): void {
+  if (!files.some(({ path }) => /^provision\/[^/]+\.sh$/.test(path))) throw provisionEmpty(join(directory, 'provision'))
 }
 
 const mibPerGib = 1024

@@ -1,6 +1,6 @@
 /** Renders an appliance of either family to the files a person may look at. */
 import type { LoadedAppliance, Spec } from '../spec/types.js'
-import { renderAppliance, renderPayload } from './appliance.js'
+import { renderAppliance, renderPayload, requireProvision } from './appliance.js'
 import { elData, renderRoles } from './el.js'
 import type { RenderedFile } from './files.js'
 
@@ -12,13 +12,14 @@ export interface RenderedFamily {
   readonly warnings: readonly string[]
 }
 
-/** Errors: template, kickstart and compiler errors, each with file and line (exit 2). */
+/** Errors: template, kickstart and compiler errors, each with file and line; `provision-empty` (exit 2). */
 export async function renderFamily(loaded: LoadedAppliance): Promise<RenderedFamily> {
   return loaded.spec.family === 'el' ? await renderEl(loaded) : await renderDebian(loaded)
 }
 
 async function renderDebian(loaded: LoadedAppliance): Promise<RenderedFamily> {
   const { spec, kickstart, installFiles, provisionFiles } = await renderAppliance(loaded)
+  requireProvision(provisionFiles, loaded.directory)
   const files = [kickstartFile(spec.name, kickstart), ...below('kickstart-disk', installFiles), ...below('provision', provisionFiles)]
   return { spec, files, warnings: [] }
 }
@@ -26,6 +27,7 @@ async function renderDebian(loaded: LoadedAppliance): Promise<RenderedFamily> {
 async function renderEl(loaded: LoadedAppliance): Promise<RenderedFamily> {
   const roles = await renderRoles(loaded)
   const payload = await renderPayload(loaded.directory, elData(loaded.spec))
+  requireProvision(payload, loaded.directory)
   return {
     spec: loaded.spec,
     files: [...roles.map(({ name, kickstart }) => kickstartFile(name, kickstart)), ...below('provision', payload)],

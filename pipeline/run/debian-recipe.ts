@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Run } from '../tools/command.js'
 import { formatCommand } from '../tools/command.js'
+import { packagesNotAsked } from '../errors/kickstart.js'
 import { renderAppliance } from '../render/appliance.js'
 import type { RenderedAppliance } from '../render/appliance.js'
 import { readFolder } from '../render/files.js'
@@ -17,13 +18,14 @@ import type { DryRunPlaces, DryRunVm, Recipe, RecipeTools } from './recipe.js'
 import { assignments, packerLines, quote } from './shell-lines.js'
 
 /** Errors: of the kickstart and templates (exit 2), an unreachable mirror (4). */
-export async function debianRecipe(loaded: LoadedAppliance, { request, versions, run }: RecipeTools): Promise<Recipe> {
+export async function debianRecipe(loaded: LoadedAppliance, { request, versions, run, guestPackages }: RecipeTools): Promise<Recipe> {
   const { spec } = loaded
   const rendered = await renderAppliance(loaded)
   const { include, exclude } = rendered.compiled.packages
   const template = await readFile(join(request.templates, 'packer/install.json.hbs'), 'utf8')
   const asked = { spec, include, stateDirectory: request.state, offline: request.offline, env: request.env }
   const [tools, packages] = await settled(versions, resolvePackages({ ...asked, ...(request.mirror ? { mirror: request.mirror } : {}) }, run))
+  requirePackages(loaded, { installed: packages.packages, wanted: [...guestPackages, sshServer] })
   const hooks = join(request.templates, 'media')
   const input: MediaInput = { spec, packages, include, exclude, hooks }
   return {
@@ -49,6 +51,19 @@ export async function debianRecipe(loaded: LoadedAppliance, { request, versions,
     mediaLines: directory => mediaLines(input, directory),
     installLines: (places, vm, recording) => installLines({ rendered, template, places, vm }, recording),
   }
+}
+
+/** Provision comes by it. */
+const sshServer = 'openssh-server'
+
+/** The audit holds the disk to them, but an hour later. Errors: `packages-not-asked` (exit 2). */
+function requirePackages(
+  { directory, spec }: LoadedAppliance,
+  { installed, wanted }: { readonly installed: readonly string[]; readonly wanted: readonly string[] }
+): void {
+  const names = new Set(installed.map(each => each.split('=')[0]))
+  const missing = [...new Set(wanted)].filter(name => !names.has(name)).sort()
+  if (missing.length > 0) throw packagesNotAsked(join(directory, spec.kickstart), missing)
 }
 
 /** Both, or the first one's error: when it is told, nothing of the other one runs any more. */

@@ -55,13 +55,17 @@ function resource(name: Resource['name'], needBytes: number, freeBytes: number):
   return { name, needBytes, freeBytes, enough: freeBytes >= needBytes }
 }
 
-/** @param path searched as PATH @param nested whether KVM on this host nests, and if not what to do */
-export async function diagnoseTargets(targets: readonly Pick<Target, 'name' | 'hosts'>[], path: string, nested: string): Promise<readonly TargetDiagnosis[]> {
+/** `path` is searched as PATH; `nested` says whether KVM on this host nests, and if not what to do; `read` as `hostNesting`'s. */
+export async function diagnoseTargets(
+  targets: readonly Pick<Target, 'name' | 'hosts'>[],
+  { path, nested, read }: { readonly path: string; readonly nested: string; readonly read: typeof readOrNothing }
+): Promise<readonly TargetDiagnosis[]> {
   const found = targets.flatMap(({ name, hosts }) => hosts.map(host => ({ target: name, host })))
   return await Promise.all(
-    found.map(async ({ target, host: { hypervisor, program, systems, setting } }) => {
-      const runsHere = program !== undefined && (await findTool(program.file, path)) !== undefined
-      const hint = runsHere ? '' : program === undefined ? `runs on: ${systems}` : `${program.file}: ${program.hint}`
+    found.map(async ({ target, host: { hypervisor, program, shownBy, systems, setting } }) => {
+      const installed = program !== undefined && (await findTool(program.file, path)) !== undefined
+      const runsHere = installed && (shownBy === undefined || ((await read(shownBy.file)) ?? '').includes(shownBy.word))
+      const hint = runsHere ? '' : installed || program === undefined ? `runs on: ${systems}` : `${program.file}: ${program.hint}`
       return { target, hypervisor, runsHere, nested: target === 'kvm' ? nested : setting, hint }
     })
   )

@@ -6,6 +6,7 @@ import { chunkCutter } from '../tools/chunk-index.js'
 import { askVersions } from '../tools/versions.js'
 import type { ToolVersions } from '../tools/versions.js'
 import { buildVersion } from '../plan/version.js'
+import { requireProvision } from '../render/appliance.js'
 import { readFolder } from '../render/files.js'
 import { loadAppliance } from '../spec/load.js'
 import type { Family, Spec } from '../spec/types.js'
@@ -79,7 +80,8 @@ export async function prepareBuild(request: PrepareRequest, run: Run): Promise<P
   const versions = askVersions(run)
   // A recipe that fails first tells its own error.
   versions.catch(() => {})
-  const recipe = await recipes[spec.family](loaded, { request, versions, run })
+  const recipe = await recipes[spec.family](loaded, { request, versions, run, guestPackages: mergeGuestNeeds(allTargets, spec).packages })
+  requireProvision(recipe.provisionFiles, loaded.directory)
   const tools = await versions
   const facts = { spec, recipe, templates, tools, allTargets }
   const stages = stageInputs(facts)

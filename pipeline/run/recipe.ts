@@ -14,6 +14,8 @@ export interface RecipeTools {
   /** May still be asked while the mirror is. */
   readonly versions: Promise<ToolVersions>
   readonly run: Run
+  /** What the targets of the spec need on the disk, of the spec's family. */
+  readonly guestPackages: readonly string[]
 }
 
 /** A finished media stage. */

@@ -116,6 +116,8 @@ const xen: Target = {
     hypervisor: 'Xen (xl)', systems: 'Linux dom0', nesting: 'experimental', since: '4.17 tried; HVM with `hap=1`',
     setting: '`nestedhvm=1`, and no `altp2m`', note: "Nested HVM is experimental by Xen's own word.",
     program: { file: 'xl', hint: 'apt-get install xen-utils' },
+    // Debian installs xl without Xen, too; the kernel says in which domain it runs.
+    shownBy: { file: '/proc/xen/capabilities', word: 'control_d' },
   }],
   page: { rank: 8, title: 'Xen', systems: [], start: () => ['sudo sh start.sh'] },
   from: 'disk',

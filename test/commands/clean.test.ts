@@ -52,6 +52,21 @@ t.test('--all --releases removes everything it has made, and nothing else', asyn
   t.same(readdirSync(artifacts), ['mine'])
 })
 
+t.test('options about releases are refused without --releases, and a release that is none; nothing is removed', async t => {
+  const { names, artifacts, options } = await places(t.testdir({}))
+  const before = [names(), readdirSync(artifacts)]
+  const mine = join(artifacts, 'mine')
+  const cases: readonly (readonly [readonly string[], string])[] = [
+    [['--all', '--appliance', 'ciab'], '--appliance changes nothing here: it says whose releases go, with --releases. (leave it out, or say what it is for)'],
+    [['--keep', join(artifacts, 'ciab-1')], '--keep changes nothing here: it says which release stays, with --releases. (leave it out, or say what it is for)'],
+    [['--releases', '--keep', mine], `${mine} is no release: it has no readable manifest.json. (give the folder that pipeline build printed, artifacts/<appliance>-<version>)`],
+  ]
+  for (const [words, message] of cases) {
+    t.same(await runMain(['clean', ...words, ...options]), { code: 2, stdout: '', stderr: `error: ${message}\n` })
+  }
+  t.same([names(), readdirSync(artifacts)], before)
+})
+
 t.test('--releases keeps the newest of each appliance', async t => {
   const { artifacts, options } = await places(t.testdir({}))
   await runMain(['clean', '--releases', ...options])

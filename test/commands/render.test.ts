@@ -34,6 +34,22 @@ t.test('ciab: its kickstart, the install script made of it, and the files of the
   for (const name of ['appliance.json', 'ciab.ks', 'install.sh']) t.ok(readdirSync(out, { recursive: true }).some(path => String(path).endsWith(name)), name)
 })
 
+t.test('a place that cannot be written to is told, and what came so far is taken back', async t => {
+  const file = join(t.testdir({ taken: '' }), 'taken')
+  for (const [out, problem] of [[file, 'EEXIST: file already exists'], [join(file, 'below'), 'ENOTDIR: not a directory']] as const) {
+    const { code, stdout, stderr } = await runMain(['render', 'eucalyptus', '--out', out])
+    t.same([code, stdout], [3, ''])
+    t.match(stderr, `error: Cannot write to ${out}: ${problem}`)
+  }
+  const { runRender } = await t.mockImport<typeof import('../../pipeline/commands/render.js')>('../../pipeline/commands/render.js', {
+    '../../pipeline/stages/file-tree.js': { writeTree: () => Promise.reject(new Error('ENOSPC: no space left on device, write')) },
+  })
+  const out = join(t.testdirName, 'full')
+  const io = { stdout: process.stdout, stderr: process.stderr, env: {} }
+  await t.rejects(runRender('eucalyptus', { root: repository, out, set: [] } as never, io), { code: 'output-not-writable', exitCode: 3, message: /ENOSPC/ })
+  t.same(readdirSync(out), [])
+})
+
 t.test('a folder with something in it is left as it is', async t => {
   const out = t.testdir({ mine: 'mine' })
   t.same(await runMain(['render', 'eucalyptus', '--out', out]), {

@@ -36,12 +36,26 @@ t.test('says of each target whether its program is here, and how to get it', asy
   const path = t.testdir({})
   writeFileSync(join(path, 'qemu-system-x86_64'), '')
   chmodSync(join(path, 'qemu-system-x86_64'), 0o755)
-  const found = await diagnoseTargets(selectTargets(await loadTargets(), ['kvm', 'vmware']), path, 'yes')
+  const found = await diagnoseTargets(selectTargets(await loadTargets(), ['kvm', 'vmware']), { path, nested: 'yes', read: async () => undefined })
   t.same(found.map(({ target, runsHere, hint }) => [target, runsHere, hint]), [
     ['kvm', true, ''],
     ['vmware', false, 'vmrun: install VMware Workstation or Player'],
   ])
   t.equal(found[0]?.nested, 'yes')
+})
+
+t.test('a program alone does not make a machine a Xen host', async t => {
+  const path = t.testdir({})
+  writeFileSync(join(path, 'xl'), '')
+  chmodSync(join(path, 'xl'), 0o755)
+  const targets = selectTargets(await loadTargets(), ['xen'])
+  const runsHere = async (capabilities?: string) => {
+    const read = async (file: string) => (file === '/proc/xen/capabilities' ? capabilities : undefined)
+    return (await diagnoseTargets(targets, { path, nested: 'yes', read })).map(({ runsHere, hint }) => [runsHere, hint])
+  }
+  t.same(await runsHere('control_d\n'), [[true, '']])
+  t.same(await runsHere(''), [[false, 'runs on: Linux dom0']])
+  t.same(await runsHere(), [[false, 'runs on: Linux dom0']])
 })
 
 t.test('reads what the kernel calls available', async t => {

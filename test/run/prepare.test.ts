@@ -106,3 +106,15 @@ t.test('names a missing program when what was asked beside it has ended', async 
   t.equal(formatError(await failureOf(lacking.prepare())), 'error: Could not find "packer", needed to build an appliance. (apt install packer)')
   t.equal(ended, true)
 })
+
+t.test('what the targets of the spec need on the disk, and SSH for the build, is asked for before it', async t => {
+  t.teardown(shop.undo)
+  for (const name of ['openssh-server', 'qemu-guest-agent']) shop.offered.splice(shop.offered.indexOf(`${name} 1`), 1)
+  const error = await failureOf(shop.prepare())
+  t.equal(error.exitCode, 2)
+  t.equal(
+    formatError(error),
+    `error: ${shop.root}/kickstarts/ciab/ciab.ks.hbs: the image would be without openssh-server, qemu-guest-agent, which its provision or its targets need. ` +
+      '(Add them to %packages; which targets an image is for stands in appliance.yaml (targets).)'
+  )
+})
