@@ -7,7 +7,7 @@ import { PipelineError } from '../errors/pipeline-error.js'
 import { storeLocked, storeNotWritable } from '../errors/run.js'
 import type { LockHolder } from '../errors/run.js'
 import { interrupted } from '../errors/tools.js'
-import { isRunning, readBootId, readProcess } from '../tools/process.js'
+import { isRunning, ownStartTime, readBootId } from '../tools/process.js'
 
 export interface LockOptions {
   /** The folder that is protected, for messages. */
@@ -33,7 +33,8 @@ const claimTries = 20
  * Each run writes a claim of its own, named by pid, start time and boot, and then looks for others. A claim counts
  * while its process lives; nobody ever takes a file over, so there is nothing to race for. Two that claim at the
  * same moment see each other, both step back, and try again after a random time.
- * Processes are told by /proc, so all runs of a store must see the same one (one machine, no separate containers).
+ * Processes are told by /proc, so all runs of a store must see the same one (one machine, no separate containers). Where
+ * there is none, a claim left behind counts also while another process has its pid.
  */
 export async function acquireLock(locks: string, options: LockOptions): Promise<() => void> {
   try {
@@ -150,9 +151,8 @@ function listNames(locks: string): string[] {
 }
 
 function writeClaim(locks: string, purpose: string): string {
-  const own = readProcess(process.pid)
   const random = randomBytes(4).toString('hex')
-  const name = `claim-${process.pid}-${own?.startTime ?? ''}-${readBootId()}-${random}`
+  const name = `claim-${process.pid}-${ownStartTime()}-${readBootId()}-${random}`
   mkdirSync(locks, { recursive: true })
   writeFileSync(join(locks, name), JSON.stringify({ purpose, since: new Date().toISOString() }), { flag: 'wx' })
   return name

@@ -1,5 +1,8 @@
-/** Reads /proc: a process is named by pid and start time, so that a recycled pid is never taken for it. */
-import { readFileSync, readdirSync } from 'node:fs'
+/**
+ * Reads /proc: a process is named by pid and start time, so that a recycled pid is never taken for it. Where there is no
+ * /proc (macOS, for `fetch` alone) a process is its pid, and kill(2) tells whether it lives.
+ */
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 
 export interface ProcessStat {
   readonly pid: number
@@ -26,21 +29,45 @@ export function readProcess(pid: number): ProcessStat | undefined {
   return { pid, state, group: Number(group), startTime }
 }
 
-/** True while exactly this process runs: same pid, same start time, not a zombie. */
+/** What `isRunning` takes for this process later on. */
+export function ownStartTime(): string {
+  return readProcess(process.pid)?.startTime ?? unknownStartTime
+}
+
+/** True while exactly this process runs: same pid, same start time, not a zombie. Without /proc: same pid. */
 export function isRunning(pid: number, startTime: string): boolean {
+  if (!hasProc()) return startTime === unknownStartTime && answers(pid)
   const found = readProcess(pid)
   return found !== undefined && found.startTime === startTime && !isDead(found)
 }
 
-/** Changes at every boot, so that a pid and start time written down before a reboot never match. */
+/** Changes at every boot, so that a pid and start time written down before a reboot never match. Without /proc always the same. */
 export function readBootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  return hasProc() ? readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() : unknownBootId
+}
+
+const unknownBootId = '00000000-0000-0000-0000-000000000000'
+const unknownStartTime = '0'
+
+function hasProc(): boolean {
+  return existsSync('/proc/self/stat')
+}
+
+function answers(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // Another user's.
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
 }
 
 /** True while a process group has a member that is not a zombie. */
 export function groupIsRunning(group: number): boolean {
   // Zombies count as members for kill(2), and stay for ever where pid 1 does not reap; so look closer.
   if (!sendToGroup(group, 0)) return false
+  if (!hasProc()) return true
   return readdirSync('/proc').some(name => {
     if (!/^\d+$/.test(name)) return false
     const found = readProcess(Number(name))
@@ -56,7 +83,9 @@ export function sendToGroup(group: number, signal: NodeJS.Signals | 0): boolean 
     process.kill(-group, signal)
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
+    const { code } = error as NodeJS.ErrnoException
+    // EPERM: what macOS says of a group that has only zombies left. Groups of ours have no other user's processes.
+    if (code === 'ESRCH' || (code === 'EPERM' && !hasProc())) return false
     throw error
   }
 }
