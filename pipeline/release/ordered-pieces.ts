@@ -1,4 +1,5 @@
 /** Loads the pieces of a file side by side and hands them on in their order, under a bound on memory. */
+import { setMaxListeners } from 'node:events'
 
 export interface Piece {
   readonly offsetBytes: number
@@ -28,6 +29,8 @@ export async function inOrder(
 ): Promise<void> {
   const stop = new AbortController()
   const { signal } = stop
+  // Each range that is under way listens; Node warns of a leak from the eleventh on.
+  setMaxListeners(0, signal)
   // AbortSignal.any needs Node 20.3.
   const abort = () => stop.abort(options.signal.reason)
   options.signal.addEventListener('abort', abort)

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { copyFileSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { deltaSource } from '../../pipeline/release/delta.js'
@@ -87,6 +87,41 @@ t.test('a raw disk costs the blocks that are new', async t => {
   t.equal(receivedBytes, 20 * block)
 })
 
+/** A raw disk of two pieces and one of which every so many-th block is another. */
+function scattered(directory: string, every: number) {
+  const blocks = Array.from({ length: 2048 }, () => randomBytes(block))
+  const changed = blocks.map((each, at) => (at % every === 0 ? randomBytes(block) : each))
+  const [old, served] = [join(directory, 'old'), join(directory, 'served/new')]
+  writeFileSync(old, Buffer.concat(blocks))
+  writeFileSync(served, Buffer.concat(changed))
+  return { old, served, changedBytes: Math.ceil(blocks.length / every) * block }
+}
+
+t.test('many ranges share the connections that were asked for', async t => {
+  const warnings: string[] = []
+  const onWarning = ({ name }: Error) => void warnings.push(name)
+  process.on('warning', onWarning)
+  t.teardown(() => process.off('warning', onWarning))
+  const directory = t.testdir(folders)
+  const { old, served, changedBytes } = scattered(directory, 12)
+  for (const connections of [1, 4, 16]) {
+    const { path, receivedBytes, mostConnections } = await fetchWith(directory, 'new', [old], { connections })
+    t.ok(readFileSync(path).equals(readFileSync(served)))
+    t.equal(receivedBytes, changedBytes, 'nothing but what changed')
+    t.equal(mostConnections, connections)
+    rmSync(path)
+  }
+  t.same(warnings, [])
+})
+
+t.test('where a request for each change would be many, what lies between is downloaded, too', async t => {
+  const directory = t.testdir(folders)
+  const { old, served } = scattered(directory, 6)
+  const { path, requests } = await fetchWith(directory, 'new', [old])
+  t.ok(readFileSync(path).equals(readFileSync(served)))
+  t.equal(requests, 2, 'one for each piece')
+})
+
 t.test('an older copy that has nothing in common costs the whole file, and no more', async t => {
   const directory = t.testdir(folders)
   const old = disk(directory, 'old', textBlocks(300, 7), qcow2)
@@ -101,9 +136,9 @@ t.test('without qemu-img more is downloaded, and that is said', async t => {
   const old = disk(directory, 'old', oldBlocks, qcow2)
   const served = disk(join(directory, 'served'), 'new', movedBlocks, qcow2)
   const bare = createRun({ signal, parentEnv: { PATH: '/nowhere' } })
-  const { path, receivedBytes, lines } = await fetchWith(directory, 'new', [old], (command, options) =>
-    bare(['/nowhere/qemu-img', ...command.slice(1)], options)
-  )
+  const { path, receivedBytes, lines } = await fetchWith(directory, 'new', [old], {
+    run: (command, options) => bare(['/nowhere/qemu-img', ...command.slice(1)], options),
+  })
   t.same(readFileSync(path), readFileSync(served))
   t.ok(receivedBytes < statSync(served).size)
   t.same(lines, ['more is downloaded than would be needed: Could not find "/nowhere/qemu-img", needed to make a delta of a qcow2.'])
@@ -118,6 +153,6 @@ t.test('an older copy that changes under the download is not trusted', async t =
     writeFileSync(old, randomBytes(statSync(old).size))
     return result
   }
-  const { path } = await fetchWith(directory, 'new', [old], changing)
+  const { path } = await fetchWith(directory, 'new', [old], { run: changing })
   t.same(readFileSync(path), readFileSync(served))
 })
