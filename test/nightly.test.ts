@@ -12,19 +12,19 @@ function night(directory: string, fails: Readonly<Record<string, number>> = {}) 
   const program = join(directory, 'pipeline')
   const says = Object.entries(said).map(([command, text]) => `${command}) echo '${text}' ;;`)
   const ends = Object.entries(fails).map(([command, code]) => `${command}) exit ${code} ;;`)
-  writeFileSync(program, `#!/bin/sh\necho "$@" >>"$0.log"\ncase $1 in ${ends.join(' ')} esac\ncase $1 in ${says.join(' ')} esac\n`)
+  writeFileSync(program, `#!/bin/sh\necho "$@" >>"$0.log"\n[ "$2" != --check ] || set -- keys\ncase $1 in ${ends.join(' ')} esac\ncase $1 in ${says.join(' ')} esac\n`)
   chmodSync(program, 0o755)
   writeFileSync(`${program}.log`, '')
   const args = ['--to', 's3://b/p', '--target', 'kvm', '--store', 'state', '--set', 'a=b', '--artifacts', 'made']
   const { status, stdout, stderr } = spawnSync(join(repository, 'ci/nightly'), args, { encoding: 'utf8', env: { ...process.env, PIPELINE: program } })
   const calls = readFileSync(`${program}.log`, 'utf8').trim().split('\n')
-  return { status, stdout, calls, commands: calls.map(call => call.split(' ')[0]), lines: stderr.trim().split('\n') }
+  return { status, stdout, calls, commands: calls.map(call => (call.startsWith('sign --check') ? 'keys' : call.split(' ')[0])), lines: stderr.trim().split('\n') }
 }
 
 t.test('a night that is published cleans up what earlier ones left, in its own places', t => {
   const { status, stdout, calls, commands, lines } = night(t.testdir({}))
   t.same([status, stdout], [0, 'address\n'])
-  t.same(commands, ['build', 'sign', 'publish', 'prune', 'clean'])
+  t.same(commands, ['keys', 'build', 'sign', 'publish', 'prune', 'clean'])
   t.equal(calls.at(-1), 'clean --releases --appliance ciab --keep release --store state --artifacts made', 'its own release stays, also when a person has built a newer one')
   t.equal(lines.at(-1), 'nightly: clean: freed 1.5 GiB')
   t.end()
@@ -39,21 +39,27 @@ t.test('a clean that fails is told, and the night is as published as it was', t 
 
 t.test('failed nights do not fill the disk either; what they came to is said last', t => {
   const { status, stdout, calls, commands, lines } = night(t.testdir({}), { build: 5 })
-  t.same([status, stdout, commands], [5, '', ['build', 'clean']])
+  t.same([status, stdout, commands], [5, '', ['keys', 'build', 'clean']])
   t.equal(calls.at(-1), 'clean --releases --appliance ciab --store state --artifacts made')
-  t.same(lines, ['nightly: build', 'nightly: clean: freed 1.5 GiB', 'nightly: build ended with exit code 5; nothing was published'])
+  t.same(lines, ['nightly: keys', 'nightly: build', 'nightly: clean: freed 1.5 GiB', 'nightly: build ended with exit code 5; nothing was published'])
   t.end()
 })
 
 t.test('a night that could not begin removes nothing; one that could not sign keeps its release', t => {
-  for (const code of [2, 3]) t.same(night(t.testdir({}), { build: code }).commands, ['build'])
+  for (const code of [2, 3]) t.same(night(t.testdir({}), { build: code }).commands, ['keys', 'build'])
   t.match(night(t.testdir({}), { sign: 3 }).calls.at(-1), 'clean --releases --appliance ciab --keep release')
+  t.end()
+})
+
+t.test('a key of no use ends the night before it builds', t => {
+  const { status, commands, lines } = night(t.testdir({}), { keys: 3 })
+  t.same([status, commands, lines], [3, ['keys'], ['nightly: keys', 'nightly: keys ended with exit code 3; nothing was published']])
   t.end()
 })
 
 t.test('who interrupts a night does not wait for a clean', t => {
   const { status, commands, lines } = night(t.testdir({}), { build: 130 })
-  t.same([status, commands, lines.at(-1)], [130, ['build'], 'nightly: build ended with exit code 130; nothing was published'])
+  t.same([status, commands, lines.at(-1)], [130, ['keys', 'build'], 'nightly: build ended with exit code 130; nothing was published'])
   t.end()
 })
 

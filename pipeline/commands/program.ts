@@ -98,10 +98,13 @@ function verify(io: CommandIo): Command {
 
 function sign(io: CommandIo): Command {
   return addJson(addKeys(addPlaces(new Command('sign'))))
-    .argument('<release>', 'folder that build printed')
+    .argument('[release]', 'folder that build printed')
     .description('write SBOM, provenance, sums and signatures into a finished release')
     .option('--rehash', 'read every file again, whatever is remembered of it')
-    .action(async (release: string, options: SignOptions) => {
+    .option('--check', 'only try the keys; needs no release')
+    .action(async (release: string | undefined, options: SignOptions & { readonly check?: boolean }, command: Command) => {
+      if (options.check) return await (await import('./sign.js')).runSignCheck(options, io)
+      if (release === undefined) command.error("error: missing required argument 'release'")
       await (await import('./sign.js')).runSign(release, options, io)
     })
 }

@@ -14,6 +14,7 @@ import { goldenDiskOf } from '../run/golden.js'
 import { openStore } from '../run/store.js'
 import type { Store } from '../run/store.js'
 import { openHashMemory } from '../tools/hash-memory.js'
+import { tryKey } from '../tools/signature.js'
 import { printJson, printLine } from './io.js'
 import type { CommandIo } from './io.js'
 import type { PlaceOptions } from './options.js'
@@ -41,6 +42,21 @@ export async function runSign(folder: string, options: SignOptions, io: CommandI
   }
 }
 
+/** Tries each key, so that one of no use is told before a build. Errors: `sign-key-unusable`, `tool-missing` (exit 3). */
+export async function runSignCheck(options: SignOptions, io: CommandIo): Promise<void> {
+  const host = openHost(io)
+  try {
+    const keys = secretKeys(options, io.env)
+    for (const key of keys) await tryKey(key, host.run)
+    progressOf(io)(keys.length === 0 ? noKey('what is signed so') : `sign: can sign with ${keys.map(({ kind }) => kind).join(' and ')}`)
+    if (options.json) printJson(io, { keys: keys.map(({ kind }) => kind) })
+  } finally {
+    host.close()
+  }
+}
+
+const noKey = (what: string) => `sign: no key given, ${what} is UNSIGNED (--sign-key, --openpgp-key, --openpgp-id)`
+
 async function signFolder(release: string, { options, host, io }: { readonly options: SignOptions; readonly host: Host; readonly io: CommandIo }): Promise<void> {
   const { state } = placesOf(options)
   const store = openStore(join(state, 'store'), line => io.stderr.write(`warning: ${line}\n`))
@@ -56,7 +72,7 @@ async function signFolder(release: string, { options, host, io }: { readonly opt
     stages: manifest => stagesOf(manifest, store),
   })
   progress(`sign: ${signed.packages} packages from ${signed.origin}`)
-  if (!sign) progress('sign: no key given, this release is UNSIGNED (--sign-key, --openpgp-key, --openpgp-id)')
+  if (!sign) progress(noKey('this release'))
   if (options.json) printJson(io, { release, signed: sign !== undefined, written: signed.written })
   else for (const path of signed.written) printLine(io, path)
 }

@@ -50,6 +50,12 @@ export async function signText(text: string, key: SecretKey, run: Run): Promise<
   })
 }
 
+/** Tries a key, so that one of no use is told before hours of work. Errors: those of `signText`. */
+export async function tryKey(key: SecretKey, run: Run): Promise<void> {
+  await publicKeyOf(key, run)
+  await signText('a try', key, run)
+}
+
 /** The kind of the signature's key is trusted and the signature fits: true. Errors: `tool-missing` (exit 3). */
 export async function verifyText(text: string, signature: Signature, trusted: TrustedKeys, run: Run): Promise<boolean> {
   const keys = trusted[signature.kind]
@@ -95,12 +101,20 @@ function agentEnvironment(key: SshKey): Record<string, string> {
 
 const signTimeoutMs = 60_000
 
+/**
+ * OpenSSH refuses a key without a line break at its end, or with CRLF; secrets of CI systems, and files made of them, often
+ * are so. A file that is right stays where it is: its rights are checked, and its public half may lie beside it.
+ */
 async function sshKeyFile(key: SshKey, folder: string): Promise<string> {
-  if ('file' in key) return key.file
+  const text = 'file' in key ? await readFile(key.file, 'utf8') : key.text
+  if ('file' in key && !isDamagedKey(text)) return key.file
   const file = join(folder, 'key')
-  // OpenSSH refuses a key without a line break at its end; secrets of CI systems often lose it.
-  await writeFile(file, `${key.text.replaceAll('\r', '').trim()}\n`, { mode: 0o600 })
+  await writeFile(file, `${text.replaceAll('\r', '').trim()}\n`, { mode: 0o600 })
   return file
+}
+
+function isDamagedKey(text: string): boolean {
+  return text.includes('PRIVATE KEY') && (text.includes('\r') || !text.endsWith('\n'))
 }
 
 async function sshPublicKey(key: SshKey, folder: string, run: Run): Promise<string> {

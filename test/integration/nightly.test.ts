@@ -145,7 +145,7 @@ t.test('a night of the real image: found in the store, signed, published, and it
   ], {})
   t.equal(code, 0, stderr)
   t.match(stdout, /^http:\/\/127\.0\.0\.1:\d+\/night-images\/real\/ciab\/\S+\/index\.json\n$/)
-  t.match(stderr, /^nightly: build\nmedia: stored\n[\s\S]*verify: stored\nnightly: sign\n[\s\S]*nightly: publish\n[\s\S]*nightly: prune\n[\s\S]*nightly: clean: freed /)
+  t.match(stderr, /^nightly: keys\nsign: can sign with ssh\nnightly: build\nmedia: stored\n[\s\S]*verify: stored\nnightly: sign\n[\s\S]*nightly: publish\n[\s\S]*nightly: prune\n[\s\S]*nightly: clean: freed /)
   const fetched = await reader('real')
   t.equal(fetched.code, 0, fetched.stderr)
   const disk = artifactOf(release, 'kvm', '.qcow2')

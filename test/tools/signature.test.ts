@@ -5,8 +5,9 @@ import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { allowedSigners, bareSshKey, signText, verifyText } from '../../pipeline/tools/signature.js'
+import { allowedSigners, bareSshKey, publicKeyOf, signText, verifyText } from '../../pipeline/tools/signature.js'
 import { makeGpgKey, makeSshKey } from '../fixtures/keys.js'
+import { runMain } from '../fixtures/main-run.js'
 import { realRun } from '../fixtures/sealed-disk.js'
 
 t.test('a key that lies only in the agent signs by the name of its public file', async t => {
@@ -33,6 +34,30 @@ t.test('a key that lies only in the agent signs by the name of its public file',
     execFileSync('ssh-keygen', ['-Y', 'verify', '-f', join(folder, 'allowed'), '-I', 'release', '-n', namespace, '-s', join(folder, 'sig')], { input: 'text', stdio: 'pipe' })
   t.match(verify('appliance-release').toString(), 'Good "appliance-release" signature for release')
   t.throws(() => verify('git'), 'a signature for another purpose is none')
+})
+
+t.test('a private key file that lost its last line break, or got CRLF, signs', async t => {
+  const folder = t.testdir({})
+  const key = makeSshKey(join(folder, 'key'))
+  const trusted = { ssh: [bareSshKey(readFileSync(`${key}.pub`, 'utf8'))], openpgp: [] }
+  const text = readFileSync(key, 'utf8')
+  for (const damaged of [text.trimEnd(), text.replaceAll('\n', '\r\n')]) {
+    writeFileSync(key, damaged)
+    t.equal(await verifyText('text', await signText('text', { kind: 'ssh', file: key }, realRun), trusted, realRun), true)
+    t.equal(await publicKeyOf({ kind: 'ssh', file: key }, realRun), trusted.ssh[0])
+    t.equal(readFileSync(key, 'utf8'), damaged, 'it is left as it is')
+  }
+})
+
+t.test('sign --check tries each key, and needs no release', async t => {
+  const folder = t.testdir({ none: '-----BEGIN OPENSSH PRIVATE KEY-----\n' })
+  const key = makeSshKey(join(folder, 'key'))
+  t.same(await runMain(['sign', '--check', '--sign-key', key]), { code: 0, stdout: '', stderr: 'sign: can sign with ssh\n' })
+  const broken = await runMain(['sign', '--check', '--sign-key', join(folder, 'none')])
+  t.equal(broken.code, 3)
+  t.match(broken.stderr, `error: ssh-keygen cannot sign with the key from ${join(folder, 'none')}.`)
+  t.match(await runMain(['sign', '--check']), { code: 0, stderr: 'sign: no key given, what is signed so is UNSIGNED (--sign-key, --openpgp-key, --openpgp-id)\n' })
+  t.match(await runMain(['sign']), { code: 2, stderr: "error: missing required argument 'release'" })
 })
 
 t.test('gpg alone checks an OpenPGP signature', async t => {
