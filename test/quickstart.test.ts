@@ -90,7 +90,7 @@ t.test('on another distribution it names what is missing, with its package, and 
 t.test('on Debian 12 it says what it installs and installs only that', async t => {
   const bare = machine(t.testdir({}), { node: '20.0.0', missing: ['packer', 'mdir'] })
   const { stderr } = quickstart(bare, ['build', '--target', 'kvm'])
-  t.match(stderr, /^quickstart: installing Debian packages: mtools packer \n/)
+  t.match(stderr, /^quickstart: installing Debian packages: mtools packer\n/)
   t.same(bare.calls().filter(call => call.startsWith('apt-get')), [
     'apt-get update -q', 'apt-get install -q -y --no-install-recommends mtools packer',
   ])
@@ -108,6 +108,24 @@ t.test('where all is there it installs and compiles nothing', async t => {
   const { status, stderr } = quickstart(whole, ['build'])
   t.same([status, stderr], [0, ''])
   t.notOk(whole.calls().some(call => /^(apt-get|npm)/.test(call)))
+})
+
+t.test('what cannot be installed or compiled is said, and ends a night with a code that is documented', async t => {
+  const table = {
+    'apt-get': [100, (_root: string) => "Could not install the Debian packages mtools. (See apt-get's own words above; mend that and run this again.)"],
+    npm: [1, (root: string) => `Could not install the libraries: npm ci failed in ${root}. (See its own words above; mend that and run this again.)`],
+    'npm run': [2, (root: string) => `Could not compile ${root}. (See the words above; mend that and run this again.)`],
+  } as const
+  for (const [name, [code, message]] of Object.entries(table)) {
+    const on = machine(t.testdir({}), { node: '20.0.0', missing: ['mdir'] })
+    const [file = '', word = ''] = name.split(' ')
+    writeFileSync(join(on.bin, file), `#!/bin/sh\ncase "$*" in "${word}"*) mkdir -p dist && touch dist/cli.js; exit ${code} ;; esac\nmkdir -p node_modules dist\n`)
+    const { status, stdout, stderr } = runOn(on, 'ci/nightly', ['--to', 's3://bucket/images'])
+    t.same([status, stdout], [3, ''], name)
+    t.same(stderr.trim().split('\n').slice(-2), [`error: ${message(on.root)}`, 'nightly: preparing this host ended with exit code 3; nothing was published'])
+    if (word === 'run') t.notOk(existsSync(join(on.root, 'dist/cli.js')), 'what was compiled half is not taken for whole')
+    t.notOk(on.calls().some(call => call.includes('dist/cli.js')), 'nothing was built')
+  }
 })
 
 const usage = 'error: usage: ci/quickstart build [arguments of pipeline build] | ci/quickstart test [--full] | ci/quickstart prepare [targets] [iso] [releases]\n'
