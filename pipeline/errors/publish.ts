@@ -282,6 +282,11 @@ export function serverFailing(place: S3Place, answer: string, seconds: number): 
   return s3Error('server-failing', place, `${place.server} keeps answering ${answer}, tried for ${seconds} s`, `wait until it works, ${again}`)
 }
 
+/** No waiting helps: the server does not know such a request. */
+export function serverLacks(place: S3Place, answer: string): PipelineError {
+  return s3Error('server-lacks', place, `${place.server} does not know how to do that (${answer})`, `publish to a server that knows it, or ask those who run this one; ${again}`)
+}
+
 /** What the server stored is not what was sent, more than once. */
 export function storedWrong(place: S3Place, problem: string): PipelineError {
   return s3Error('stored-wrong', place, `${place.server} did not store what was sent (${problem})`, `look for a proxy between, ${again}`)

@@ -1,5 +1,6 @@
 /** Writes that happen only when nobody else has written since: by the server's conditions, or by claims where it has none. */
 import { randomBytes } from 'node:crypto'
+import { PipelineError } from '../errors/pipeline-error.js'
 import { treeBusy } from '../errors/publish.js'
 import { textBody } from '../tools/body.js'
 import { delayMs, pause } from '../tools/retry.js'
@@ -107,9 +108,6 @@ async function probe(options: WriterOptions): Promise<Conditions> {
 const probeBody = textBody('probe')
 const probeHeaders = { contentType: 'text/plain', cacheControl: 'no-store', sha256: probeBody.sha256 }
 
-/** "Not implemented" is an answer: such a server does not write. */
-const notImplemented = 501
-
 /** A bad minute of the server must not pass for a server without conditions, so it is asked until it has answered. */
 async function isWritten(options: WriterOptions, key: string, condition: Condition): Promise<boolean> {
   const { bucket, signal } = options
@@ -118,8 +116,9 @@ async function isWritten(options: WriterOptions, key: string, condition: Conditi
     try {
       return (await bucket.putIf(key, probeBody, probeHeaders, condition)) !== undefined
     } catch (error) {
+      // "Not implemented" is an answer: such a server does not write.
+      if (error instanceof PipelineError && error.code === 'server-lacks') return false
       if (!(error instanceof UnclearAnswer)) throw error
-      if (error.failure.status === notImplemented) return false
       requirePatience(error, { key, started }, options)
     }
     await pause(delayMs(attempt), signal)

@@ -46,6 +46,9 @@ const skewed = /^(RequestTimeTooSkewed|RequestInTheFuture)$/
 const damaged = /^(BadDigest|XAmzContentSHA256Mismatch|InvalidDigest|IncompleteBody|XAmzContentChecksumMismatch)$/
 const elsewhere = /^(PermanentRedirect|AuthorizationHeaderMalformed|TemporaryRedirect)$/
 
+/** No waiting helps: the server does not know such a request. */
+export const notImplemented = 501
+
 function ofAnswer(name: string, status: number): S3Failure {
   const known = name !== '' && !/^(UnknownError|Error|Unknown|\d+)$/.test(name)
   const answer = known ? `${status} ${name}` : String(status)
@@ -55,6 +58,7 @@ function ofAnswer(name: string, status: number): S3Failure {
   if (wrong.test(name)) return final(answer, place => catalogue.credentialsWrong(place, answer))
   if (name === 'NoSuchBucket') return final(answer, catalogue.bucketMissing)
   if (elsewhere.test(name)) return final(answer, place => catalogue.regionWrong(place, answer))
+  if (status === notImplemented) return final(answer, place => catalogue.serverLacks(place, answer))
   if (status >= 500 || status === 429 || name === 'SlowDown' || name === 'RequestTimeout') {
     return { kind: 'again', answer, error: (place, seconds) => catalogue.serverFailing(place, answer, seconds) }
   }

@@ -7,7 +7,7 @@ import { interrupted } from '../errors/tools.js'
 import { PipelineError } from '../errors/pipeline-error.js'
 import { documentLimitBytes } from './document-limit.js'
 import { delayMs, pause } from './retry.js'
-import { classify } from './s3-answer.js'
+import { classify, notImplemented } from './s3-answer.js'
 import type { S3Failure } from './s3-answer.js'
 import { maskedUrl } from './url-secrets.js'
 
@@ -168,8 +168,9 @@ export async function openBucket(options: BucketOptions): Promise<Bucket> {
     // Its own lines would go to the console past our masks.
     logger: { debug() {}, info() {}, warn() {}, error() {} },
   })
-  presetBodyHash(client)
-  return bucketOf({ options, sdk, client, hold: async () => {}, server: endpoint ?? `AWS ${region ?? ''}`.trim() })
+  const checksums = { refused: false }
+  presetBodyHash(client, checksums)
+  return bucketOf({ options, sdk, client, checksums, hold: async () => {}, server: endpoint ?? `AWS ${region ?? ''}`.trim() })
 }
 
 type Sdk = typeof import('@aws-sdk/client-s3')
@@ -179,6 +180,8 @@ interface Connection {
   readonly sdk: Sdk
   readonly client: InstanceType<Sdk['S3Client']>
   readonly server: string
+  /** The server knows no SHA-256 checksums: Content-MD5, the ETag and the signature over the body's hash vouch for what is sent. */
+  readonly checksums: { refused: boolean }
   /** Before each try of what changes something. */
   readonly hold: () => Promise<void>
 }
@@ -193,6 +196,7 @@ function bucketOf(connection: Connection): Bucket {
     await connection.hold()
     return await work()
   })
+  const send = <Value>(doing: string, work: () => Promise<Value>) => change(doing, () => withoutRefused(connection, work))
   const place = ({ key, id }: { readonly key: string; readonly id: string }) => ({ Bucket, Key: key, UploadId: id })
   return {
     name: Bucket,
@@ -216,7 +220,7 @@ function bucketOf(connection: Connection): Bucket {
         client.send(new sdk.ListObjectsV2Command({ Bucket, Prefix: prefix, Delimiter: '/', ContinuationToken: token }), abort))
       return { items: (page.CommonPrefixes ?? []).map(each => (each.Prefix ?? '').slice(prefix.length, -1)), next: page.NextContinuationToken }
     }),
-    put: (key, body, headers) => change(`uploading ${key}`, async () => receiptOf(await client.send(putCommand(sdk, { Bucket, Key: key }, body, headers), abort), body)),
+    put: (key, body, headers) => send(`uploading ${key}`, async () => receiptOf(await client.send(putCommand(sdk, { Bucket, Key: key }, body, headers), abort), body)),
     putIf: async (key, body, headers, condition) => {
       const wanted = condition.etag === null ? { IfNoneMatch: '*' } : { IfMatch: condition.quoted ? `"${condition.etag}"` : condition.etag }
       return await once(connection, `writing ${key}`, async () => {
@@ -239,11 +243,11 @@ function bucketOf(connection: Connection): Bucket {
     create: async () => {
       await ask(`making the bucket ${Bucket}`, () => client.send(new sdk.CreateBucketCommand({ Bucket }), abort))
     },
-    startUpload: (key, headers) => change(`starting the upload of ${key}`, async () => {
+    startUpload: (key, headers) => send(`starting the upload of ${key}`, async () => {
       const { UploadId } = await client.send(new sdk.CreateMultipartUploadCommand({ Bucket, Key: key, ChecksumAlgorithm: 'SHA256', ...headersOf(headers) }), abort)
       return UploadId ?? ''
     }),
-    putPart: (upload, number, body) => change(`uploading part ${number} of ${upload.key}`, () => absent(async () => {
+    putPart: (upload, number, body) => send(`uploading part ${number} of ${upload.key}`, () => absent(async () => {
       const command = new sdk.UploadPartCommand({ ...place(upload), PartNumber: number, ...bodyOf(body) })
       return receiptOf(await client.send(command, abort), body)
     })),
@@ -335,6 +339,21 @@ function sentence(words: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
+/**
+ * Cloudflare R2 answers "not implemented" to each part with a SHA-256 checksum, others to an upload that is begun with
+ * one. Such a server is asked once more without, and from then on.
+ */
+async function withoutRefused<Value>({ checksums, options }: Connection, work: () => Promise<Value>): Promise<Value> {
+  const sentWithout = checksums.refused
+  try {
+    return await work()
+  } catch (error) {
+    if (sentWithout || options.signal.aborted || classify(error)?.status !== notImplemented) throw error
+    checksums.refused = true
+    return await work()
+  }
+}
+
 /** What is not there is an answer, not an error. A bucket that is not there is one. */
 async function absent<Value>(work: () => Promise<Value>): Promise<Value | undefined> {
   try {
@@ -379,17 +398,21 @@ function bodyOf(body: Body) {
   }
 }
 
+const checksumHeaders = ['x-amz-checksum-algorithm', 'x-amz-checksum-sha256'] as const
+
 /** The signature covers this hash of the body: with it, every server checks the bytes, and a stream is not read for it. */
-function presetBodyHash(client: Connection['client']): void {
+function presetBodyHash(client: Connection['client'], checksums: Connection['checksums']): void {
   client.middlewareStack.add(
     next => args => {
       const { input } = args
       const { headers } = (args as { request?: { headers?: Record<string, string> } }).request ?? {}
       const sum = 'Body' in input ? input.ChecksumSHA256 : undefined
       if (headers && sum) headers['x-amz-content-sha256'] = Buffer.from(sum, 'base64').toString('hex')
+      if (headers && checksums.refused) for (const name of checksumHeaders) delete headers[name]
       return next(args)
     },
-    { step: 'build', name: 'presetBodyHash' }
+    // Before the request is signed, and after the SDK's own checksums.
+    { step: 'build', name: 'presetBodyHash', priority: 'low' }
   )
 }
 

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { openConditionalWriter } from '../../pipeline/release/conditional.js'
 import type { Conditions } from '../../pipeline/release/conditional.js'
+import { serverLacks } from '../../pipeline/errors/publish.js'
 import { textBody } from '../../pipeline/tools/body.js'
 import { failureOf } from '../fixtures/failure.js'
 import { memoryBucket, unclear } from '../fixtures/memory-bucket.js'
@@ -25,7 +26,7 @@ t.test('finds out what a server obeys, and leaves nothing behind', async t => {
 t.test('"not implemented" is a server without conditions, a bad minute is none', async t => {
   const without = memoryBucket()
   without.before = call => {
-    if (call.startsWith('putIf p/.probe')) throw unclear(501, 'NotImplemented')
+    if (call.startsWith('putIf p/.probe')) throw serverLacks({ doing: 'Writing', bucket: 'images', server: 'http://memory' }, '501 NotImplemented')
   }
   t.equal((await writerOf(without)).conditions, 'none')
   const busy = memoryBucket('bare')

@@ -1,7 +1,9 @@
 /** What goes over the wire to an S3 server, where a stand-in in memory would not show it. */
 import t from 'tap'
 import type { Test } from 'tap'
+import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { treeBusy } from '../../pipeline/errors/publish.js'
 import { textBody } from '../../pipeline/tools/body.js'
@@ -42,6 +44,55 @@ t.test('an upload that was begun with SHA-256 checksums is completed with that o
   t.same(listed, [{ number: 1, sizeBytes: 5, etag: 'e', sha256: hello.sha256 }])
   t.ok(await bucket.finishUpload(upload, listed ?? []))
   t.match(seen.at(-1), `<ChecksumSHA256>${sum}</ChecksumSHA256>`)
+})
+
+/** Answers 501 to what it refuses, keeps the heads of the rest, and checks bodies by the hash that their signature covers. */
+async function poorServer(t: Test, refused: (request: IncomingMessage) => boolean) {
+  const taken: IncomingMessage[] = []
+  const asked: string[] = []
+  const server = createServer(async (request, response) => {
+    const hash = createHash('sha256')
+    for await (const piece of request) hash.update(piece as Buffer)
+    asked.push(request.method ?? '')
+    const problem = (status: number, code: string) => response.writeHead(status, { 'Content-Type': 'application/xml' }).end(`<?xml version="1.0"?><Error><Code>${code}</Code></Error>`)
+    if (refused(request)) return problem(501, 'NotImplemented')
+    if (request.method === 'PUT' && request.headers['x-amz-content-sha256'] !== hash.digest('hex')) return problem(400, 'XAmzContentSHA256Mismatch')
+    taken.push(request)
+    if (request.method === 'PUT') return response.writeHead(200, { ETag: `"${hello.md5}"` }).end()
+    response.writeHead(200, { 'Content-Type': 'application/xml' }).end('<?xml version="1.0"?><InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>')
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const bucket = await testBucket(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, 'images', { patienceMs: 60_000, progress: t.fail })
+  t.teardown(() => {
+    bucket.close()
+    server.close()
+  })
+  return { bucket, taken, asked }
+}
+
+const helloHeaders = { contentType: 'x', cacheControl: 'y', sha256: hello.sha256 }
+
+t.test('a server that knows no SHA-256 checksums gets Content-MD5 and a signed hash, and is asked for them once', async t => {
+  const table = { parts: ['x-amz-checksum-sha256'], 'parts and their beginning': ['x-amz-checksum-sha256', 'x-amz-checksum-algorithm'] }
+  for (const [what, names] of Object.entries(table)) {
+    const { bucket, taken, asked } = await poorServer(t, ({ headers }) => names.some(name => name in headers))
+    const upload = { key: 'k', id: await bucket.startUpload('k', helloHeaders) }
+    for (const number of [1, 2]) t.same(await bucket.putPart(upload, number, hello), { etag: hello.md5, sha256Confirmed: false, encrypted: false })
+    await bucket.put('k', hello, helloHeaders)
+    await bucket.startUpload('k', helloHeaders)
+    t.equal(asked.length, taken.length + 1, `${what}: one was refused`)
+    const bodies = taken.filter(({ method }) => method === 'PUT')
+    t.same(bodies.map(({ headers }) => headers['content-md5']), Array(3).fill(Buffer.from(hello.md5, 'hex').toString('base64')))
+    t.notHas(taken.at(-1)?.headers, { 'x-amz-checksum-algorithm': 'SHA256' })
+  }
+})
+
+t.test('what a server does not know at all is told at once, and not waited for', async t => {
+  const { bucket, asked } = await poorServer(t, () => true)
+  const failure = await failureOf(bucket.putPart({ key: 'k', id: 'u' }, 1, hello))
+  t.same([failure.code, failure.exitCode, asked.length], ['server-lacks', 6, 2])
+  t.match(failure.message, /^Uploading part 1 of k: http:\S+ does not know how to do that \(501 NotImplemented\)\.$/)
+  t.match(await failureOf(bucket.putIf('k', hello, helloHeaders, { etag: null, quoted: true })), { code: 'server-lacks' })
 })
 
 /** Sends zeros: as many as it announces, or, where it announces none, so many and no end of them. */
