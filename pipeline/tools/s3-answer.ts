@@ -49,6 +49,9 @@ const elsewhere = /^(PermanentRedirect|AuthorizationHeaderMalformed|TemporaryRed
 /** No waiting helps: the server does not know such a request. */
 export const notImplemented = 501
 
+/** AWS, when writes of one object meet: says nothing of the condition, so whoever writes looks and tries again. */
+const collided = /^(ConditionalRequestConflict|OperationAborted)$/
+
 function ofAnswer(name: string, status: number): S3Failure {
   const known = name !== '' && !/^(UnknownError|Error|Unknown|\d+)$/.test(name)
   const answer = known ? `${status} ${name}` : String(status)
@@ -59,7 +62,7 @@ function ofAnswer(name: string, status: number): S3Failure {
   if (name === 'NoSuchBucket') return final(answer, catalogue.bucketMissing)
   if (elsewhere.test(name)) return final(answer, place => catalogue.regionWrong(place, answer))
   if (status === notImplemented) return final(answer, place => catalogue.serverLacks(place, answer))
-  if (status >= 500 || status === 429 || name === 'SlowDown' || name === 'RequestTimeout') {
+  if (status >= 500 || status === 429 || name === 'SlowDown' || name === 'RequestTimeout' || collided.test(name)) {
     return { kind: 'again', answer, error: (place, seconds) => catalogue.serverFailing(place, answer, seconds) }
   }
   // An answer to HEAD has no body that says why. The SDK has learned the server's time from it: a wrong clock is overcome.

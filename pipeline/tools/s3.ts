@@ -227,7 +227,7 @@ function bucketOf(connection: Connection): Bucket {
         try {
           return receiptOf(await client.send(putCommand(sdk, { Bucket, Key: key, ...wanted }, body, headers), abort), body)
         } catch (error) {
-          if (!signal.aborted && classify(error)?.status === 412) return undefined
+          if (!signal.aborted && isUnmet(error, condition)) return undefined
           throw error
         }
       })
@@ -296,6 +296,11 @@ async function documentText(key: string, body: Readable | undefined, announcedBy
     parts.push(part as Buffer)
   }
   return Buffer.concat(parts).toString('utf8')
+}
+
+/** AWS says of an object that is gone that there is none (404), other servers that it is not as it was (412). */
+function isUnmet(error: unknown, { etag }: Condition): boolean {
+  return classify(error)?.status === 412 || (etag !== null && (error as Error).name === 'NoSuchKey')
 }
 
 /** Errors: besides those of `persist`, `UnclearAnswer` where another try might help. */

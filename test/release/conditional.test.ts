@@ -69,6 +69,21 @@ t.test('after an unclear answer only the object tells who won', async t => {
   }
 })
 
+t.test('writes that met are looked at: the one that came to nothing is tried again, another that came in between has won', async t => {
+  for (const [stored, won] of [[undefined, true], ['theirs', false]] as const) {
+    const bucket = memoryBucket()
+    const writer = await writerOf(bucket, { patienceMs: 60_000 })
+    bucket.before = async call => {
+      if (!call.startsWith('putIf')) return
+      bucket.before = () => {}
+      if (stored) await bucket.put('p/x', textBody(stored), { ...headers, sha256: '' })
+      throw unclear(409, 'ConditionalRequestConflict')
+    }
+    t.same(await writer.write('p/x', 'mine', null, headers), { won }, stored ?? 'nothing')
+    t.equal(bucket.objects.get('p/x')?.bytes.toString(), stored ?? 'mine')
+  }
+})
+
 t.test('a claim of a publisher that was killed is removed, one of a living publisher is waited for', async t => {
   const bucket = memoryBucket('none')
   const writer = await writerOf(bucket)

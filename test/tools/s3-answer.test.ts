@@ -8,6 +8,9 @@ t.test('each answer is sorted by what helps, and told by its own error', async t
   const table: [unknown, string, string][] = [
     [answered(503, 'SlowDown'), 'again', 'server-failing'],
     [answered(500, 'UnknownError'), 'again', 'server-failing'],
+    [answered(409, 'ConditionalRequestConflict'), 'again', 'server-failing'],
+    [answered(409, 'OperationAborted'), 'again', 'server-failing'],
+    [answered(409, 'BucketNotEmpty'), 'final', 'server-refused'],
     [answered(501, 'NotImplemented'), 'final', 'server-lacks'],
     [answered(429, 'TooManyRequests'), 'again', 'server-failing'],
     [answered(400, 'RequestTimeout'), 'again', 'server-failing'],

@@ -6,6 +6,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { treeBusy } from '../../pipeline/errors/publish.js'
+import type { PipelineError } from '../../pipeline/errors/pipeline-error.js'
 import { textBody } from '../../pipeline/tools/body.js'
 import { documentLimitBytes } from '../../pipeline/tools/document-limit.js'
 import { endpointOf, UnclearAnswer } from '../../pipeline/tools/s3.js'
@@ -46,8 +47,11 @@ t.test('an upload that was begun with SHA-256 checksums is completed with that o
   t.match(seen.at(-1), `<ChecksumSHA256>${sum}</ChecksumSHA256>`)
 })
 
-/** Answers 501 to what it refuses, keeps the heads of the rest, and checks bodies by the hash that their signature covers. */
-async function poorServer(t: Test, refused: (request: IncomingMessage) => boolean) {
+type Refusal = readonly [status: number, code: string]
+const notImplemented: Refusal = [501, 'NotImplemented']
+
+/** Refuses as it is told, keeps the heads of the rest, and checks bodies by the hash that their signature covers. */
+async function poorServer(t: Test, refused: (request: IncomingMessage) => Refusal | undefined) {
   const taken: IncomingMessage[] = []
   const asked: string[] = []
   const server = createServer(async (request, response) => {
@@ -55,7 +59,8 @@ async function poorServer(t: Test, refused: (request: IncomingMessage) => boolea
     for await (const piece of request) hash.update(piece as Buffer)
     asked.push(request.method ?? '')
     const problem = (status: number, code: string) => response.writeHead(status, { 'Content-Type': 'application/xml' }).end(`<?xml version="1.0"?><Error><Code>${code}</Code></Error>`)
-    if (refused(request)) return problem(501, 'NotImplemented')
+    const refusal = refused(request)
+    if (refusal) return problem(...refusal)
     if (request.method === 'PUT' && request.headers['x-amz-content-sha256'] !== hash.digest('hex')) return problem(400, 'XAmzContentSHA256Mismatch')
     taken.push(request)
     if (request.method === 'PUT') return response.writeHead(200, { ETag: `"${hello.md5}"` }).end()
@@ -75,7 +80,7 @@ const helloHeaders = { contentType: 'x', cacheControl: 'y', sha256: hello.sha256
 t.test('a server that knows no SHA-256 checksums gets Content-MD5 and a signed hash, and is asked for them once', async t => {
   const table = { parts: ['x-amz-checksum-sha256'], 'parts and their beginning': ['x-amz-checksum-sha256', 'x-amz-checksum-algorithm'] }
   for (const [what, names] of Object.entries(table)) {
-    const { bucket, taken, asked } = await poorServer(t, ({ headers }) => names.some(name => name in headers))
+    const { bucket, taken, asked } = await poorServer(t, ({ headers }) => (names.some(name => name in headers) ? notImplemented : undefined))
     const upload = { key: 'k', id: await bucket.startUpload('k', helloHeaders) }
     for (const number of [1, 2]) t.same(await bucket.putPart(upload, number, hello), { etag: hello.md5, sha256Confirmed: false, encrypted: false })
     await bucket.put('k', hello, helloHeaders)
@@ -88,11 +93,28 @@ t.test('a server that knows no SHA-256 checksums gets Content-MD5 and a signed h
 })
 
 t.test('what a server does not know at all is told at once, and not waited for', async t => {
-  const { bucket, asked } = await poorServer(t, () => true)
+  const { bucket, asked } = await poorServer(t, () => notImplemented)
   const failure = await failureOf(bucket.putPart({ key: 'k', id: 'u' }, 1, hello))
   t.same([failure.code, failure.exitCode, asked.length], ['server-lacks', 6, 2])
   t.match(failure.message, /^Uploading part 1 of k: http:\S+ does not know how to do that \(501 NotImplemented\)\.$/)
   t.match(await failureOf(bucket.putIf('k', hello, helloHeaders, { etag: null, quoted: true })), { code: 'server-lacks' })
+})
+
+t.test('what AWS answers to the loser of a race ends no write', async t => {
+  const answers: Refusal[] = []
+  const { bucket } = await poorServer(t, () => answers.shift())
+  const write = (etag: string | null) => {
+    return bucket.putIf('k', hello, helloHeaders, { etag, quoted: true }).catch((error: unknown) => (error instanceof UnclearAnswer ? error.failure.answer : (error as PipelineError).code))
+  }
+  const table: [number, string, string | null, string | undefined][] = [
+    [404, 'NoSuchKey', 'e', undefined], [412, 'PreconditionFailed', 'e', undefined], [412, 'PreconditionFailed', null, undefined],
+    [404, 'NoSuchKey', null, 'server-refused'], [404, 'NoSuchBucket', 'e', 'bucket-missing'],
+    [409, 'ConditionalRequestConflict', 'e', '409 ConditionalRequestConflict'], [409, 'OperationAborted', null, '409 OperationAborted'],
+  ]
+  for (const [status, name, etag, expected] of table) {
+    answers.push([status, name])
+    t.equal(await write(etag), expected, `${status} ${name}, ${etag === null ? 'if there is none' : 'if it is as it was'}`)
+  }
 })
 
 /** Sends zeros: as many as it announces, or, where it announces none, so many and no end of them. */
