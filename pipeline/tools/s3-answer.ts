@@ -10,6 +10,8 @@ export interface S3Failure {
   readonly answer: string
   /** HTTP status; absent when no answer came. */
   readonly status?: number
+  /** The request was refused (400, 403), and nothing says why. */
+  readonly isBare?: boolean
   readonly error: (place: S3Place, triedSeconds: number) => PipelineError
 }
 
@@ -65,9 +67,10 @@ function ofAnswer(name: string, status: number): S3Failure {
   if (status >= 500 || status === 429 || name === 'SlowDown' || name === 'RequestTimeout' || collided.test(name)) {
     return { kind: 'again', answer, error: (place, seconds) => catalogue.serverFailing(place, answer, seconds) }
   }
+  const isBare = !known && (status === 400 || status === 403)
   // An answer to HEAD has no body that says why. The SDK has learned the server's time from it: a wrong clock is overcome.
-  if (status === 403) return { ...final(answer, catalogue.bucketDenied), kind: known ? 'final' : 'clock' }
-  return final(answer, place => catalogue.serverRefused(place, answer))
+  if (status === 403) return { ...final(answer, catalogue.bucketDenied), kind: known ? 'final' : 'clock', isBare }
+  return { ...final(answer, place => catalogue.serverRefused(place, answer)), isBare }
 }
 
 function final(answer: string, error: (place: S3Place) => PipelineError): S3Failure {

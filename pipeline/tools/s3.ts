@@ -206,7 +206,7 @@ function bucketOf(connection: Connection): Bucket {
       return { text: await documentText(key, Body as Readable | undefined, ContentLength), etag: bare(ETag) }
     })),
     head: key => ask(`looking for ${key}`, () => absent(async () => {
-      const found = await client.send(new sdk.HeadObjectCommand({ Bucket, Key: key }), abort)
+      const found = await client.send(new sdk.HeadObjectCommand({ Bucket, Key: key }), abort).catch(error => sayWhy(error, connection, key))
       const sha256 = found.Metadata?.['sha256']
       return { ...objectOf({ ...found, Key: key, Size: found.ContentLength }), ...(sha256 === undefined ? {} : { sha256 }) }
     })),
@@ -342,6 +342,17 @@ function explain(error: unknown, { options, server }: Connection, doing: string,
 
 function sentence(words: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1)
+}
+
+/**
+ * An answer to HEAD has no body, so it does not say what is wrong: AWS's 400 may be credentials that have expired. A list is
+ * asked, which would fail alike. Throws its answer, or the first one where it is fine.
+ */
+async function sayWhy(error: unknown, { sdk, client, options }: Connection, key: string): Promise<never> {
+  if (!options.signal.aborted && classify(error)?.isBare) {
+    await client.send(new sdk.ListObjectsV2Command({ Bucket: options.bucket, Prefix: key, MaxKeys: 1 }), { abortSignal: options.signal })
+  }
+  throw error
 }
 
 /**

@@ -117,6 +117,23 @@ t.test('what AWS answers to the loser of a race ends no write', async t => {
   }
 })
 
+t.test('a HEAD that is refused without a word is explained by a list; where that is fine, the first answer stands', async t => {
+  const table: [number, Refusal | undefined, string, RegExp][] = [
+    [400, [400, 'ExpiredToken'], 'credentials-expired', /have expired \(400 ExpiredToken\)/],
+    [403, [403, 'InvalidAccessKeyId'], 'credentials-wrong', /\(403 InvalidAccessKeyId\)/],
+    [403, [403, 'AccessDenied'], 'bucket-denied', /does not allow these credentials/],
+    [400, undefined, 'server-refused', /refused it \(400\)/],
+  ]
+  for (const [status, list, code, message] of table) {
+    const { bucket, asked } = await poorServer(t, ({ method }) => (method === 'HEAD' ? [status, ''] : list))
+    const failure = await failureOf(bucket.head('k'))
+    t.same([failure.code, asked], [code, ['HEAD', 'GET']], `${status}, ${String(list)}`)
+    t.match(failure.message, message)
+  }
+  const { bucket, asked } = await poorServer(t, () => [404, ''])
+  t.same([await bucket.head('k'), asked], [undefined, ['HEAD']], 'what is not there needs no explanation')
+})
+
 /** Sends zeros: as many as it announces, or, where it announces none, so many and no end of them. */
 async function zeroServer(t: Test) {
   const sent = { bytes: 0 }
