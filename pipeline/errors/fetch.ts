@@ -24,13 +24,20 @@ export function serverUnreachable(url: string, problem: string): PipelineError {
   })
 }
 
+/** `download-forbidden` for 403, which S3 servers answer for what is not there, too, to readers who may not list. */
+const refusedCode = (status: number) => (status === 403 ? 'download-forbidden' : 'download-refused')
+
+export function isForbidden(error: unknown): error is PipelineError {
+  return error instanceof PipelineError && error.code === refusedCode(403)
+}
+
 /** The server has it not, or does not give it. @param status HTTP's number */
 export function downloadRefused(url: string, status: number): PipelineError {
   const hint =
     status === 404 ? 'check the address given with --from, and the names of appliance and version'
-    : status === 401 || status === 403 ? 'the publisher must let everyone read it; or check the address given with --from'
+    : status === 401 || status === 403 ? 'check the address given with --from, and the names of appliance and version; if they are right, the publisher must let everyone read it'
     : 'try again later, or tell the publisher'
-  return new PipelineError({ code: 'download-refused', message: `The server answered ${status} for ${url}.`, hint, exitCode: exitCodes.stage })
+  return new PipelineError({ code: refusedCode(status), message: `The server answered ${status} for ${url}.`, hint, exitCode: exitCodes.stage })
 }
 
 export function rangesUnsupported(url: string): PipelineError {

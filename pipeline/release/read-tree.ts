@@ -1,12 +1,12 @@
 /** Reads a published tree over HTTP as a stranger does: every document is checked before anything of it is used. */
-import { channelEmpty, downloadDigestWrong, notPublished, pathsUnsafe } from '../errors/fetch.js'
+import { channelEmpty, downloadDigestWrong, isForbidden, notPublished, pathsUnsafe } from '../errors/fetch.js'
 import { signatureMissing } from '../errors/signature.js'
 import { createHash } from 'node:crypto'
 import type { Run } from '../tools/command.js'
 import { documentLimitBytes } from '../tools/document-limit.js'
 import type { Http } from '../tools/http.js'
 import type { TrustedKeys } from '../tools/signature.js'
-import type { ReleaseDocument, ReleaseReference, Sealed, SealedDocument } from './documents.js'
+import type { IndexDocument, ReleaseDocument, ReleaseReference, Sealed, SealedDocument } from './documents.js'
 import { checkSignatures, parseSealed } from './seal.js'
 import { requireNews } from './seen.js'
 import { isSafePath, treeKeys, urlPath } from './tree.js'
@@ -40,7 +40,9 @@ export async function readRelease(reader: TreeReader, choice: ReleaseChoice): Pr
   const reference = await (choice.version === undefined ? referenceOfChannel(reader, choice) : referenceOfVersion(reader, choice, choice.version))
   const key = treeKeys.releaseIndex(choice.appliance, reference.version)
   const url = `${reader.base}${urlPath(key)}`
-  const bytes = await reader.http.document(url, documentLimitBytes)
+  const bytes = await documentOf(reader, url, choice.appliance, {
+    kind: 'release', name: reference.version, namesOf: ({ releases }) => releases.map(({ version }) => version),
+  })
   if (!bytes) throw notPublished('release', reference.version, [])
   const found = createHash('sha256').update(bytes).digest('hex')
   if (found !== reference.sha256) throw downloadDigestWrong(url, reference.sha256, found)
@@ -54,7 +56,7 @@ export async function readRelease(reader: TreeReader, choice: ReleaseChoice): Pr
 async function referenceOfChannel(reader: TreeReader, { appliance, channel }: ReleaseChoice): Promise<ReleaseReference> {
   const key = treeKeys.channel(appliance, channel)
   const url = `${reader.base}${urlPath(key)}`
-  const bytes = await reader.http.document(url, documentLimitBytes)
+  const bytes = await documentOf(reader, url, appliance, { kind: 'channel', name: channel, namesOf: ({ channels }) => channels })
   if (!bytes) throw notPublished('channel', channel, (await readIndex(reader, appliance)).channels)
   const sealed = parseSealed(bytes.toString('utf8'), { kind: 'channel', appliance, key, what: url })
   await requireSigned(reader, sealed, url)
@@ -69,6 +71,27 @@ async function referenceOfVersion(reader: TreeReader, { appliance }: ReleaseChoi
   if (!found) throw notPublished('version', version, releases.map(release => release.version))
   if (found.retracted) reader.warn(`${version} was taken back on ${found.retracted.at.slice(0, 10)}: ${found.retracted.reason}`)
   return found
+}
+
+interface Named {
+  readonly kind: string
+  readonly name: string
+  /** Those that an appliance's index has. */
+  readonly namesOf: (index: IndexDocument) => readonly string[]
+}
+
+/**
+ * AWS answers 403 for what is not there, too, to readers who may not list. So what is refused, and the appliance's index
+ * can be read and does not name it, is not there. Errors: those of Http, `not-published` (exit 2).
+ */
+async function documentOf(reader: TreeReader, url: string, appliance: string, { kind, name, namesOf }: Named): Promise<Buffer | undefined> {
+  try {
+    return await reader.http.document(url, documentLimitBytes)
+  } catch (refusal) {
+    if (!isForbidden(refusal)) throw refusal
+    const names = namesOf(await readIndex(reader, appliance).catch(error => { throw isForbidden(error) ? refusal : error }))
+    throw names.includes(name) ? refusal : notPublished(kind, name, names)
+  }
 }
 
 async function readIndex(reader: TreeReader, appliance: string) {

@@ -40,7 +40,7 @@ export interface Http {
   /** A whole document; undefined when there is none (404). Errors: those of `range`, `download-too-large` (exit 5). */
   readonly document: (url: string, limitBytes: number) => Promise<Buffer | undefined>
   /**
-   * Errors: `download-failed`, `download-refused`, `ranges-unsupported` (exit 4), `download-size-wrong` (exit 5),
+   * Errors: `download-failed`, `download-refused`, `download-forbidden`, `ranges-unsupported` (exit 4), `download-size-wrong` (exit 5),
    * `interrupted` (exit 130).
    */
   readonly range: (range: Range, signal?: AbortSignal) => Promise<Buffer>

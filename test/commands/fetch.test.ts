@@ -230,7 +230,7 @@ t.test('a server without ranges, without the file, or that forbids it is told', 
   const rule = w.proxy.fault({ path: /qcow2/ }, { kind: 'answer', status: 403, code: 'AccessDenied' })
   const { code, stderr } = await w.fetch()
   t.equal(code, 4)
-  t.match(stderr, /error: The server answered 403 for \S+\. \(the publisher must let everyone read it; or check the address given with --from\)/)
+  t.match(stderr, /error: The server answered 403 for \S+\. \(check the address given with --from, and the names of appliance and version; if they are right, the publisher must let everyone read it\)/)
   rule.remove()
   const server = await startFileServer(join(w.directory, 'tree'), { ranges: false })
   t.teardown(() => server.close())

@@ -1,10 +1,10 @@
 /** A tree is read by its chain of documents: pointer, index of the release, files. A plain server; keys are real. */
 import t from 'tap'
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { readRelease } from '../../pipeline/release/read-tree.js'
-import type { TreeReader } from '../../pipeline/release/read-tree.js'
+import type { ReleaseChoice, TreeReader } from '../../pipeline/release/read-tree.js'
 import { createHttp } from '../../pipeline/tools/http.js'
 import { bareSshKey } from '../../pipeline/tools/signature.js'
 import { failureOf } from '../fixtures/failure.js'
@@ -13,11 +13,11 @@ import { makeSshKey } from '../fixtures/keys.js'
 import { publishedFolder } from '../fixtures/published-folder.js'
 import { realRun } from '../fixtures/sealed-disk.js'
 
-async function world(t: Test) {
+async function world(t: Test, { missing = 404 } = {}) {
   const folder = t.testdir({ tree: {} })
   const key = makeSshKey(join(folder, 'key'))
   const tree = publishedFolder(join(folder, 'tree'), key)
-  const server = await startFileServer(join(folder, 'tree'))
+  const server = await startFileServer(join(folder, 'tree'), { missing })
   const http = createHttp({ signal: new AbortController().signal, patience: { stallMs: 20_000, giveUpMs: 0 } })
   t.teardown(() => {
     http.close()
@@ -48,6 +48,26 @@ t.test('a channel leads to its release, and so does a version', async t => {
     const failure = await failureOf(readRelease(reader, choice))
     t.same([failure.message, failure.hint, failure.exitCode], [message, hint, 2])
   }
+})
+
+t.test('where what is missing is answered with 403, the appliance\'s index tells what is missing', async t => {
+  const { tree, reader, url } = await world(t, { missing: 403 })
+  const [one, two] = [await tree.release('1', { 'kvm/a': 'a' }), await tree.release('2', { 'kvm/a': 'b' })]
+  await tree.channel('nightly', two)
+  await tree.index([one], { channels: ['nightly', 'daily'] })
+  const told = async (choice: ReleaseChoice) => {
+    const { code, message, hint } = await failureOf(readRelease(reader, choice))
+    return code === 'download-forbidden' ? message : `${message} ${hint}`
+  }
+  const refused = (key: string) => `The server answered 403 for ${url(key)}.`
+  t.equal(await told(stable), 'No channel "stable" is published there. there are: nightly, daily')
+  t.equal(await told({ ...stable, channel: 'daily' }), refused('ciab/channels/daily.json'), 'the index names it: it is there, and not to be read')
+  rmSync(tree.path('ciab/2/index.json'))
+  t.equal(await told({ ...stable, channel: 'nightly' }), 'No release "2" is published there. there are: 1')
+  rmSync(tree.path('ciab/1/index.json'))
+  t.equal(await told({ ...stable, version: '1' }), refused('ciab/1/index.json'))
+  rmSync(tree.path('ciab/index.json'))
+  t.equal(await told(stable), refused('ciab/channels/stable.json'), 'nothing of it can be read')
 })
 
 t.test('a release that was taken back comes only by its version, with a warning', async t => {
