@@ -2,6 +2,8 @@
 // https://slsa.dev/spec/v1.0/provenance, https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
 import type { Json } from '../tools/json.js'
 import type { Manifest, PackageSource } from '../stages/release-folder.js'
+import type { InstalledPackage } from './dpkg.js'
+import { purlOf } from './sbom.js'
 
 export interface StageFact {
   readonly name: string
@@ -15,6 +17,8 @@ export interface StageFact {
 
 export interface ProvenanceFacts {
   readonly manifest: Manifest
+  /** Of the image, as the bill of materials names them. */
+  readonly packages: readonly InstalledPackage[]
   /** Of the stages whose records are still in the store, in their order; empty on another host than the builder. */
   readonly stages: readonly StageFact[]
   readonly toolVersion: string
@@ -22,7 +26,7 @@ export interface ProvenanceFacts {
 
 const buildType = 'https://appliance-pipeline.invalid/build/v1'
 
-export function provenanceText({ manifest, stages, toolVersion }: ProvenanceFacts): string {
+export function provenanceText({ manifest, packages, stages, toolVersion }: ProvenanceFacts): string {
   const files = Object.values(manifest.targets).flatMap(target => target.files)
   const created = stages.map(stage => stage.created).sort()
   const statement = {
@@ -44,7 +48,7 @@ export function provenanceText({ manifest, stages, toolVersion }: ProvenanceFact
         resolvedDependencies: [
           { name: 'spec', digest: { sha256: manifest.specHash } },
           ...manifest.packageSources.map(indexDependency),
-          ...manifest.packages.map(each => ({ name: each.split('=')[0] ?? each, uri: `pkg:deb/debian/${each.replace('=', '@').replaceAll('+', '%2B')}` })),
+          ...packages.map(each => ({ name: each.name, uri: purlOf(each, manifest) })),
         ],
       },
       runDetails: {

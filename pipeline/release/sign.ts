@@ -59,7 +59,7 @@ export async function signRelease(request: SignRequest): Promise<SignedRelease> 
   const stages = await request.stages(manifest)
   const texts = {
     [sbomName]: sbomText({ manifest, packages, origin, toolVersion }),
-    [provenanceName]: provenanceText({ manifest, stages, toolVersion }),
+    [provenanceName]: provenanceText({ manifest, packages, stages, toolVersion }),
     ...Object.fromEntries(Object.entries(manifest.targets).map(([name, { files }]) => [`${name}/${sumsName}`, folderSums(name, files)])),
   }
   const written: string[] = []
