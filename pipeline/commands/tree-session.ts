@@ -80,8 +80,7 @@ export function parseTreeUrl(text: string): { readonly bucket: string; readonly 
 /** Where people find the tree, ending in a slash. */
 export function publicUrlOf({ publicUrl }: Pick<WriteOptions, 'publicUrl'>, { bucket, prefix }: Pick<Tree, 'bucket' | 'prefix'>): string {
   if (publicUrl !== undefined) return publicUrl.replace(/\/*$/, '/')
-  const base = bucket.server.startsWith('http') ? `${bucket.server.replace(/\/*$/, '')}/${bucket.name}` : `https://${bucket.name}.s3.amazonaws.com`
-  return `${base}/${urlPath(prefix)}`
+  return `${bucket.address}/${urlPath(prefix)}`
 }
 
 export function progressOf(io: CommandIo): (line: string) => void {

@@ -88,6 +88,8 @@ export interface Bucket {
   readonly name: string
   /** `http://host:port`, or `AWS eu-central-1`. */
   readonly server: string
+  /** Where its objects are on the web, without a slash at the end: `http://host:port/bucket`, `https://bucket.s3.amazonaws.com`. */
+  readonly address: string
   /** A document; undefined when there is no such object. Errors: `document-wrong` (exit 5): it is larger than documentLimitBytes. */
   get(key: string): Promise<{ readonly text: string; readonly etag: string } | undefined>
   head(key: string): Promise<(StoredObject & { readonly sha256?: string }) | undefined>
@@ -142,25 +144,46 @@ const idleTimeoutMs = 60_000
  */
 export function endpointOf({ endpoint, env }: Pick<BucketOptions, 'endpoint' | 'env'>): string | undefined {
   const text = endpoint ?? (env['AWS_ENDPOINT_URL_S3'] || env['AWS_ENDPOINT_URL'] || undefined)
-  if (text === undefined) return undefined
+  return text === undefined ? undefined : checkedEndpoint(text)
+}
+
+function checkedEndpoint(text: string): string {
   const { protocol, username, password } = URL.canParse(text) ? new URL(text) : { protocol: '', username: '', password: '' }
   if (!/^https?:$/.test(protocol) || username !== '' || password !== '') throw endpointWrong(maskedUrl(text))
   return text
+}
+
+/** What only the SDK finds: `endpoint_url` in AWS' configuration files, of the profile that counts. */
+async function configuredEndpoint(sdk: Sdk): Promise<string | undefined> {
+  const client = new sdk.S3Client({ region: defaultRegion })
+  client.destroy()
+  const text = await (client.config as { readonly serviceConfiguredEndpoint?: () => Promise<string | undefined> }).serviceConfiguredEndpoint?.()
+  return text === undefined || text === '' ? undefined : checkedEndpoint(text)
+}
+
+/** @param endpoint undefined: AWS */
+function addressOf(bucket: string, endpoint: string | undefined, pathStyle: boolean): string {
+  if (endpoint === undefined) return `https://${bucket}.s3.amazonaws.com`
+  const base = endpoint.replace(/\/*$/, '')
+  return pathStyle ? `${base}/${bucket}` : base.replace('://', `://${bucket}.`)
 }
 
 /** Loads the SDK, which takes half a second. Sends nothing yet. Errors: `endpoint-wrong` (exit 2). */
 export async function openBucket(options: BucketOptions): Promise<Bucket> {
   // The SDK warns on stderr that versions of next year want a newer Node; this one is pinned.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true'
-  const endpoint = endpointOf(options)
   const sdk = await import('@aws-sdk/client-s3')
+  // The SDK looks for an endpoint in the environment's profile only, whatever profile its client has.
+  if (options.profile !== undefined) process.env['AWS_PROFILE'] = options.profile
+  const endpoint = endpointOf(options) ?? (await configuredEndpoint(sdk))
+  const pathStyle = options.pathStyle ?? endpoint !== undefined
   const region = options.region ?? (options.env['AWS_REGION'] || options.env['AWS_DEFAULT_REGION'] || undefined)
   const client = new sdk.S3Client({
     ...(endpoint === undefined ? {} : { endpoint }),
     // A server of one's own rarely cares; AWS's comes from the profile.
     ...(region === undefined ? (endpoint === undefined ? {} : { region: defaultRegion }) : { region }),
     ...(options.profile === undefined ? {} : { profile: options.profile }),
-    forcePathStyle: options.pathStyle ?? endpoint !== undefined,
+    forcePathStyle: pathStyle,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     maxAttempts: 1,
@@ -170,7 +193,8 @@ export async function openBucket(options: BucketOptions): Promise<Bucket> {
   })
   const checksums = { refused: false }
   presetBodyHash(client, checksums)
-  return bucketOf({ options, sdk, client, checksums, hold: async () => {}, server: endpoint ?? `AWS ${region ?? ''}`.trim() })
+  const server = endpoint ?? `AWS ${region ?? ''}`.trim()
+  return bucketOf({ options, sdk, client, checksums, hold: async () => {}, server, address: addressOf(options.bucket, endpoint, pathStyle) })
 }
 
 type Sdk = typeof import('@aws-sdk/client-s3')
@@ -180,6 +204,7 @@ interface Connection {
   readonly sdk: Sdk
   readonly client: InstanceType<Sdk['S3Client']>
   readonly server: string
+  readonly address: string
   /** The server knows no SHA-256 checksums: Content-MD5, the ETag and the signature over the body's hash vouch for what is sent. */
   readonly checksums: { refused: boolean }
   /** Before each try of what changes something. */
@@ -201,6 +226,7 @@ function bucketOf(connection: Connection): Bucket {
   return {
     name: Bucket,
     server: connection.server,
+    address: connection.address,
     get: key => ask(`reading ${key}`, () => absent(async () => {
       const { Body, ContentLength, ETag } = await client.send(new sdk.GetObjectCommand({ Bucket, Key: key }), abort)
       return { text: await documentText(key, Body as Readable | undefined, ContentLength), etag: bare(ETag) }

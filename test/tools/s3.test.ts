@@ -9,7 +9,7 @@ import { treeBusy } from '../../pipeline/errors/publish.js'
 import type { PipelineError } from '../../pipeline/errors/pipeline-error.js'
 import { textBody } from '../../pipeline/tools/body.js'
 import { documentLimitBytes } from '../../pipeline/tools/document-limit.js'
-import { endpointOf, UnclearAnswer } from '../../pipeline/tools/s3.js'
+import { endpointOf, openBucket, UnclearAnswer } from '../../pipeline/tools/s3.js'
 import { failureOf } from '../fixtures/failure.js'
 import { testBucket } from '../fixtures/s3-server.js'
 
@@ -225,4 +225,28 @@ t.test('who holds something asks for it before each try of what changes somethin
     t.match(await failureOf(change()), { code: 'tree-busy' })
     t.same([requests, asked], [2, 3], 'two tries, and no third')
   }
+})
+
+t.test('a server that stands in the configuration files is known as such: by its name, its paths and its address on the web', async t => {
+  const config = '[default]\nendpoint_url = https://default.example\n[profile own]\nservices = mine\n[services mine]\ns3 =\n  endpoint_url = https://own.example/\n[profile aws]\nregion = eu-west-1\n'
+  const directory = t.testdir({ config })
+  const names = ['AWS_CONFIG_FILE', 'AWS_PROFILE', 'AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3', 'AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'] as const
+  const before = names.map(name => [name, process.env[name]] as const)
+  t.teardown(() => {
+    for (const [name, value] of before) value === undefined ? delete process.env[name] : (process.env[name] = value)
+  })
+  for (const name of names) delete process.env[name]
+  process.env['AWS_CONFIG_FILE'] = `${directory}/config`
+  const opened = async (more: object) => {
+    const bucket = await openBucket({ bucket: 'b', env: {}, signal: new AbortController().signal, patienceMs: 1000, ...more } as never)
+    bucket.close()
+    return [bucket.server, bucket.address]
+  }
+  t.same(await opened({}), ['https://default.example', 'https://default.example/b'])
+  t.same(await opened({ profile: 'own' }), ['https://own.example/', 'https://own.example/b'])
+  t.same(await opened({ profile: 'own', pathStyle: false }), ['https://own.example/', 'https://b.own.example'])
+  t.same(await opened({ profile: 'aws', region: 'eu-west-1' }), ['AWS eu-west-1', 'https://b.s3.amazonaws.com'])
+  t.same(await opened({ profile: 'own', endpoint: 'http://x:9000' }), ['http://x:9000', 'http://x:9000/b'])
+  process.env['AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'] = 'true'
+  t.same(await opened({ profile: 'own', region: 'eu-west-1' }), ['AWS eu-west-1', 'https://b.s3.amazonaws.com'])
 })
