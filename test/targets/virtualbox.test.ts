@@ -7,6 +7,7 @@ import type { Spec } from '../../pipeline/spec/types.js'
 import virtualbox from '../../pipeline/targets/virtualbox.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
+import { powerShellCommands } from '../fixtures/power-shell.js'
 import { exportTarget, foundBy, options, realDeps, signal, sourceDateEpoch, spec, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 await testTarget(virtualbox)
@@ -79,10 +80,12 @@ t.test('import.sh, with a stand-in for VBoxManage, imports, asks for nesting and
   t.strictSame(stdout.replaceAll(directory, '/here').split('\n'), [
     `import /here/${base}.ova --vsys 0 --vmname ${base} --cpus 4 --memory 4096`,
     `modifyvm ${base} --nested-hw-virt on`,
-    `modifyvm ${base} --nic1 bridged --bridgeadapter1 eth0 --nic-promisc1 allow-all`,
+    `modifyvm ${base} --nic1 bridged --bridgeadapter1 eth0 --nicpromisc1 allow-all`,
     `startvm ${base}`,
     '',
   ])
+  const bridged = powerShellCommands(readFileSync(join(directory, 'import.ps1'), 'utf8')).find(({ text }) => text.includes('bridged'))
+  t.match(bridged?.text, "'--nicpromisc1' allow-all", 'import.ps1 in the same words, which VirtualBox 6.1 knows')
   const nat = await runImport(directory, ['--no-start', '--name', 'mine'])
   for (const [, address] of nat.stdout.matchAll(/--natpf1 \w+,tcp,([^,]*),/g)) t.equal(address, '127.0.0.1')
   t.notMatch(nat.stdout, 'startvm')

@@ -123,7 +123,7 @@ function Set-Machine {
         if ($LASTEXITCODE -ne 0) { Write-Warning 'No nested virtualisation here: the cloud will run containers, but no virtual machines.' }
     }
     if ($Bridge) {
-        Invoke-VBox modifyvm $Name '--nic1' bridged '--bridgeadapter1' $Bridge '--nic-promisc1' allow-all
+        Invoke-VBox modifyvm $Name '--nic1' bridged '--bridgeadapter1' $Bridge '--nicpromisc1' allow-all
     } else {
         Invoke-VBox modifyvm $Name '--natpf1' "web,tcp,127.0.0.1,$($Ports[0]),,80" '--natpf1' "console,tcp,127.0.0.1,$($Ports[1]),,9090" '--natpf1' "api,tcp,127.0.0.1,$($Ports[2]),,8443" '--natpf1' "ssh,tcp,127.0.0.1,$($Ports[3]),,22"
     }

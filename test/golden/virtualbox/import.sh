@@ -259,8 +259,8 @@ if [ "$nested" = yes ]; then
 fi
 forwarded=
 if [ -n "$bridge" ]; then
-  # Machines inside have addresses of their own behind this card.
-  "$vbox" modifyvm "$name" --nic1 bridged --bridgeadapter1 "$bridge" --nic-promisc1 allow-all ||
+  # Machines inside have addresses of their own behind this card. 6.1 knows this spelling of the option alone, 7.x both.
+  "$vbox" modifyvm "$name" --nic1 bridged --bridgeadapter1 "$bridge" --nicpromisc1 allow-all ||
     fail 'VirtualBox did not put it on your network (see above). Names of cards: VBoxManage list bridgedifs' 4
 else
   # On this machine's own address alone.
