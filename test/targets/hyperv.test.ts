@@ -5,6 +5,7 @@ import t from 'tap'
 import hyperv from '../../pipeline/targets/hyperv.js'
 import { failureOf } from '../fixtures/failure.js'
 import { matchGolden } from '../fixtures/golden.js'
+import { powerShellCommands } from '../fixtures/power-shell.js'
 import { exportTarget, foundBy, options, realDeps, signal, sourceDateEpoch, spec, testOddTitle, testSpoiledFiles, testTarget, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
 await testTarget(hyperv)
@@ -26,6 +27,21 @@ t.test('without nesting the script does not ask for it, and no title breaks it',
   await exportTarget(hyperv, { spec: odd, goldenDisk: writeGoldenDisk(t.testdir({})), directory })
   t.match(readFileSync(join(directory, 'import.ps1'), 'utf8'), '$Nested = $false')
   await hyperv.verify({ spec: odd, version, sourceDateEpoch, options, directory, signal }, realDeps)
+})
+
+t.test('a host that cannot nest starts the machine without it (read, not run: there is no PowerShell here)', async t => {
+  const directory = t.testdir({})
+  await exportTarget(hyperv, { goldenDisk: writeGoldenDisk(t.testdir({})), directory })
+  const text = readFileSync(join(directory, 'import.ps1'), 'utf8').replaceAll('\r', '')
+  const commands = powerShellCommands(text)
+  const within = (name: string) => commands.filter(command => command.within.includes(name)).map(({ text, within }) => `${within[0]}: ${text.split(' "')[0]}`)
+  t.strictSame(within('Start-Machine'), [
+    'try: Start-VM -VM $Machine', 'catch: Get-VMProcessor -VM $Machine', 'catch: Set-VMProcessor -VM $Machine -ExposeVirtualizationExtensions $false',
+    'catch: Start-VM -VM $Machine', 'catch: Write-Warning',
+  ])
+  t.strictSame(commands.filter(({ text }) => text === 'Start-Machine').map(({ within }) => within), [['try']], 'a start that fails again takes the machine back')
+  t.match(text, /'AuthenticAMD'\)\) \{\n {8}Write-Warning '[^']+'\n {8}return\n {4}\}\n {4}try \{ Set-VMProcessor /, 'an older Windows on AMD is not asked at all')
+  t.match(text, /\n\$Nested = \$true\nif \(\$NoNesting\) \{ \$Nested = \$false \}\n/)
 })
 
 t.test('a fixed VHD comes where it was asked for, and is checked', async t => {

@@ -151,7 +151,7 @@ t.test('Windows: one limit is for address and page together', async t => {
 })
 
 /** What changes this computer, and what only asks it. */
-const makes = /^(Copy-Item|New-VM|Start-VM|Set-Machine|Invoke-VBox|&\s*\$VBox (?!list|--version))/
+const makes = /^(Copy-Item|New-VM|Start-(VM|Machine)|Set-Machine|Invoke-VBox|&\s*\$VBox (?!list|--version))/
 
 t.test('Windows: whatever makes a machine is taken back where it does not end well', async t => {
   for (const name of ['virtualbox/import', 'hyperv/import']) {

@@ -11,6 +11,8 @@ param(
     [int]$Processors = 2,
     # 2 boots by UEFI, 1 by BIOS: the disk can do both.
     [ValidateSet(1, 2)][int]$Generation = 2,
+    # For containers alone: do not ask for nested virtualisation.
+    [switch]$NoNesting,
     # Make the machine, but do not start it.
     [switch]$NoStart,
     # How long to wait until it is ready; 0: do not wait.
@@ -19,6 +21,7 @@ param(
 $ErrorActionPreference = 'Stop'
 $Disk = Join-Path $PSScriptRoot 'ciab-0.1.0+20260101.0123abcd.vhdx'
 $Nested = $true
+if ($NoNesting) { $Nested = $false }
 
 $Me = Split-Path -Leaf $PSCommandPath
 
@@ -130,19 +133,36 @@ function Set-Machine {
         Set-VM -VM $Machine -AutomaticCheckpointsEnabled $false
     }
     if ($Generation -eq 2) { Set-VMFirmware -VM $Machine -EnableSecureBoot Off }
-    if ($Nested) { Set-Nesting }
+    if ($Nested) {
+        # Machines inside have addresses of their own behind this card.
+        Get-VMNetworkAdapter -VM $Machine | Set-VMNetworkAdapter -MacAddressSpoofing On
+        Set-Nesting
+    }
 }
 
 function Set-Nesting {
-    # Intel: Windows 10 or Server 2016 and newer. AMD: Windows 11 (build 22000) or Server 2022 (20348).
+    # Intel: Windows 10 or Server 2016 and newer. AMD: Windows 11 (build 22000) or Server 2022 (20348); an older one takes
+    # the setting, too, but then does not start the machine.
     $Old = [Environment]::OSVersion.Version.Build -lt 20348
     if ($Old -and ((Get-CimInstance -ClassName Win32_Processor | Select-Object -First 1).Manufacturer -eq 'AuthenticAMD')) {
         Write-Warning 'On AMD processors this Windows cannot nest: Windows 11 and Server 2022 can. The cloud will run containers, but no virtual machines.'
+        return
     }
     try { Set-VMProcessor -VM $Machine -ExposeVirtualizationExtensions $true }
     catch { Write-Warning "This host cannot give nested virtualisation ($_): the cloud will run containers, but no virtual machines." }
-    # Machines inside have addresses of their own behind this card.
-    Get-VMNetworkAdapter -VM $Machine | Set-VMNetworkAdapter -MacAddressSpoofing On
+}
+
+# Whether this host can nest, it may say at the start only.
+function Start-Machine {
+    try { Start-VM -VM $Machine }
+    catch {
+        $Reason = $_
+        if (-not (Get-VMProcessor -VM $Machine).ExposeVirtualizationExtensions) { throw }
+        Set-VMProcessor -VM $Machine -ExposeVirtualizationExtensions $false
+        Start-VM -VM $Machine
+        # Had it failed for another reason, it would have failed again.
+        Write-Warning "It started without nested virtualisation only ($Reason): the cloud will run containers, but no virtual machines."
+    }
 }
 
 # Half a machine would stand in the way of the next try. What is in another folder, or was there before, is not this one.
@@ -162,7 +182,7 @@ try {
     Copy-Item -LiteralPath $Disk -Destination $Copy
     $Machine = New-VM -Name $Name -Generation $Generation -MemoryStartupBytes ([int64]$MemoryMiB * 1048576) -VHDPath $Copy -SwitchName $SwitchName -Path $Path
     Set-Machine
-    if (-not $NoStart) { Start-VM -VM $Machine }
+    if (-not $NoStart) { Start-Machine }
     $Whole = $true
 }
 catch { $Failure = "Hyper-V did not make or start the machine: $_ With less memory: -MemoryMiB; to make it without a start: -NoStart" }
