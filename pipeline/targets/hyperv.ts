@@ -8,8 +8,9 @@ import { checkByTool, checkContent, checkStructure, checkText, notCompared, runC
 import type { Check, CheckedImage } from './target-checks.js'
 import { applianceData, describeArtifacts, fullNameOf } from './target-files.js'
 import type { Release } from './target-files.js'
-import { withScratch } from './target-scratch.js'
+import { hypervMemoryMib } from './target-hyperv.js'
 import { powerShellScript } from './target-kit.js'
+import { withScratch } from './target-scratch.js'
 import { checkPowerShell, plannedText, powerShellNesting, powerShellSizes, readme, writeTexts } from './target-texts.js'
 import type { TextPlan } from './target-texts.js'
 import type { ArtifactPlan, BootPlan, ExportInput, ExportOptions, PlanInput, Target, TargetDeps, TargetExport, VerifyInput } from './types.js'
@@ -46,7 +47,7 @@ async function exportHyperv(input: ExportInput, deps: TargetDeps): Promise<Targe
 }
 
 function data(input: Release & { readonly options: ExportOptions }): object {
-  return { ...applianceData(input), disk: diskName(input), fixedDisk: input.options.hypervVhd ? fixedName(input) : '' }
+  return { ...applianceData(input), memoryMib: hypervMemoryMib(input.spec), disk: diskName(input), fixedDisk: input.options.hypervVhd ? fixedName(input) : '' }
 }
 
 function image({ directory, ...named }: VerifyInput): CheckedImage {
@@ -61,7 +62,10 @@ const checks: Readonly<Record<string, Check>> = {
   'vhdx structure': (input, deps) => checkStructure('hyperv', image(input), deps),
   'vhdx by libvhdi': (input, deps) => checkVhdInfo(image(input), [input, deps]),
   'content equal to the golden disk': (input, deps) => checkContentByCopy(image(input), [input, deps]),
-  'import script': input => checkPowerShell('import.ps1', [...powerShellSizes(input.spec), powerShellNesting(input.spec), exposes], input),
+  'import script': input => {
+    const sizes = powerShellSizes({ ...input.spec.hardware, memoryMib: hypervMemoryMib(input.spec) })
+    return checkPowerShell('import.ps1', [...sizes, powerShellNesting(input.spec), exposes], input)
+  },
   'one page of instructions': input => checkText(readme.name, input),
 }
 

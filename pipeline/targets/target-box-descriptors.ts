@@ -1,5 +1,6 @@
 /** What the files of a Vagrant box must say of its machine: held when they are rendered, and again where Vagrant put them. */
 import { derivedUuid } from '../images/guid.js'
+import type { Spec } from '../spec/types.js'
 import { parseHypervBox } from '../tools/hyperv-box.js'
 import { parseJson } from '../tools/json.js'
 import type { Json } from '../tools/json.js'
@@ -8,6 +9,7 @@ import type { Provider } from './target-boxes.js'
 import type { AskedDescriptor } from './target-descriptors.js'
 import { fullNameOf } from './target-files.js'
 import type { Release } from './target-files.js'
+import { hypervMemoryMib } from './target-hyperv.js'
 import { askedVirtualBox } from './target-virtualbox.js'
 import { askedVmx, vmwareMemoryMib } from './target-vmware.js'
 
@@ -22,6 +24,12 @@ export const boxDisks: Readonly<Record<Provider, { readonly member: string; read
 /** VirtualBox' own range; Vagrant gives it to every machine of the box, and wants it to be the descriptor's. */
 export function boxMac(release: Release): string {
   return `080027${derivedUuid('vagrant mac', fullNameOf(release)).slice(0, 6).toUpperCase()}`
+}
+
+/** MiB of memory, rounded up to what the provider takes. */
+export function boxMemoryMib(provider: Provider, spec: Spec): number {
+  if (provider === 'vmware_desktop') return vmwareMemoryMib(spec)
+  return provider === 'hyperv' ? hypervMemoryMib(spec) : spec.hardware.memoryMib
 }
 
 /** By their paths in the box; all but the disk. */
@@ -50,7 +58,7 @@ function askedHyperv(file: string, { spec, version }: Release): AskedDescriptor 
     // A machine of generation 2 has no other controller.
     'drives': ['SCSI 0: box.vhdx'],
     'processors': hardware.cpus,
-    'memory MiB': hardware.memoryMib,
+    'memory MiB': hypervMemoryMib(spec),
     'dynamic memory': false,
   }
   return { file, parse: parseHypervBox, wanted }
@@ -66,12 +74,13 @@ function askedMetadata(provider: Provider, { spec }: Release): AskedDescriptor {
 function askedVagrantfile(provider: Provider, release: Release): AskedDescriptor {
   const { hardware, nestedVirt } = release.spec
   const nested = <Value>(value: Value) => (nestedVirt === 'required' ? value : undefined)
-  const sizes = { 'machine.memory': hardware.memoryMib, 'machine.cpus': hardware.cpus }
+  const memoryMib = boxMemoryMib(provider, release.spec)
+  const sizes = { 'machine.memory': memoryMib, 'machine.cpus': hardware.cpus }
   const wanted = {
     libvirt: { ...sizes, 'machine.cpu_mode': nested('host-passthrough'), 'machine.nested': nested(true) },
     virtualbox: { ...sizes, 'config.vm.base_mac': boxMac(release), 'machine.customize': nested('["modifyvm", :id, "--nested-hw-virt", "on"]') },
     vmware_desktop: {
-      'machine.vmx["memsize"]': String(vmwareMemoryMib(release.spec)),
+      'machine.vmx["memsize"]': String(memoryMib),
       'machine.vmx["numvcpus"]': String(hardware.cpus),
       'machine.vmx["vhv.enable"]': nested('TRUE'),
     },

@@ -56,8 +56,8 @@ export function powerShellNesting({ nestedVirt }: Spec): string {
 }
 
 /** What it must say of the size of the machine: the values that its parameters have when nobody gives others. */
-export function powerShellSizes({ hardware }: Spec): readonly string[] {
-  return [`[int]$MemoryMiB = ${hardware.memoryMib},`, `[int]$Processors = ${hardware.cpus},`]
+export function powerShellSizes({ memoryMib, cpus }: Pick<Spec['hardware'], 'memoryMib' | 'cpus'>): readonly string[] {
+  return [`[int]$MemoryMiB = ${memoryMib},`, `[int]$Processors = ${cpus},`]
 }
 
 /**

@@ -11,12 +11,13 @@ import { vhdx } from '../images/vhdx.js'
 import { zipFronted } from '../images/zip-fronted.js'
 import { zipVmdk } from '../images/zip-vmdk.js'
 import { overlayCommand } from '../tools/qemu-img.js'
-import { askedBoxFiles, boxDisks, boxMac, hypervMachine } from './target-box-descriptors.js'
+import { askedBoxFiles, boxDisks, boxMac, boxMemoryMib, hypervMachine } from './target-box-descriptors.js'
 import { boxName } from './target-boxes.js'
 import type { Provider } from './target-boxes.js'
 import { requireDescriptor } from './target-descriptors.js'
 import { applianceData, fullNameOf } from './target-files.js'
 import type { Release } from './target-files.js'
+import { hypervMemoryMib } from './target-hyperv.js'
 import { ovfSizes, virtualBoxData, vmdkHardwareVersion } from './target-virtualbox.js'
 import { guestNames, virtualHardware, vmwareMemoryMib } from './target-vmware.js'
 import type { DiskFile, ExportInput, TargetDeps } from './types.js'
@@ -42,7 +43,7 @@ function held(provider: Provider, release: Release, files: readonly BoxFile[]): 
 /** Vagrantfile and metadata.json. Errors: those of templates and of `held`. */
 async function commonFiles(provider: Provider, input: ExportInput, { render }: TargetDeps): Promise<readonly BoxFile[]> {
   const { spec } = input
-  const data = { ...applianceData(input), provider, guest: guestNames(spec).vagrant, macAddress: boxMac(input), memoryMib: vmwareMemoryMib(spec) }
+  const data = { ...applianceData(input), provider, guest: guestNames(spec).vagrant, macAddress: boxMac(input), memoryMib: boxMemoryMib(provider, spec) }
   const files = ['metadata.json', 'Vagrantfile'].map(async name => ({ name, content: await render(`vagrant/${name}.hbs`, data) }))
   return held(provider, input, await Promise.all(files))
 }
@@ -78,7 +79,7 @@ export const boxWriters: Readonly<Record<Exclude<Provider, 'libvirt'>, MakeWrite
   },
   hyperv: async (input, deps) => {
     const channel = `{${derivedUuid('vagrant channel', fullNameOf(input))}}`
-    const content = await deps.render('vagrant/hyperv.xml.hbs', { ...applianceData(input), disk: 'box.vhdx', channel })
+    const content = await deps.render('vagrant/hyperv.xml.hbs', { ...applianceData(input), memoryMib: hypervMemoryMib(input.spec), disk: 'box.vhdx', channel })
     const files = [...held('hyperv', input, [{ name: hypervMachine, content }]), ...(await commonFiles('hyperv', input, deps))]
     return zipFronted({ ...placeOf(input, 'hyperv'), files, diskName: boxDisks.hyperv.member, format: vhdx(seedOf(input)) })
   },

@@ -63,7 +63,7 @@ const checks: Readonly<Record<string, Check>> = {
   'descriptor and disk': (input, deps) => checkOvaParts('virtualbox', namesOf(input), [input, deps]),
   'machine that it asks for': (input, deps) => checkOvaMachine('virtualbox', namesOf(input), { asked: asked(input), input, deps }),
   'import script': (input, deps) => checkShellScript('virtualbox', 'import.sh', [input, deps]),
-  'import script for Windows': input => checkPowerShell('import.ps1', [...powerShellSizes(input.spec), powerShellNesting(input.spec)], input),
+  'import script for Windows': input => checkPowerShell('import.ps1', [...powerShellSizes(input.spec.hardware), powerShellNesting(input.spec)], input),
   'one page of instructions': input => checkText(readme.name, input),
 }
 

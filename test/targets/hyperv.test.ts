@@ -23,9 +23,10 @@ t.test('writes script and page word for word', async t => {
 
 t.test('without nesting the script does not ask for it, and no title breaks it', async t => {
   const directory = t.testdir({})
-  const odd = { ...spec, title: 'A "box", <it\'s> & $(date) \u2019', nestedVirt: 'off' } as const
+  const odd = { ...spec, title: 'A "box", <it\'s> & $(date) \u2019', nestedVirt: 'off', hardware: { ...spec.hardware, memoryMib: 4097 } } as const
   await exportTarget(hyperv, { spec: odd, goldenDisk: writeGoldenDisk(t.testdir({})), directory })
   t.match(readFileSync(join(directory, 'import.ps1'), 'utf8'), '$Nested = $false')
+  t.match(readFileSync(join(directory, 'import.ps1'), 'utf8'), '[int]$MemoryMiB = 4098,', 'an odd size is rounded up')
   await hyperv.verify({ spec: odd, version, sourceDateEpoch, options, directory, signal }, realDeps)
 })
 
@@ -42,6 +43,7 @@ t.test('a host that cannot nest starts the machine without it (read, not run: th
   t.strictSame(commands.filter(({ text }) => text === 'Start-Machine').map(({ within }) => within), [['try']], 'a start that fails again takes the machine back')
   t.match(text, /'AuthenticAMD'\)\) \{\n {8}Write-Warning '[^']+'\n {8}return\n {4}\}\n {4}try \{ Set-VMProcessor /, 'an older Windows on AMD is not asked at all')
   t.match(text, /\n\$Nested = \$true\nif \(\$NoNesting\) \{ \$Nested = \$false \}\n/)
+  t.match(text, /\n\$MemoryMiB \+= \$MemoryMiB % 2\n[^]*New-VM [^\n]*\$MemoryMiB \* 1048576/)
 })
 
 t.test('a fixed VHD comes where it was asked for, and is checked', async t => {

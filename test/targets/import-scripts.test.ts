@@ -13,7 +13,7 @@ const full = `ciab-${version}`
 const boxes = ['virtualbox', 'libvirt'].map(provider => ({ provider, file: `${provider}.box` }))
 const names = {
   ova: 'a.ova', bundle: 'a.pvm', archive: 'a.zip', disk: 'a.qcow2', vhdx: 'a.vhdx', vhd: 'a.vhd', xva: 'a.xva', vmxFile: `${full}.vmx`,
-  boxName: 'evc/ciab', boxVersion: '0.1.0.20260101000000.7', catalog: 'ciab.json', boxes, hvmName: full, pvName: `${full}-pv`,
+  boxName: 'evc/ciab', boxVersion: '0.1.0.20260101000000.7', catalog: 'ciab.json', boxes, memoryMib: 4096, hvmName: full, pvName: `${full}-pv`,
 }
 const data = { ...applianceData({ spec, version }), ...names }
 

@@ -118,6 +118,8 @@ if (-not (Get-VMSwitch -Name $SwitchName -ErrorAction SilentlyContinue)) {
 }
 
 if (-not $Path) { $Path = Join-Path (Get-VMHost).VirtualMachinePath $Name }
+# Hyper-V takes an even number of MiB only.
+$MemoryMiB += $MemoryMiB % 2
 $FolderIsNew = -not (Test-Path -LiteralPath $Path)
 $Path = (New-Item -ItemType Directory -Force -Path $Path).FullName
 $Copy = Join-Path $Path (Split-Path -Leaf $Disk)
