@@ -86,6 +86,7 @@ const virtualbox: Target = {
   hosts: [{
     hypervisor: 'VirtualBox', systems: 'Linux, Windows, Intel Mac', nesting: 'yes', since: '6.1 (Intel), 6.0 (AMD)',
     setting: `${firmwareBit}; on Windows no Hyper-V, WSL 2 or core isolation; \`VBoxManage modifyvm NAME --nested-hw-virt on\``,
+    note: "Machines inside need Linux or Windows, or an Intel Mac with 6.1: 7.0 and newer run on Apple's framework there, which cannot nest.",
     program: { file: 'VBoxManage', hint: 'install VirtualBox 6.1 or newer' },
   }],
   page: { rank: 1, title: 'VirtualBox', systems: ['windows', 'linux'], start: file => [`VBoxManage import ${file}`] },

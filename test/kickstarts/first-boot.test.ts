@@ -360,6 +360,13 @@ for (const [failures, nested] of [[2, 'kvm'], [3, 'unavailable']] as const) {
   })
 }
 
+t.test('the hint names the setting of the hypervisor, and what stays in the way where it is made already', async t => {
+  const guest = guestFolder(t.testdir({}))
+  const hint = (hypervisor: string) => guest.sh(`. "$EVC_LIB/nested.sh"; hypervisor_hint ${hypervisor} vmx`).stdout
+  t.equal(hint('oracle'), 'The hypervisor (VirtualBox) hides vmx. Power off, then: VBoxManage modifyvm NAME --nested-hw-virt on. ' +
+    "Is it on already? Then VirtualBox runs under Hyper-V (Windows) or Apple's framework (Mac, 7.0 and newer), which cannot nest\n")
+})
+
 t.test('a demo machine that finds no memory is not told as broken nesting (a stub of Incus)', async t => {
   const guest = withMachines(guestFolder(t.testdir({})), `
     [ "$1 $2" != 'info --show-log' ] || echo "qemu-system-x86_64: cannot set up guest memory 'mem0': Cannot allocate memory"

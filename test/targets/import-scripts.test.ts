@@ -115,12 +115,16 @@ t.test('VirtualBox: imports, asks for nesting, forwards on loopback alone, start
 })
 
 t.test('VirtualBox: says what a host without nesting means, and refuses a name that is taken (a stand-in for VBoxManage)', async t => {
-  const { run } = await machine(t, 'virtualbox', ['VBoxManage'])
+  const { run, program } = await machine(t, 'virtualbox', ['VBoxManage'])
   const none = await run([], { NESTING: 'no', RELEASE: '6.0.24r139119' })
   t.equal(none.exitCode, 0)
   t.match(none.stderr, 'script.sh: !! This VirtualBox (6.0) is too old for nesting: 6.1 gives it on Intel processors, 6.0 on AMD. The cloud will run containers, but no virtual machines.\n')
   t.match(none.stderr, 'has no nested virtualisation: the cloud will run containers, but no virtual machines.')
   t.notMatch((await run([])).stderr, 'too old')
+  program('uname', 'case $1 in -s) echo Darwin ;; *) echo x86_64 ;; esac')
+  const mac = "script.sh: !! VirtualBox 7.0 runs on Apple's framework on a Mac, which cannot nest (6.1 can): the cloud will run containers, but no virtual machines.\n"
+  t.match((await run([])).stderr, mac)
+  t.notMatch((await run([], { RELEASE: '6.1.50r161033' })).stderr, 'cannot nest')
   const taken = await run([], { FOUND: 'yes' })
   t.same([taken.exitCode, taken.stderr], [1, `script.sh: There is a machine called ${full} already: choose another name by --name, or start it: VBoxManage startvm ${full}\n`])
 })

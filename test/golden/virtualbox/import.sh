@@ -222,6 +222,9 @@ check_nesting() {
   set -- ${release:-0 0}
   [ $(($1 * 100 + $2)) -ge 601 ] ||
     warn "This VirtualBox ($1.$2) is too old for nesting: 6.1 gives it on Intel processors, 6.0 on AMD. The cloud will run containers, but no virtual machines."
+  if [ "$(uname -s)" = Darwin ] && [ "$1" -ge 7 ]; then
+    warn "VirtualBox $1.$2 runs on Apple's framework on a Mac, which cannot nest (6.1 can): the cloud will run containers, but no virtual machines."
+  fi
   if [ -r /proc/cpuinfo ] && ! grep -q -m 1 -w -e vmx -e svm /proc/cpuinfo; then
     warn 'This processor shows neither VT-x nor AMD-V: switch it on in the firmware, or VirtualBox will not start the machine.'
   fi

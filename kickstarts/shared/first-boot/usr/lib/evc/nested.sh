@@ -27,7 +27,8 @@ hypervisor_hint() {
       echo 'The hypervisor (VMware) hides '"$2"'. Power off, set vhv.enable = "TRUE" in the .vmx file, or on vSphere:' \
         'govc vm.change -vm NAME -nested-hv-enabled=true' ;;
     oracle)
-      echo "The hypervisor (VirtualBox) hides $2. Power off, then: VBoxManage modifyvm NAME --nested-hw-virt on" ;;
+      echo "The hypervisor (VirtualBox) hides $2. Power off, then: VBoxManage modifyvm NAME --nested-hw-virt on." \
+        "Is it on already? Then VirtualBox runs under Hyper-V (Windows) or Apple's framework (Mac, 7.0 and newer), which cannot nest" ;;
     microsoft)
       echo "The hypervisor (Hyper-V) hides $2. Power off, then in PowerShell as administrator:" \
         'Set-VMProcessor -VMName NAME -ExposeVirtualizationExtensions $true' ;;
