@@ -164,7 +164,8 @@ const parallels: Target = {
   summary: 'Parallels Desktop: pvm bundle and a prlctl script',
   hosts: [{
     hypervisor: 'Parallels Desktop', systems: 'Intel Mac', nesting: 'yes', since: 'Pro and Business editions',
-    setting: '`prlctl set NAME --nested-virt on`', note: 'Proprietary; nesting is not in the standard edition.',
+    setting: "Parallels' own hypervisor, not Apple's: `prlctl set NAME --hypervisor-type parallels`; `prlctl set NAME --nested-virt on`",
+    note: 'Proprietary; nesting is not in the standard edition.',
   }],
   page: { rank: 5, title: 'Parallels Desktop', systems: ['mac'], start: () => ['sh import.sh'] },
   from: 'disk',

@@ -365,6 +365,8 @@ t.test('the hint names the setting of the hypervisor, and what stays in the way 
   const hint = (hypervisor: string) => guest.sh(`. "$EVC_LIB/nested.sh"; hypervisor_hint ${hypervisor} vmx`).stdout
   t.equal(hint('oracle'), 'The hypervisor (VirtualBox) hides vmx. Power off, then: VBoxManage modifyvm NAME --nested-hw-virt on. ' +
     "Is it on already? Then VirtualBox runs under Hyper-V (Windows) or Apple's framework (Mac, 7.0 and newer), which cannot nest\n")
+  t.equal(hint('parallels'), "The hypervisor (Parallels) hides vmx. Power off, then: prlctl set NAME --hypervisor-type parallels (Apple's cannot nest) " +
+    'and prlctl set NAME --nested-virt on\n')
 })
 
 t.test('a demo machine that finds no memory is not told as broken nesting (a stub of Incus)', async t => {

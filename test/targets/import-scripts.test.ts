@@ -135,8 +135,12 @@ t.test('Parallels: registers with ids of its own, asks for nesting, starts (a st
   t.equal(exitCode, 0, stderr)
   t.same(calls, [
     'prlctl register /here/home/Parallels/a.pvm --regenerate-src-uuid', `prlctl set ${full} --efi-boot on`,
-    `prlctl set ${full} --nested-virt on`, `prlctl start ${full}`,
+    `prlctl set ${full} --hypervisor-type parallels`, `prlctl set ${full} --nested-virt on`, `prlctl start ${full}`,
   ])
+  const old = await machine(t, 'parallels', ['prlctl'])
+  const { exitCode: code, calls: made, stderr: told } = await old.run([], { APPLE: 'no' })
+  t.same([code, made.slice(-2)], [0, [`prlctl set ${full} --nested-virt on`, `prlctl start ${full}`]], 'a version without that option goes on')
+  t.notMatch(told, /works|!!/, 'and nothing is said of it')
   t.same(readdirSync(join(root, 'home/Parallels')), ['a.pvm'], 'nothing lies beside it')
   program('uname', 'echo arm64')
   const apple = await run()
@@ -335,7 +339,8 @@ t.test('Parallels: a second copy bears its own name before it is registered (a s
   const second = await again(['--name', name, '--folder', join(root, 'home/other')])
   t.equal(second.exitCode, 0, second.stderr)
   t.same(second.calls, [
-    'prlctl register /here/home/other/a.pvm --regenerate-src-uuid', `prlctl set ${name} --efi-boot on`, `prlctl set ${name} --nested-virt on`, `prlctl start ${name}`,
+    'prlctl register /here/home/other/a.pvm --regenerate-src-uuid', `prlctl set ${name} --efi-boot on`, `prlctl set ${name} --hypervisor-type parallels`,
+    `prlctl set ${name} --nested-virt on`, `prlctl start ${name}`,
   ])
   t.equal(readFileSync(join(root, 'home/other/a.pvm/config.pvs'), 'utf8'), '<VmName>a &lt;b&gt; &amp; "c" | \\1</VmName>\n')
 })

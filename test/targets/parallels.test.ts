@@ -45,6 +45,7 @@ t.test('import.sh, with a stand-in for prlctl, unpacks, registers and asks for n
   t.equal((await run('--bridged', '--name', 'mine')).stdout.replaceAll(directory, '/here'), [
     `register /here/made/${base}.pvm --regenerate-src-uuid`,
     'set mine --efi-boot on',
+    'set mine --hypervisor-type parallels',
     'set mine --nested-virt on',
     'set mine --device-set net0 --type bridged --adapter-type virtio',
     'start mine',

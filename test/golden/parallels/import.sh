@@ -141,6 +141,8 @@ rmdir "$new"
 "$prlctl" register "$folder/$bundle" --regenerate-src-uuid || fail 'Parallels did not take the machine (see above).' 4
 "$prlctl" set "$name" --efi-boot on || fail 'Parallels did not take the firmware of the machine, EFI (see above).' 4
 if [ "$nested" = yes ]; then
+  # Apple's hypervisor, which newer versions choose, cannot nest. Older ones lack the option, and the choice.
+  "$prlctl" set "$name" --hypervisor-type parallels >/dev/null 2>&1 || :
   "$prlctl" set "$name" --nested-virt on ||
     warn 'No nested virtualisation here (it is in the Pro and Business editions, on Intel): the cloud will run containers, but no virtual machines.'
 fi
@@ -150,6 +152,6 @@ if [ "$bridged" = yes ]; then
 fi
 say "Made the machine $name."
 [ "$start" = yes ] || { ended_well; exit 0; }
-"$prlctl" start "$name" || fail 'Parallels did not start it (see above). To make it without a start: --no-start' 4
+"$prlctl" start "$name" || fail 'Parallels did not start it (see above). Where macOS blocks its system extension: allow it in Privacy & Security, and try again. To make it without a start: --no-start' 4
 ended_well
 say 'Its screen tells each step in lines that begin with EVC; the last one says ready, and the address to open.'

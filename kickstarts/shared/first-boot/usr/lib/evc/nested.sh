@@ -36,7 +36,8 @@ hypervisor_hint() {
       echo "The hypervisor (Xen) hides $2. Power off, then: type=\"hvm\" and nestedhvm=1 in the xl configuration (PV" \
         'cannot nest), or on XCP-ng: xe vm-param-set uuid=UUID platform:nested-virt=true' ;;
     parallels)
-      echo "The hypervisor (Parallels) hides $2. Power off, then: prlctl set NAME --nested-virt on" ;;
+      echo "The hypervisor (Parallels) hides $2. Power off, then: prlctl set NAME --hypervisor-type parallels" \
+        "(Apple's cannot nest) and prlctl set NAME --nested-virt on" ;;
     amazon)
       echo "This instance type hides $2. Use a .metal type: aws ec2 modify-instance-attribute --instance-id ID" \
         '--instance-type c5.metal' ;;
