@@ -10,7 +10,7 @@ import { realDeps, spec, templates, version } from '../fixtures/target-contract.
 
 const standIn = fileURLToPath(new URL('../fixtures/play-hypervisor.sh', import.meta.url))
 const full = `ciab-${version}`
-const boxes = ['virtualbox', 'libvirt'].map(provider => ({ provider, file: `${provider}.box` }))
+const boxes = ['virtualbox', 'libvirt', 'vmware_desktop'].map(provider => ({ provider, file: `${provider}.box` }))
 const names = {
   ova: 'a.ova', bundle: 'a.pvm', archive: 'a.zip', disk: 'a.qcow2', vhdx: 'a.vhdx', vhd: 'a.vhd', xva: 'a.xva', vmxFile: `${full}.vmx`,
   boxName: 'evc/ciab', boxVersion: '0.1.0.20260101000000.7', catalog: 'ciab.json', boxes, memoryMib: 4096, hvmName: full, pvName: `${full}-pv`,
@@ -58,7 +58,7 @@ const clockStartSeconds = 1000
  */
 async function machine(test: Pick<typeof t, 'testdir'>, target: string, programs: readonly string[]) {
   const root = test.testdir({ bin: {}, kit: {}, home: {} })
-  for (const file of ['a.ova', 'a.zip', 'a.xva', 'a.qcow2', `${full}.vmx`, 'virtualbox.box', 'libvirt.box', 'ciab.json']) writeFileSync(join(root, 'kit', file), '')
+  for (const file of ['a.ova', 'a.zip', 'a.xva', 'a.qcow2', `${full}.vmx`, 'virtualbox.box', 'libvirt.box', 'vmware_desktop.box', 'ciab.json']) writeFileSync(join(root, 'kit', file), '')
   for (const name of programs) symlinkSync(standIn, join(root, 'bin', name))
   const program = (name: string, text: string) => {
     // It may be a link to the stand-in of all.
@@ -441,6 +441,15 @@ t.test('Vagrant: says that a box was not taken, and that the catalog is missing 
   const { root, run } = await machine(t, 'vagrant', ['vagrant', 'VBoxManage'])
   const refused = await run([], { FAIL: 'add' })
   t.same([refused.exitCode, refused.stderr.split('\n').slice(-2)], [4, ['script.sh: Vagrant did not take the box (see above).', '']])
+  t.match((await run([], { FAIL: 'up' })).stderr, /\nscript\.sh: Vagrant did not start it \(see above\)\.\n$/, 'VirtualBox starts it without nesting')
+  const hosts = await run(['--provider', 'vmware_desktop'], { FAIL: 'up' })
+  const [, line = ''] = /Where it says that this host cannot nest: add to '\/here\/kit\/machine\/Vagrantfile', before its last line:\n {2}(.*)\nand try again; /.exec(hosts.stderr) ?? []
+  t.match(line, 'm.vmx["vhv.enable"] = "FALSE"')
+  const page = readFileSync(join(templates, 'vagrant/README.txt.hbs'), 'utf8')
+  t.ok(page.includes(`  ${line}\n`), 'the page says the same')
+  const config = 'class C; def vm = self; def provider(name) = yield(self); def vmx = ($vmx ||= {}); attr_accessor :enable_virtualization_extensions; end; config = C.new; '
+  const given = `${(page.match(/config\.vm\.provider\(.*/g) ?? []).join('; ')}; p config.vmx, config.enable_virtualization_extensions`
+  t.equal((await realDeps.run(['ruby', '-e', config + given])).stdout.replace(' => ', '=>'), '{"vhv.enable"=>"FALSE"}\nfalse\n', 'and Ruby reads it')
   unlinkSync(join(root, 'kit/ciab.json'))
   const alone = await run()
   t.same([alone.exitCode, alone.stderr], [3, 'script.sh: Could not find /here/kit/ciab.json: start.sh, ciab.json and the boxes belong in one folder.\n'])

@@ -267,6 +267,14 @@ write_vagrantfile() {
   mv "$folder/Vagrantfile.new" "$folder/Vagrantfile"
 }
 
+# VMware refuses at power-on what its host cannot give; the box asks for it.
+without_nesting() {
+  if [ "$nested" = no ] || [ "$provider" != vmware_desktop ]; then return 0; fi
+  printf ' Where it says that this host cannot nest: add to %s, before its last line:\n' "'$folder/Vagrantfile'"
+  printf '  config.vm.provider(:vmware_desktop) { |m| m.vmx["vhv.enable"] = "FALSE" }\n'
+  printf 'and try again; the cloud will then run containers, but no virtual machines.'
+}
+
 port_in() { sed -n "s/.*host: \([0-9]*\), .*id: \"$1\"/\1/p" "$folder/Vagrantfile"; }
 
 mkdir -p "$folder"
@@ -277,7 +285,7 @@ grep -q -F -e "$exactly" "$folder/Vagrantfile" ||
 # By the catalog, for without it every box is version 0; the catalog names the boxes without their folder.
 [ -z "$wanted" ] || (cd "$here" && "$vagrant" box add --provider "$provider" "$catalog") || fail 'Vagrant did not take the box (see above).' 4
 cd "$folder"
-"$vagrant" up --provider "$provider" || fail 'Vagrant did not start it (see above).' 4
+"$vagrant" up --provider "$provider" || fail "Vagrant did not start it (see above).$(without_nesting)" 4
 page=http://127.0.0.1:$(port_in http)/
 wait_ready "$page" "$ready_seconds"
 print_addresses 127.0.0.1 "http:$(port_in http),console:$(port_in console),api:$(port_in api)" | grep -v '^SSH'
