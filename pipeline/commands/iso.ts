@@ -109,7 +109,8 @@ function bundleFolder(state: string): string {
 async function bundled({ loaded, medium }: { readonly loaded: LoadedAppliance; readonly medium: string }, state: string, context: StageContext): Promise<string> {
   const { spec } = loaded
   const packages = [...new Set((await renderRoles(loaded)).flatMap(({ kickstart }) => wantedPackages(kickstart)))].sort()
-  await askRepositories({ spec, packages, stateDirectory: state, offline: false, signal: context.signal }, context.run)
+  const demoImage = spec.el.demoImageUrl !== ''
+  await askRepositories({ spec, packages, demoImage, stateDirectory: state, offline: false, signal: context.signal }, context.run)
   const directory = bundleFolder(state)
   await mkdir(directory, { recursive: true })
   await makeBundle({ spec, packages, medium }, context, directory)

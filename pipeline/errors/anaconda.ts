@@ -59,6 +59,25 @@ export function keyUnreachable(name: string, url: string, reason: string): Pipel
   })
 }
 
+/** @param reason `HTTP 404`, `ENOTFOUND` */
+export function demoImageUnreachable(url: string, reason: string): PipelineError {
+  return new PipelineError({
+    code: 'demo-image-unreachable',
+    message: `The demo image does not answer: ${url}: ${reason}.`,
+    hint: 'name a copy: --set el.demoImageUrl=URL, or a mirror of all addresses: --set el.mirror=URL',
+    exitCode: exitCodes.stage,
+  })
+}
+
+export function demoImageChanged(url: string, wanted: string, found: string): PipelineError {
+  return new PipelineError({
+    code: 'demo-image-changed',
+    message: `The demo image ${url} is not the one that was meant: its SHA-256 is ${found}, not ${wanted}.`,
+    hint: 'fetch it again, or give its digest from a source you trust: --set el.demoImageSha256=DIGEST',
+    exitCode: exitCodes.usage,
+  })
+}
+
 /** @param found its fingerprint, or `no key` */
 export function keyWrong(name: string, url: string, { wanted, found }: { readonly wanted: string; readonly found: string }): PipelineError {
   return new PipelineError({

@@ -10,7 +10,7 @@ import { elMedia, elMediaInputs, elMediaStage } from '../stages/el-media.js'
 import { installedRpms } from '../stages/installed-rpms.js'
 import { hostNeedles } from '../stages/host-needles.js'
 import { treeDigest } from '../stages/file-tree.js'
-import { askRepositories, wantedPackages } from '../stages/repositories.js'
+import { askRepositories, wantedPackages, wantsDemoImage } from '../stages/repositories.js'
 import type { RepositoryState } from '../stages/repositories.js'
 import { childPath } from '../tools/child-env.js'
 import { formatCommand } from '../tools/command.js'
@@ -31,7 +31,8 @@ export async function elRecipe(loaded: LoadedAppliance, { request, versions, run
   const plain = renderRole({ ...loaded, spec: unmirrored }, spec.kickstart).kickstart
   const { kickstart } = renderRole(loaded, spec.kickstart, { seen: seenByGuest })
   const template = await readFile(join(request.templates, 'packer/anaconda.json.hbs'), 'utf8')
-  const asked = { spec, packages: wantedPackages(plain), stateDirectory: request.state, offline: request.offline, signal: request.signal }
+  const wanted = { packages: wantedPackages(plain), demoImage: wantsDemoImage(plain, spec.el) }
+  const asked = { spec, ...wanted, stateDirectory: request.state, offline: request.offline, signal: request.signal }
   const states = await askRepositories(asked, run)
   const cache = join(request.state, 'installer')
   const input = (media: string) => ({ spec, media, kickstart })

@@ -67,6 +67,13 @@ function sourcesAreNamed({ family, el }: Spec): readonly Violation[] {
     if (url === 'installerUrl' && !isIso(el) && !/^https?:/.test(el[url])) {
       return [{ path: ['el', url], problem: `Anaconda reads a tree over HTTP, and ${el[url]} is no such address`, hint: 'Name an address with http or https, or a boot ISO.' }]
     }
+    if (url === 'demoImageUrl' && el[url] !== '' && !/^https?:\/\//.test(el[url])) {
+      return [{
+        path: ['el', url],
+        problem: `the machine that is being installed fetches it over HTTP, and ${el[url]} is no such address`,
+        hint: 'Name an address with http or https; a file of yours goes on a web server of yours.',
+      }]
+    }
     if (el[url] === '' || el[sha256] !== '') return []
     return [{ path: ['el', sha256], problem: `el.${url} has no checksum`, hint: 'Add its SHA-256: sha256sum FILE.' }]
   })

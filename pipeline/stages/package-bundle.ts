@@ -1,8 +1,8 @@
 /** All packages that an el installer fetches, their keys and the demo image, in a folder for its medium: then it needs no network. */
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join, posix } from 'node:path'
-import { bundleForeign, bundleIncomplete } from '../errors/anaconda.js'
-import { installerChanged, installerUnreachable } from '../errors/iso.js'
+import { bundleForeign, bundleIncomplete, demoImageChanged, demoImageUnreachable } from '../errors/anaconda.js'
+import { installerUnreachable } from '../errors/iso.js'
 import { PipelineError } from '../errors/pipeline-error.js'
 import { mirrored } from '../spec/mirrored.js'
 import type { ElSpec, Spec } from '../spec/types.js'
@@ -32,7 +32,7 @@ export function seenInBundle({ repositories, keys, demoImageUrl, mirror }: ElSpe
   const places = new Map<string, string>([
     ...Object.values(repositories).map(({ url }) => [mirrored(url, mirror), `file://${onMedium}/packages/`] as const),
     ...Object.entries(keys).filter(([, { url }]) => fetched(url)).map(([name, { url }]) => [mirrored(url, mirror), `file://${onMedium}/keys/${name}`] as const),
-    ...(fetched(demoImageUrl) ? [[mirrored(demoImageUrl, mirror), `file://${onMedium}/demo-image`] as const] : []),
+    ...(demoImageUrl !== '' ? [[mirrored(demoImageUrl, mirror), `file://${onMedium}/demo-image`] as const] : []),
   ])
   return address => places.get(address) ?? address
 }
@@ -43,8 +43,8 @@ function fetched(address: string): boolean {
 
 /**
  * Fills `directory` with packages/ (and its index), keys/ and demo-image. Keys with an address must have been compared
- * before (`askRepositories`). Errors: `bundle-incomplete`, `bundle-foreign`, `installer-unreachable` (exit 4),
- * `installer-changed`, `installer-foreign`, `key-wrong` (2), those of Run.
+ * before (`askRepositories`). Errors: `bundle-incomplete`, `bundle-foreign`, `installer-unreachable`,
+ * `demo-image-unreachable` (exit 4), `demo-image-changed`, `installer-foreign`, `key-wrong` (2), those of Run.
  */
 export async function makeBundle(request: BundleRequest, context: StageContext, directory: string): Promise<void> {
   const place = (name: string) => join(directory, name)
@@ -119,9 +119,9 @@ async function checkSignatures({ run }: StageContext, places: DownloadPlaces & {
 }
 
 async function fetchDemoImage({ demoImageUrl, demoImageSha256, mirror }: ElSpec, { signal }: StageContext, path: string): Promise<void> {
-  if (!fetched(demoImageUrl)) return
+  if (demoImageUrl === '') return
   const address = mirrored(demoImageUrl, mirror)
-  await getFile(address, path, { signal, failed: reason => installerUnreachable(address, reason) })
+  await getFile(address, path, { signal, failed: reason => demoImageUnreachable(address, reason) })
   const found = await sha256File(path, signal)
-  if (found !== demoImageSha256) throw installerChanged(address, demoImageSha256, found)
+  if (found !== demoImageSha256) throw demoImageChanged(address, demoImageSha256, found)
 }

@@ -1,17 +1,20 @@
-/** What the repositories of an el appliance offer today: asked before a build, so that a missing package or a wrong key costs no VM. */
+/** What the repositories of an el appliance offer today, and whether its other addresses answer: asked before a build, so that a missing package or a wrong key costs no VM. */
 import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { joinProblems, PipelineError } from '../errors/pipeline-error.js'
 import {
-  keyNotAlone, keyUnreachable, keyWrong, offlineWithoutRepositories, packagesMissing, repositoryUnreachable, repositoryUnusable,
+  demoImageUnreachable, keyNotAlone, keyUnreachable, keyWrong, offlineWithoutRepositories, packagesMissing, repositoryUnreachable, repositoryUnusable,
 } from '../errors/anaconda.js'
 import { mirrored } from '../spec/mirrored.js'
-import type { Spec } from '../spec/types.js'
+import type { ElSpec, Spec } from '../spec/types.js'
+import { askAddresses } from '../tools/answers.js'
 import { writeFileAtomic } from '../tools/atomic-file.js'
 import type { Run } from '../tools/command.js'
 import { getBytes } from '../tools/get-file.js'
 import { digestOf, installable, parseRepomd, readsList } from '../tools/rpm-repository.js'
+
+const answerTimeoutMs = 30_000
 
 export interface RepositoryState {
   readonly id: string
@@ -27,6 +30,8 @@ export interface RepositoryRequest {
   readonly spec: Pick<Spec, 'name' | 'el'>
   /** Names that the kickstart installs through yum. */
   readonly packages: readonly string[]
+  /** Whether the kickstart fetches the demo image. */
+  readonly demoImage: boolean
   /** Lists that were read are kept here, by their digest. */
   readonly stateDirectory: string
   readonly offline: boolean
@@ -35,13 +40,14 @@ export interface RepositoryRequest {
 
 /**
  * In the order of the spec. Errors, all of one kind at once: `repository-unreachable`, `repository-unusable`,
- * `key-unreachable` (exit 4), `key-wrong`, `key-not-alone`, `packages-missing`, `offline-without-repositories` (2).
+ * `key-unreachable`, `demo-image-unreachable` (exit 4), `key-wrong`, `key-not-alone`, `packages-missing`, `offline-without-repositories` (2).
  */
 export async function askRepositories(request: RepositoryRequest, run: Run): Promise<readonly RepositoryState[]> {
   const directory = join(request.stateDirectory, 'repositories')
   await mkdir(directory, { recursive: true })
   const known = join(directory, `${request.spec.name}-${wishesOf(request)}.json`)
   if (request.offline) return await readKnown(known, request.spec.name)
+  await checkDemoImage(request)
   await checkKeys(request, run, directory)
   const asked = await collect(Object.entries(request.spec.el.repositories).map(([id, { url }]) => askOne({ id, url }, request, directory)))
   const missing = request.packages.filter(name => asked.every(({ offers }) => offers !== undefined && !offers.has(name)))
@@ -50,6 +56,11 @@ export async function askRepositories(request: RepositoryRequest, run: Run): Pro
   const states = asked.map(({ state }) => state)
   await writeFileAtomic(known, `${JSON.stringify(states, null, 2)}\n`)
   return states
+}
+
+/** Whether the rendered kickstart, not yet through a mirror, names the demo image. Pure. */
+export function wantsDemoImage(kickstart: string, { demoImageUrl }: Pick<ElSpec, 'demoImageUrl'>): boolean {
+  return demoImageUrl !== '' && kickstart.includes(demoImageUrl)
 }
 
 /** Names that the rendered kickstart gives to evc-install-packages. Pure. */
@@ -106,6 +117,14 @@ async function checkKeys(request: RepositoryRequest, run: Run, directory: string
     await compareKey({ name, address, key, wanted }, run, directory)
   })
   await collect(checks)
+}
+
+/** Its answer alone: what it holds is compared by who fetches it. */
+async function checkDemoImage({ spec: { el }, demoImage }: RepositoryRequest): Promise<void> {
+  const address = mirrored(el.demoImageUrl, el.mirror)
+  if (!demoImage || !/^https?:/.test(address)) return
+  const [asked] = await askAddresses([address], answerTimeoutMs)
+  if (asked?.problem !== undefined) throw demoImageUnreachable(asked.address, asked.problem)
 }
 
 export interface ComparedKey {

@@ -15,7 +15,8 @@ export async function askAddresses(addresses: readonly string[], timeoutMs: numb
 async function ask(address: string, timeoutMs: number): Promise<Asked> {
   try {
     const response = await fetch(address, { method: 'HEAD', signal: AbortSignal.timeout(timeoutMs) })
-    return response.ok ? { address } : { address, problem: `HTTP ${response.status}` }
+    // A server that knows no HEAD is there all the same.
+    return response.ok || [405, 501].includes(response.status) ? { address } : { address, problem: `HTTP ${response.status}` }
   } catch (error) {
     return { address, problem: reasonOf(address, error as Error, timeoutMs) }
   }

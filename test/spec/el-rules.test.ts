@@ -45,6 +45,9 @@ t.test('a role asks for a disk of its own size, an unknown one for that of the s
   t.same(['ciab', 'nc', 'core', 'minimal', 'mine'].map(role => leastDiskGib(role, spec)), [40, 20, 12, 12, 60])
 })
 
+const demoImageIsFetched = 'the machine that is being installed fetches it over HTTP'
+const demoImageHint = 'Name an address with http or https; a file of yours goes on a web server of yours.'
+
 const cases: Readonly<Record<string, [written: Partial<WrittenSpec>, wanted: readonly string[]]>> = {
   'no installer': [
     { el: { ...el, installerUrl: '' } },
@@ -55,9 +58,18 @@ const cases: Readonly<Record<string, [written: Partial<WrittenSpec>, wanted: rea
     ['at el: el.installerSha256: el.installerUrl has no checksum (Add its SHA-256: sha256sum FILE.)'],
   ],
   'a demo image without a checksum': [
-    { el: { ...el, demoImageUrl: '/demo.img' } },
+    { el: { ...el, demoImageUrl: 'https://images.example/demo.img' } },
     ['at el: el.demoImageSha256: el.demoImageUrl has no checksum (Add its SHA-256: sha256sum FILE.)'],
   ],
+  'a demo image that only this machine has': [
+    { el: { ...el, demoImageUrl: '/demo.img', demoImageSha256: sha256 } },
+    [`at el: el.demoImageUrl: ${demoImageIsFetched}, and /demo.img is no such address (${demoImageHint})`],
+  ],
+  'a demo image by an address that only this machine has': [
+    { el: { ...el, demoImageUrl: 'file:///demo.img', demoImageSha256: sha256 } },
+    [`at el: el.demoImageUrl: ${demoImageIsFetched}, and file:///demo.img is no such address (${demoImageHint})`],
+  ],
+  'a demo image with its checksum': [{ el: { ...el, demoImageUrl: 'http://images.example/demo.img', demoImageSha256: sha256 } }, []],
   'RHEL 6 with the kickstart over HTTP': [{ release: '6.10' }, []],
   'RHEL 6 with the kickstart on a labelled disk': [
     { release: '6.10', el: { ...el, kickstartBy: 'disk' } },

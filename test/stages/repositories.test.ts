@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { formatError } from '../../pipeline/errors/pipeline-error.js'
 import { fixedDefaults } from '../../pipeline/spec/defaults.js'
-import { askRepositories, wantedPackages } from '../../pipeline/stages/repositories.js'
+import { askRepositories, wantedPackages, wantsDemoImage } from '../../pipeline/stages/repositories.js'
 import { failureOf } from '../fixtures/failure.js'
 import { startFileServer } from '../fixtures/file-server.js'
 import { makeRpmRepository, makeSigningKey } from '../fixtures/rpm-repository.js'
@@ -21,13 +21,15 @@ t.teardown(server.close)
 
 const { signal } = new AbortController()
 
-function ask(packages: readonly string[], more: { url?: string; fingerprint?: string; offline?: boolean } = {}) {
+function ask(packages: readonly string[], more: { url?: string; fingerprint?: string; offline?: boolean; demoImageUrl?: string; demoImage?: boolean } = {}) {
   const el = {
     ...fixedDefaults.el,
     repositories: { base: { url: more.url ?? `${server.url}/base/`, key: 'own' } },
+    demoImageUrl: more.demoImageUrl ?? '',
     keys: { own: { url: `${server.url}/key.asc`, fingerprint: more.fingerprint ?? key.fingerprint }, inside: { url: 'file:///etc/key', fingerprint: '' } },
   }
-  return askRepositories({ spec: { name: 'x', el }, packages, stateDirectory: join(folder, 'state'), offline: more.offline ?? false, signal }, realRun)
+  const wanted = { packages, demoImage: more.demoImage ?? true }
+  return askRepositories({ spec: { name: 'x', el }, ...wanted, stateDirectory: join(folder, 'state'), offline: more.offline ?? false, signal }, realRun)
 }
 
 t.test('a package is there by its name, by what it provides, and by a file', async t => {
@@ -48,16 +50,30 @@ t.test('what is missing, does not answer or is not what was meant is one error',
       () => ask([], { fingerprint: 'A'.repeat(40) }),
       `error: The key own at ${server.url}/key.asc is not the one that was meant: ${key.fingerprint}, not ${'A'.repeat(40)}. (compare it with its owner's word; then --set el.keys.own.fingerprint=FINGERPRINT)`,
     ],
+    [
+      () => ask([], { demoImageUrl: `${server.url}/gone.img` }),
+      `error: The demo image does not answer: ${server.url}/gone.img: HTTP 404. (name a copy: --set el.demoImageUrl=URL, or a mirror of all addresses: --set el.mirror=URL)`,
+    ],
     [() => ask(['never asked'], { offline: true }), 'error: Cannot build x offline: what its repositories hold was never asked on this store. (run once without --offline)'],
   ]
   for (const [asked, wanted] of table) t.equal(formatError(await failureOf(asked())), wanted)
+})
+
+t.test('a demo image that answers, or that the kickstart does not fetch, is no obstacle', async t => {
+  const there = `${server.url}/base/repodata/repomd.xml`
+  await t.resolves(ask([], { demoImageUrl: there }))
+  await t.resolves(ask([], { demoImageUrl: `${server.url}/gone.img`, demoImage: false }))
+  const rendered = `curl --output /usr/share/evc/demo.source '${there}' || {`
+  t.equal(wantsDemoImage(rendered, { demoImageUrl: there }), true)
+  t.equal(wantsDemoImage(rendered, { demoImageUrl: `${server.url}/other.img` }), false)
+  t.equal(wantsDemoImage(rendered, { demoImageUrl: '' }), false)
 })
 
 t.test('a key with another one behind it is refused: rpm would trust both', async t => {
   writeFileSync(join(folder, 'web/two.asc'), `${key.publicKey}${other.publicKey}`)
   const el = { ...fixedDefaults.el, keys: { own: { url: `${server.url}/two.asc`, fingerprint: key.fingerprint } } }
   t.equal(
-    formatError(await failureOf(askRepositories({ spec: { name: 'x', el }, packages: [], stateDirectory: join(folder, 'state'), offline: false, signal }, realRun))),
+    formatError(await failureOf(askRepositories({ spec: { name: 'x', el }, packages: [], demoImage: false, stateDirectory: join(folder, 'state'), offline: false, signal }, realRun))),
     `error: The file of the key own at ${server.url}/two.asc holds 2 keys, and all of them would be trusted: ${key.fingerprint}, ${other.fingerprint}. (name a file of this key alone: --set el.keys.own.url=URL)`
   )
 })

@@ -9,7 +9,7 @@ t.test('says of each address whether it answers, and why not; nothing is fetched
   const server = createServer((request, response) => {
     methods.add(request.method)
     if (request.url === '/silent') return
-    response.writeHead(request.url === '/there' ? 200 : 404).end()
+    response.writeHead({ '/there': 200, '/unasked': 405 }[request.url ?? ''] ?? 404).end()
   }).listen(0, '127.0.0.1')
   t.teardown(() => {
     server.closeAllConnections()
@@ -21,8 +21,9 @@ t.test('says of each address whether it answers, and why not; nothing is fetched
   await new Promise(resolve => closed.once('listening', resolve))
   const nowhere = `http://127.0.0.1:${(closed.address() as AddressInfo).port}/`
   await new Promise(resolve => closed.close(resolve))
-  t.same(await askAddresses([`${at}/there`, `${at}/gone`, `${at}/silent`, nowhere], 2000), [
+  t.same(await askAddresses([`${at}/there`, `${at}/unasked`, `${at}/gone`, `${at}/silent`, nowhere], 2000), [
     { address: `${at}/there` },
+    { address: `${at}/unasked` },
     { address: `${at}/gone`, problem: 'HTTP 404' },
     { address: `${at}/silent`, problem: 'no answer within 2 s' },
     { address: nowhere, problem: 'ECONNREFUSED' },
