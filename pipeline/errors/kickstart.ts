@@ -91,6 +91,14 @@ export function includeWithoutPath(place: string): PipelineError {
   )
 }
 
+export function appendWithoutPath(place: string): PipelineError {
+  return kickstartError(
+    'kickstart-append-path',
+    `${place}: %ksappend names no file.`,
+    'Write %ksappend <address>: the installer fetches it from there.'
+  )
+}
+
 export function includeUnreadable(
   place: string,
   path: string,

@@ -1,6 +1,6 @@
 /** Our own advice on a kickstart that Anaconda takes: passwords in plain text, and commands it would ask for. */
 import type { ElRelease } from './releases.js'
-import { formatPlace } from './types.js'
+import { formatPlace, installersLines } from './types.js'
 import type { Kickstart, KickstartCommand } from './types.js'
 
 /** Commands that carry a password: by option, or as the word that is no option. */
@@ -21,7 +21,15 @@ const expected: Readonly<Record<string, string>> = {
 /** As `file:line: sentence`; what the whole file lacks has its last line's place. */
 export function adviceFor(tree: Kickstart, release: ElRelease): readonly string[] {
   const commands = tree.nodes.filter(node => node.kind === 'command')
-  return [...commands.flatMap(plainPassword), ...absent(tree, commands, release)]
+  return [...commands.flatMap(plainPassword), ...indented(tree, release), ...absent(tree, commands, release)]
+}
+
+/** Older pykickstart asks for the percent sign in the first column, newer one looks past blanks. */
+function indented({ nodes }: Kickstart, release: ElRelease): string[] {
+  if (release !== 'RHEL6' && release !== 'RHEL7') return []
+  return nodes
+    .flatMap(node => (node.kind === 'section' ? (node.indented ?? []) : []))
+    .map(({ text, place }) => `${formatPlace(place)}: ${text.trim().split(/\s/, 1)[0]} is indented, and Anaconda of ${release} may look for it in the first column only`)
 }
 
 function plainPassword({ name, words, place }: KickstartCommand): string[] {
@@ -36,7 +44,7 @@ function plainPassword({ name, words, place }: KickstartCommand): string[] {
 
 /** A file that only the installer sees may hold them, so nothing is said then. */
 function absent(tree: Kickstart, commands: readonly KickstartCommand[], release: ElRelease): string[] {
-  if (commands.some(({ name }) => name === '%include' || name === 'upgrade' || name === 'rescue')) return []
+  if (commands.some(({ name }) => installersLines.includes(name) || name === 'upgrade' || name === 'rescue')) return []
   const last = tree.nodes.at(-1)?.place ?? { file: tree.file, line: 1 }
   return Object.entries(expected)
     .filter(([name]) => !commands.some(command => command.name === name))

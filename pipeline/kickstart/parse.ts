@@ -1,6 +1,7 @@
 /** Reads a kickstart into a tree, included files and all; every problem found is reported at once. */
 import { dirname, join } from 'node:path'
 import {
+  appendWithoutPath,
   commandUnknown,
   endWithoutSection,
   includeCycle,
@@ -13,7 +14,7 @@ import {
 import { joinProblems, PipelineError } from '../errors/pipeline-error.js'
 import { knownCommands, knownSections } from './releases.js'
 import { formatPlace } from './types.js'
-import type { Kickstart, KickstartNode, KickstartSection, MappedText, Place, SectionLine } from './types.js'
+import type { Kickstart, KickstartCommand, KickstartNode, KickstartSection, MappedText, Place, SectionLine } from './types.js'
 import { splitWords } from './words.js'
 
 export interface ParseOptions {
@@ -23,7 +24,7 @@ export interface ParseOptions {
   readonly readInclude: (path: string) => string | MappedText
   /**
    * Whether an included file that is not here is left to the installer: the line stays in the tree, as a command
-   * `%include`. @default never, a missing file is a problem
+   * `%include`. With it, lines %ksappend stay, too. @default never, a missing file is a problem
    */
   readonly keepInclude?: (path: string) => boolean
   /** The file that is read for a path as written in %include. @default that path */
@@ -110,11 +111,18 @@ function readCommands(parsing: Parsing, source: Source): void {
         take: inner => readCommands(parsing, inner),
         keep: () => parsing.nodes.push({ kind: 'command', name, words, place }),
       })
+    else if (name === '%ksappend' && parsing.keepInclude) append(parsing, { kind: 'command', name, words, place })
     else if (name === '%end') parsing.problems.push(endWithoutSection(formatPlace(place)))
     else if (name.startsWith('%'))
       readSection(parsing, source, { kind: 'section', name, words, lines: [], place })
     else addCommand(parsing, { name, words, place })
   }
+}
+
+/** Whatever its path: the installer puts the file in this line's place before it reads anything, and nobody else does. */
+function append(parsing: Parsing, line: KickstartCommand): void {
+  if (line.words[0]) parsing.nodes.push(line)
+  else parsing.problems.push(appendWithoutPath(formatPlace(line.place)))
 }
 
 function addCommand(
@@ -125,30 +133,52 @@ function addCommand(
   else parsing.problems.push(commandUnknown(formatPlace(command.place), command.name, knownCommands))
 }
 
+/** A section while its lines are read. */
+interface OpenSection {
+  readonly lines: SectionLine[]
+  readonly indented: SectionLine[]
+}
+
+/** The first word of a section's line, by which newer Anaconda knows %end, %include and the next section, indented or not. */
+function firstWord({ text }: SectionLine): string {
+  return text.trimStart().split(/\s/, 1)[0] ?? ''
+}
+
+/** Remembers a line whose percent sign is not in the first column. */
+function noteIndented(open: OpenSection, line: SectionLine): void {
+  if (!line.text.startsWith('%')) open.indented.push(line)
+}
+
 /** An unknown section is read to its end too, so that its lines are not taken for commands. */
 function readSection(parsing: Parsing, source: Source, opened: KickstartSection): void {
   const known = knownSections.includes(opened.name)
   if (!known)
     parsing.problems.push(sectionUnknown(formatPlace(opened.place), opened.name, knownSections))
-  const lines: SectionLine[] = []
+  const open: OpenSection = { lines: [], indented: [] }
   for (let line = takeLine(source); line; line = takeLine(source)) {
-    const word = line.text.split(/\s/, 1)[0] ?? ''
+    const word = firstWord(line)
     if (word === '%end') {
-      if (known) parsing.nodes.push({ ...opened, lines })
+      noteIndented(open, line)
+      if (known) parsing.nodes.push(closed(opened, open))
       return
     }
     if (knownSections.includes(word)) {
       source.next-- // the line that opens the next section is read again, as such
       break
     }
-    if (word === '%include') includeLines(parsing, source, line, lines)
-    else lines.push(line)
+    if (word === '%include') includeLines(parsing, source, line, open)
+    else open.lines.push(line)
   }
   if (known) parsing.problems.push(sectionUnclosed(formatPlace(opened.place), opened.name))
 }
 
+function closed(opened: KickstartSection, { lines, indented }: OpenSection): KickstartSection {
+  return { ...opened, lines, ...(indented.length > 0 ? { indented } : {}) }
+}
+
 /** An included file inside a section is more of its lines: it can neither end it nor open another. */
-function includeLines(parsing: Parsing, source: Source, line: SectionLine, lines: SectionLine[]): void {
+function includeLines(parsing: Parsing, source: Source, line: SectionLine, open: OpenSection): void {
+  noteIndented(open, line)
   const split = splitWords(line.text)
   if ('problem' in split) {
     parsing.problems.push(wordsWrong(formatPlace(line.place), split.problem))
@@ -156,14 +186,14 @@ function includeLines(parsing: Parsing, source: Source, line: SectionLine, lines
   }
   const take = (inner: Source) => {
     for (let each = takeLine(inner); each; each = takeLine(inner)) {
-      const word = each.text.split(/\s/, 1)[0] ?? ''
+      const word = firstWord(each)
       if (word === '%end' || knownSections.includes(word))
         parsing.problems.push(endWithoutSection(formatPlace(each.place)))
-      else if (word === '%include') includeLines(parsing, inner, each, lines)
-      else lines.push(each)
+      else if (word === '%include') includeLines(parsing, inner, each, open)
+      else open.lines.push(each)
     }
   }
-  include(parsing, { source, place: line.place, path: split.words[1], take, keep: () => lines.push(line) })
+  include(parsing, { source, place: line.place, path: split.words[1], take, keep: () => open.lines.push(line) })
 }
 
 interface Including {

@@ -22,6 +22,9 @@ export interface KickstartCommand {
   readonly place: Place
 }
 
+/** Names of commands that stand for a file which only the installer will see. */
+export const installersLines: readonly string[] = ['%include', '%ksappend']
+
 export interface SectionLine {
   /** Exactly as written, without the line's end. */
   readonly text: string
@@ -34,6 +37,8 @@ export interface KickstartSection {
   readonly name: string
   readonly words: readonly string[]
   readonly lines: readonly SectionLine[]
+  /** Its %end and %include that do not begin in the first column, included files' too; absent: none. */
+  readonly indented?: readonly SectionLine[]
   readonly place: Place
 }
 

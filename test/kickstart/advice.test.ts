@@ -2,8 +2,9 @@
 import t from 'tap'
 import { adviceFor } from '../../pipeline/kickstart/advice.js'
 import { parseKickstart } from '../../pipeline/kickstart/parse.js'
+import type { ElRelease } from '../../pipeline/kickstart/releases.js'
 
-function advice(text: string): readonly string[] {
+function advice(text: string, release: ElRelease = 'RHEL7'): readonly string[] {
   const tree = parseKickstart(text, {
     file: 'x.ks',
     readInclude: () => {
@@ -11,7 +12,7 @@ function advice(text: string): readonly string[] {
     },
     keepInclude: () => true,
   })
-  return adviceFor(tree, 'RHEL7')
+  return adviceFor(tree, release)
 }
 
 const whole = 'rootpw --lock\nbootloader\n'
@@ -29,8 +30,19 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'x.ks:2: RHEL7: no bootloader: Anaconda chooses the disk to boot from (bootloader --location=mbr says it)',
   ],
   '%include /tmp/rest.ks': [],
+  '%ksappend http://192.0.2.1/rest.ks': [],
 }
 
 for (const [text, wanted] of Object.entries(table)) {
   t.test(`advises on ${text.trim().replaceAll('\n', ', ')}`, async t => t.same(advice(text), wanted))
 }
+
+t.test('says to the old releases alone that they may not see an indented %end or %include', async t => {
+  const text = `${whole}%packages\n  %include /tmp/list\n  a\n  %end\n`
+  const says = (release: string) => [
+    `x.ks:4: %include is indented, and Anaconda of ${release} may look for it in the first column only`,
+    `x.ks:6: %end is indented, and Anaconda of ${release} may look for it in the first column only`,
+  ]
+  for (const release of ['RHEL6', 'RHEL7'] as const) t.same(advice(text, release), says(release))
+  for (const release of ['RHEL8', 'RHEL9', 'RHEL10'] as const) t.same(advice(text, release), [])
+})

@@ -61,6 +61,21 @@ t.test('takes the lines of a script as they are', async t => {
   ])
 })
 
+t.test('an indented %end closes its section, and an indented %include is one, as newer Anaconda reads them', async t => {
+  const [packages, text] = parse('%packages\n  %include more\n\t%end # here\ntext\n', { more: 'a\n  %include most\n', most: 'b' }).nodes
+  t.match(packages, {
+    name: '%packages',
+    lines: [{ text: 'a' }, { text: 'b' }],
+    indented: [{ place: { line: 2 } }, { place: { file: 'box/more', line: 2 } }, { text: '\t%end # here', place: { line: 3 } }],
+  })
+  t.match(text, { name: 'text' })
+  t.equal(failure('%pre\n  %post\n%end\n'), 'error: box/box.ks:1: %pre has no %end. (Close the section with a line %end.)')
+  t.equal(
+    failure('%post\n%include a.sh\n%end\n', { 'a.sh': ' %end\n' }),
+    'error: box/a.sh:1: %end closes no section. (Take the line out, or open the section it was meant for in the same file.)'
+  )
+})
+
 t.test('reads files with carriage returns', async t => {
   t.same(
     parse('lang C.UTF-8\r\n%post\r\nx\r\n%end\r\n').nodes.map(node => node.name),

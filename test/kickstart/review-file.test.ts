@@ -47,6 +47,16 @@ t.test('keeps files that only the installer will find, in sections too; a relati
   )
 })
 
+t.test('keeps what the installer appends, wherever it lies; without a path there is nothing to append', async t => {
+  const text = `${least}%ksappend http://192.0.2.1/x.ks\n%ksappend parts/disk.ks\n%pre\n%ksappend /run/install/repo/pre.sh\n%end\n`
+  t.same(review(text, { release: '7' }), { release: 'RHEL7', warnings: [] })
+  t.same(review('%ksappend http://192.0.2.1/x.ks\n', { release: '10' }), { release: 'RHEL10', warnings: [] }, 'it may hold all else')
+  t.equal(
+    review(`${least}%ksappend\n`, { release: '7' }),
+    'error: x.ks:3: %ksappend names no file. (Write %ksappend <address>: the installer fetches it from there.)'
+  )
+})
+
 t.test('tells what cannot be read and what the release refuses at once', async t => {
   t.equal(
     review('rootpv --lock\nbootloader --boot-drive=sda\n%post\n', { release: '6' }),
