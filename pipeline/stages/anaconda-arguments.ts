@@ -18,7 +18,10 @@ const instSince = 7
 /** The last console is the one Anaconda talks on; eth0 keeps its name, because the kickstart speaks of it. */
 const shared = 'net.ifnames=0 biosdevname=0 console=tty0 console=ttyS0,115200n8'
 
-/** `cmdline` is text mode that ends where it would ask. panic=-1: a kernel that cannot go on ends the VM at once. */
+/**
+ * `cmdline` is text mode that ends where it would ask. nosave: Anaconda copies its logs and the kickstart, passwords'
+ * hashes and all, onto the disk after the last script. panic=-1: a kernel that cannot go on ends the VM at once.
+ */
 export function anacondaArguments({ release, kickstart, from }: AnacondaSources): string {
   if (generationOf(release) < instSince) {
     const source = from.kind === 'cdrom' ? 'repo=cdrom:' : `repo=${from.tree} stage2=${from.stage2}`
@@ -35,5 +38,5 @@ export function mediumArguments(release: string, { volume, role }: { readonly vo
   const consoles = 'console=tty0 console=ttyS0,115200n8'
   if (generationOf(release) < instSince) return `repo=cdrom: ks=cdrom:/evc/${role}.ks ${consoles}`
   const medium = `hd:LABEL=${volume}`
-  return `inst.stage2=${medium} inst.repo=${medium} inst.ks=${medium}:/evc/${role}.ks inst.gpt net.ifnames=0 biosdevname=0 ${consoles}`
+  return `inst.stage2=${medium} inst.repo=${medium} inst.ks=${medium}:/evc/${role}.ks inst.gpt inst.nosave=all net.ifnames=0 biosdevname=0 ${consoles}`
 }

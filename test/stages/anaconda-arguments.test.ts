@@ -25,6 +25,6 @@ t.test('without an address the kickstart is looked for on the labelled disk, and
 })
 
 t.test('an installer on a medium finds itself by its label, but for RHEL 6', async t => {
-  t.match(mediumArguments('7.9', { volume: 'EVC_INSTALL', role: 'nc' }), /^inst\.stage2=hd:LABEL=EVC_INSTALL inst\.repo=hd:LABEL=EVC_INSTALL inst\.ks=hd:LABEL=EVC_INSTALL:\/evc\/nc\.ks /)
+  t.match(mediumArguments('7.9', { volume: 'EVC_INSTALL', role: 'nc' }), /^inst\.stage2=hd:LABEL=EVC_INSTALL inst\.repo=hd:LABEL=EVC_INSTALL inst\.ks=hd:LABEL=EVC_INSTALL:\/evc\/nc\.ks inst\.gpt inst\.nosave=all /)
   t.match(mediumArguments('6.10', { volume: 'EVC_INSTALL', role: 'nc' }), /^repo=cdrom: ks=cdrom:\/evc\/nc\.ks /)
 })
