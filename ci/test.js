@@ -60,6 +60,12 @@ async function tap(name, files, args) {
   if (failed.length === 0 && status !== 0) total.failed.push(`${name}: tap ended with ${status} and named no test`)
 }
 
+/** tap makes itself from the plugins that package.json asks for, but only for the run after; the first one would read the tests twice. */
+function buildTap() {
+  if (existsSync(join(root, '.tap/plugins'))) return
+  spawnSync(join(root, 'node_modules/.bin/tap'), ['build'], { cwd: root, stdio: 'inherit' })
+}
+
 /** What runs the tests drops their types unread. */
 function checkTypes() {
   const { status } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['--noEmit', '--project', root], { stdio: 'inherit' })
@@ -99,6 +105,7 @@ const unit = testsBelow('test').filter(name => !name.startsWith('test/integratio
 // Most take a second; the writers of disk images and whole first boots take longer on a busy machine.
 // Of few processors tap leaves one idle; of two that is half.
 const jobs = availableParallelism() <= 4 ? [`--jobs=${availableParallelism()}`] : []
+buildTap()
 checkTypes()
 await tap('unit', unit, ['--timeout=600', ...jobs])
 await tap('main-job', [first], ['--timeout=0'])
