@@ -2,7 +2,7 @@
 import t from 'tap'
 import type { Test } from 'tap'
 import { spawnSync } from 'node:child_process'
-import { chmodSync, readFileSync } from 'node:fs'
+import { chmodSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseKickstart } from '../../pipeline/kickstart/parse.js'
@@ -36,4 +36,33 @@ t.test('the WebOb that ends the console is taken out after the packages, where i
 
 t.test('packages that could not be installed end the installation, not only a build that watches the console', async t => {
   for (const name of ['eucalyptus-cloud', 'eucalyptus-nc']) t.not(installScript(t, name, { 'evc-install-packages': 'exit 1' }).status, 0, name)
+})
+
+/** Runs the %post that updates the minimal system, with lists of repositories, yum and rpm of this test. */
+function updateScript(t: Test, { yum = ':', kernels }: { readonly yum?: string; readonly kernels: string }) {
+  const post = tree.nodes.find(node => node.kind === 'section' && node.lines.some(({ text }) => text.includes('yum -y update'))) as KickstartSection
+  const folder = t.testdir({
+    bin: { yum: `#!/bin/sh\necho "yum $*" >>'${t.testdirName}/said'\n${yum}\n`, rpm: `#!/bin/sh\necho "rpm $*" >>'${t.testdirName}/said'\n[ "$1" = -e ] || printf '${kernels}'\n` },
+    lists: { 'base.repo': '', 'updates.repo': '', 'CentOS-Base.repo': '' },
+    console: '',
+  })
+  for (const name of ['yum', 'rpm']) chmodSync(join(folder, 'bin', name), 0o755)
+  const places = { '/etc/yum.repos.d': join(folder, 'lists'), '/root/evc-yum.log': join(folder, 'log'), '/dev/console': join(folder, 'console') }
+  const script = Object.entries(places).reduce((text, [from, to]) => text.replaceAll(from, to), post.lines.map(({ text }) => text).join('\n'))
+  const { status } = spawnSync('sh', ['-c', script], { encoding: 'utf8', env: { PATH: `${join(folder, 'bin')}:/usr/bin:/bin` } })
+  const read = (name: string) => readFileSync(join(folder, name), 'utf8')
+  return { status, said: read('said').trim().split('\n'), lists: readdirSync(join(folder, 'lists')).sort(), console: read('console') }
+}
+
+t.test('the minimal system is updated before the drivers of its kernel are built: one kernel stays, and no list but ours', async t => {
+  const lists = ['base.repo', 'updates.repo']
+  const asked = ['yum -y update', 'rpm -q --last kernel']
+  const two = 'kernel-3.10.0-1160.119.1.el7.x86_64 Fri 27 Nov 2026\\nkernel-3.10.0-1160.el7.x86_64 Thu 26 Nov 2026\\n'
+  t.same(updateScript(t, { kernels: two }), { status: 0, said: [...asked, 'rpm -e kernel-3.10.0-1160.el7.x86_64'], lists, console: '' })
+  t.same(updateScript(t, { kernels: 'kernel-3.10.0-1160.el7.x86_64 Thu 26 Nov 2026\\n' }), { status: 0, said: asked, lists, console: '' })
+  const failed = updateScript(t, { yum: 'echo "no mirror"; exit 1', kernels: two })
+  t.same([failed.status, failed.said, failed.console], [1, ['yum -y update'], 'PIPELINE install failed: yum: no mirror\n'])
+  const posts = tree.nodes.flatMap(node => (node.kind === 'section' ? [node.lines.map(({ text }) => text).join('\n')] : []))
+  const place = (words: string) => posts.findIndex(text => text.includes(words))
+  t.ok(place('import_key centos') < place('yum -y update') && place('yum -y update') < place('dracut --force'), 'behind the keys, before the drivers')
 })
