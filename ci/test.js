@@ -62,7 +62,6 @@ async function tap(name, files, args) {
 
 /** tap makes itself from the plugins that package.json asks for, but only for the run after; the first one would read the tests twice. */
 function buildTap() {
-  if (existsSync(join(root, '.tap/plugins'))) return
   spawnSync(join(root, 'node_modules/.bin/tap'), ['build'], { cwd: root, stdio: 'inherit' })
 }
 

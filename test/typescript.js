@@ -2,3 +2,5 @@
 import { register } from 'tsx/esm/api'
 
 register()
+// tap's hook for `mockImport` must come before tsx's, which maps names to the source's; tap has put its own behind.
+await import(`${import.meta.resolve('@tapjs/mock/import')}?before-tsx`)
