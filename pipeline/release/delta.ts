@@ -38,12 +38,6 @@ export interface DeltaRequest {
 const pieceBytes = 4 * 1024 * 1024
 /** Ranges with less between them are one: a request costs more than so many bytes. */
 const gapBytes = 16 * 1024
-/**
- * A piece that would take more ranges than this is downloaded in fewer, over wider gaps. Four connections get through a
- * request in a quarter of a round trip: of 30 ms, the time in which 35 Mbit/s carry 32 KiB.
- */
-const manyRanges = 32
-const wideGapBytes = 32 * 1024
 
 /** Errors: those of the file system. `close` removes what was made on the way. */
 export async function deltaSource(request: DeltaRequest, deps: FetchDeps): Promise<PieceSource> {
@@ -155,15 +149,10 @@ async function loadPiece(job: PieceJob, signal: AbortSignal): Promise<Buffer> {
 }
 
 function rangesOf(missing: readonly Missing[]): readonly Missing[] {
-  const ranges = joinOver(missing, gapBytes)
-  return ranges.length > manyRanges ? joinOver(ranges, wideGapBytes) : ranges
-}
-
-function joinOver(ranges: readonly Missing[], leastGapBytes: number): readonly Missing[] {
   const joined: Missing[] = []
-  for (const { from, to } of ranges) {
+  for (const { from, to } of missing) {
     const last = joined.at(-1)
-    if (last && from - last.to < leastGapBytes) joined.splice(-1, 1, { from: last.from, to })
+    if (last && from - last.to < gapBytes) joined.splice(-1, 1, { from: last.from, to })
     else joined.push({ from, to })
   }
   return joined

@@ -114,14 +114,6 @@ t.test('many ranges share the connections that were asked for', async t => {
   t.same(warnings, [])
 })
 
-t.test('where a request for each change would be many, what lies between is downloaded, too', async t => {
-  const directory = t.testdir(folders)
-  const { old, served } = scattered(directory, 6)
-  const { path, requests } = await fetchWith(directory, 'new', [old])
-  t.ok(readFileSync(path).equals(readFileSync(served)))
-  t.equal(requests, 2, 'one for each piece')
-})
-
 t.test('an older copy that has nothing in common costs the whole file, and no more', async t => {
   const directory = t.testdir(folders)
   const old = disk(directory, 'old', textBlocks(300, 7), qcow2)
