@@ -13,6 +13,7 @@ import type { Target } from '../../pipeline/targets/types.js'
 import { openWorkshop } from '../fixtures/prepared-build.js'
 import type { Workshop } from '../fixtures/prepared-build.js'
 import { realRun } from '../fixtures/sealed-disk.js'
+import { guestPackages } from '../fixtures/played-apt.js'
 
 /** The target with an export that writes one file with the name in it, and notes that it was asked. */
 function played(target: Target, asked: string[]): Target {
@@ -72,7 +73,7 @@ t.test('a manifest says what the release was made of', async t => {
   t.strictSame(rest, {
     formatVersion: 1, appliance: 'ciab', title: 'Cloud in a box', version: '7', architecture: 'amd64', date: '2025-11-15T10:00:00.000Z',
     goldenKey: build.stages.audit.key, specHash: build.specHash, tools: build.tools, packageSources: build.recipe.packageSources,
-    packages: ['base-files=13', 'incus=6.0.4'],
+    packages: ['base-files=13', 'incus=6.0.4', ...guestPackages.map(name => `${name}=1`)].sort(),
   })
   t.strictSame(targets, { kvm: { key: build.exportKeys['kvm'], options: defaultExportOptions, files: await describeFiles(join(release, 'kvm'), 'kvm') } })
 })
