@@ -52,6 +52,8 @@ interface Visit {
 
 async function visit<Value>(options: BrowserContextOptions, look: (visit: Visit) => Promise<Value>): Promise<Value> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
+  // tsx marks named functions by a helper of its own, and what `evaluate` sends to the browser does not bring it along.
+  await context.addInitScript('globalThis.__name = value => value')
   try {
     const page = await context.newPage()
     const [requests, errors]: [string[], string[]] = [[], []]
