@@ -48,7 +48,8 @@ const mostBoots = 3
 
 /**
  * QEMU's emulation is not reliable where it nests or is short of processors (seen in 10.0: it aborts, the nested
- * machine's host finds garbage in its memory, a processor loses its timer): a boot that shows it is made again, and the report says so. With KVM nothing is made again.
+ * machine's host finds garbage in its memory, a processor loses its timer): a boot that shows it is made again, and the
+ * report says so. With KVM nothing is made again.
  * Errors: `interrupted` (exit 130), a missing tool (3), `disk-full` (4); all else is a failed check.
  */
 export async function bootAndCheck(request: BootRequest, context: VmContext): Promise<BootResult> {
