@@ -56,7 +56,7 @@ export async function debianRecipe(loaded: LoadedAppliance, { request, versions,
 /** Provision comes by it. */
 const sshServer = 'openssh-server'
 
-/** The audit holds the disk to them, but an hour later. Errors: `packages-not-asked` (exit 2). */
+/** The audit holds the disk to them, but after the whole installation. Errors: `packages-not-asked` (exit 2). */
 function requirePackages(
   { directory, spec }: LoadedAppliance,
   { installed, wanted }: { readonly installed: readonly string[]; readonly wanted: readonly string[] }
