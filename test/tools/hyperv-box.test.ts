@@ -3,7 +3,7 @@ import t from 'tap'
 import { parseHypervBox } from '../../pipeline/tools/hyperv-box.js'
 import { realDeps } from '../fixtures/target-contract.js'
 
-const data = { fullName: 'ciab-1', hardware: { cpus: 2, memoryMib: 4096 }, disk: 'box.vhdx', channel: '{1-2}' }
+const data = { fullName: 'ciab-1', hardware: { cpus: 2 }, memoryMib: 4096, disk: 'box.vhdx', channel: '{1-2}' }
 const right = await realDeps.render('vagrant/hyperv.xml.hbs', data)
 const read = (from = '', to = '') => {
   t.ok(right.includes(from), from)
