@@ -6,10 +6,11 @@ import type { Manifest } from '../stages/release-folder.js'
 import { openExt4 } from '../tools/ext4.js'
 import type { Ext4 } from '../tools/ext4.js'
 import type { Run } from '../tools/command.js'
+import { distributionOf, osReleasePaths } from '../tools/os-release.js'
 import { readLayout } from '../tools/partitions.js'
 import { copyrightPath, dpkgStatusPath, parseCopyright, parseDpkgStatus } from './dpkg.js'
 import type { InstalledPackage } from './dpkg.js'
-import { distributionOf, osReleasePaths, parseRpmQuery, rpmDatabasePaths, rpmQueryFormat } from './rpm.js'
+import { parseRpmQuery, rpmDatabasePaths, rpmQueryFormat } from './rpm.js'
 
 export interface ImagePackages {
   readonly packages: readonly InstalledPackage[]
@@ -48,15 +49,17 @@ async function rpmPackages(ext4: Ext4, directory: string, run: Run): Promise<Ima
   await writeFile(join(directory, basename(path)), files.get(path) ?? '')
   // rpm finds out by the file's name and content what kind of database it is, and says so on stderr.
   const { stdout } = await run(['rpm', '--dbpath', directory, '--query', '--all', '--queryformat', rpmQueryFormat], { reason: 'list the packages of the image' })
-  const packages = parseRpmQuery(stdout, distributionOf(osReleasePaths.map(each => files.get(each) ?? '').join('\n')))
+  const packages = parseRpmQuery(stdout, distributionOf(files))
   return { packages, origin: "rpm's database on the golden disk" }
 }
 
-/** `name=version` each. */
-export function packagesOfManifest({ packages, architecture }: Manifest): ImagePackages {
+/** What the manifest lists: `name=version` each, and of an rpm `name=version.architecture`. Pure. */
+export function packagesOfManifest({ packages, distribution, architecture }: Pick<Manifest, 'packages' | 'distribution' | 'architecture'>): ImagePackages {
   const found = packages.map(each => {
     const [name = '', version = ''] = each.split('=')
-    return { name, version, architecture, licences: [] }
+    if (distribution === undefined) return { name, version, architecture, licences: [] }
+    const dot = version.lastIndexOf('.')
+    return { name, version: version.slice(0, dot), architecture: version.slice(dot + 1), distribution, licences: [] }
   })
   return { packages: found, origin: 'the list in manifest.json; the golden disk was not at hand, so licences are not known' }
 }

@@ -4,19 +4,10 @@ import type { InstalledPackage } from './dpkg.js'
 /** Berkeley DB of EL 7 and 8, SQLite of later ones. */
 export const rpmDatabasePaths = ['/var/lib/rpm/Packages', '/var/lib/rpm/rpmdb.sqlite', '/usr/lib/sysimage/rpm/rpmdb.sqlite'] as const
 
-/** The second is a link to the first, where there is the first. */
-export const osReleasePaths = ['/usr/lib/os-release', '/etc/os-release'] as const
-
 const tags = ['NAME', 'EPOCH', 'VERSION', 'RELEASE', 'ARCH', 'LICENSE', 'URL', 'SOURCERPM', 'SUMMARY'] as const
 
 /** One package on a line, its fields between tabs. */
 export const rpmQueryFormat = `${tags.map(tag => `%{${tag}}`).join('\\t')}\\n`
-
-/** Of https://www.freedesktop.org/software/systemd/man/os-release.html: `centos-7`. */
-export function distributionOf(osRelease: string): string {
-  const valueOf = (name: string) => new RegExp(`^${name}="?([^"\\n]*)"?$`, 'm').exec(osRelease)?.[1] ?? ''
-  return [valueOf('ID') || 'linux', valueOf('VERSION_ID')].filter(part => part !== '').join('-')
-}
 
 /** Packages by name; the keys that rpm lists among them are left out. */
 export function parseRpmQuery(text: string, distribution: string): InstalledPackage[] {

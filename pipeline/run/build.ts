@@ -12,7 +12,7 @@ import type { DiskResult } from '../stages/install.js'
 import { mediaResult } from '../stages/media.js'
 import { provision } from '../stages/provision.js'
 import type { ProvisionResult } from '../stages/provision.js'
-import type { Manifest } from '../stages/release-folder.js'
+import type { Manifest, PackageList } from '../stages/release-folder.js'
 import type { VerifyRequest } from '../stages/verify.js'
 import { isVerified, verifyRelease } from '../stages/verify-release.js'
 import { requirePassed } from '../stages/verify-report.js'
@@ -131,7 +131,7 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
         .map(target => ({ target, key: build.exportKeys[target.name] ?? '' }))
       const goldenDisk = { path: from.disk, format: 'raw' } as const
       const { version, exportOptions: options } = build
-      const manifest = { ...manifestOf(build), packages: await recipe.packagesOf(from.disk, host.run) }
+      const manifest = { ...manifestOf(build), ...(await recipe.packagesOf(from.disk, host.run)) }
       const request = { spec, version, options, release, goldenDisk, targets, held, manifest }
       return exportTargets(request, deps, context(progress))
     },
@@ -146,7 +146,7 @@ export function buildStages(build: PreparedBuild, host: BuildHost): BuildStages 
   }
 }
 
-function manifestOf(build: PreparedBuild): Omit<Manifest, 'targets' | 'packages'> {
+function manifestOf(build: PreparedBuild): Omit<Manifest, 'targets' | keyof PackageList> {
   const { spec, recipe } = build
   return {
     formatVersion: 1,

@@ -47,7 +47,7 @@ export async function debianRecipe(loaded: LoadedAppliance, { request, versions,
     install: async (from, context, directory) => {
       await install({ spec, media: mediaResult(from), files: rendered.installFiles }, template, context, directory)
     },
-    packagesOf: async () => packages.packages,
+    packagesOf: async () => ({ packages: packages.packages }),
     mediaLines: directory => mediaLines(input, directory),
     installLines: (places, vm, recording) => installLines({ rendered, template, places, vm }, recording),
   }

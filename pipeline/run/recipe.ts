@@ -1,6 +1,6 @@
 /** What differs between the families of distributions: what the installer boots, and how it writes the base disk. */
 import type { RenderedFile } from '../render/files.js'
-import type { PackageSource } from '../stages/release-folder.js'
+import type { PackageList, PackageSource } from '../stages/release-folder.js'
 import type { StageContext, VmContext } from '../stages/types.js'
 import type { Run } from '../tools/command.js'
 import type { Json } from '../tools/json.js'
@@ -47,8 +47,8 @@ export interface Recipe {
   readonly install: (media: string, context: VmContext, directory: string) => Promise<void>
   /** What the audit holds the packages' signatures to; absent where the bootstrap has checked them. */
   readonly rpmKeys?: readonly string[]
-  /** `name=version` of every package on the golden disk. */
-  readonly packagesOf: (disk: string, run: Run) => Promise<readonly string[]>
+  /** Of the golden disk. */
+  readonly packagesOf: (disk: string, run: Run) => Promise<PackageList>
   /** Lines for a shell; what they read is written into `directory`. */
   readonly mediaLines: (directory: string) => Promise<readonly string[]>
   /** @param run writes commands down in place of running them */

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Run } from '../tools/command.js'
 import { openExt4 } from '../tools/ext4.js'
+import { distributionOf, osReleasePaths } from '../tools/os-release.js'
 import { readLayout, rootPartition } from '../tools/partitions.js'
+import type { PackageList } from './release-folder.js'
 
 /** Written by the kickstart's part signatures.ks. */
 export const rpmListPath = '/usr/share/evc/packages.txt'
@@ -43,13 +45,14 @@ export function foreignRpms(rpms: readonly InstalledRpm[], fingerprints: readonl
     .map(({ name, version, keyId }) => `${name}-${version} ${keyId === undefined ? 'is not signed' : `is signed by ${keyId}, which is no key of the spec`}`)
 }
 
-/** `name=version` each, of a raw disk. Errors: `disk-unreadable` (exit 4), those of Run. */
-export async function installedRpms(disk: string, run: Run): Promise<readonly string[]> {
+/** What the manifest says of a raw disk's packages. Errors: `disk-unreadable` (exit 4), those of Run. */
+export async function installedRpms(disk: string, run: Run): Promise<PackageList> {
   const directory = await mkdtemp(join(tmpdir(), 'pipeline-rpms-'))
   try {
     const root = openExt4({ run, image: disk, offsetBytes: rootPartition(disk, await readLayout(disk)).startBytes, directory })
-    const text = (await root.readFiles([rpmListPath])).get(rpmListPath)?.toString('utf8') ?? ''
-    return parseRpmList(text).map(({ name, version }) => `${name}=${version}`)
+    const files = await root.readFiles([rpmListPath, ...osReleasePaths])
+    const rpms = parseRpmList(files.get(rpmListPath)?.toString('utf8') ?? '')
+    return { packages: rpms.map(({ name, version }) => `${name}=${version}`), distribution: distributionOf(files) }
   } finally {
     await rm(directory, { recursive: true, force: true })
   }

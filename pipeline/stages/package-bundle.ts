@@ -1,8 +1,7 @@
 /** All packages that an el installer fetches, their keys and the demo image, in a folder for its medium: then it needs no network. */
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join, posix } from 'node:path'
-import { bundleForeign, bundleIncomplete, demoImageChanged, demoImageUnreachable } from '../errors/anaconda.js'
-import { installerUnreachable } from '../errors/iso.js'
+import { bundleForeign, bundleIncomplete, demoImageChanged, demoImageUnreachable, keyUnreachable } from '../errors/anaconda.js'
 import { PipelineError } from '../errors/pipeline-error.js'
 import { mirrored } from '../spec/mirrored.js'
 import type { ElSpec, Spec } from '../spec/types.js'
@@ -43,7 +42,7 @@ function fetched(address: string): boolean {
 
 /**
  * Fills `directory` with packages/ (and its index), keys/ and demo-image. Keys with an address must have been compared
- * before (`askRepositories`). Errors: `bundle-incomplete`, `bundle-foreign`, `installer-unreachable`,
+ * before (`askRepositories`). Errors: `bundle-incomplete`, `bundle-foreign`, `key-unreachable`,
  * `demo-image-unreachable` (exit 4), `demo-image-changed`, `installer-foreign`, `key-wrong` (2), those of Run.
  */
 export async function makeBundle(request: BundleRequest, context: StageContext, directory: string): Promise<void> {
@@ -68,7 +67,7 @@ async function fetchKeys({ spec, medium }: BundleRequest, { run, signal }: Stage
   for (const [name, { url, fingerprint: wanted }] of Object.entries(keys)) {
     const [address, path] = [mirrored(url, mirror), join(folder, name)]
     if (fetched(address)) {
-      await getFile(address, path, { signal, failed: reason => installerUnreachable(address, reason) })
+      await getFile(address, path, { signal, failed: reason => keyUnreachable(name, address, reason) })
     } else {
       const inside = `/${posix.basename(address)}`
       await extractFromIso({ path: medium }, { [inside]: path }, run)

@@ -56,10 +56,15 @@ export interface Manifest {
   readonly specHash: string
   readonly tools: ToolVersions
   readonly packageSources: readonly PackageSource[]
-  /** name=version of every Debian package in the image. */
+  /** name=version of every package in the image; an rpm's version ends with its architecture. */
   readonly packages: readonly string[]
+  /** Of an image of rpm packages: `centos-7`. Absent: Debian's. */
+  readonly distribution?: string
   readonly targets: Readonly<Record<string, ReleaseTarget>>
 }
+
+/** What a manifest says of the packages in its image. */
+export type PackageList = Pick<Manifest, 'packages' | 'distribution'>
 
 /** Seconds since 1970. */
 export function epochOf({ date }: { readonly date: string }): number {

@@ -48,3 +48,9 @@ t.test("without the disk the manifest's list is taken, and that is said", t => {
   t.equal(origin, 'the list in manifest.json; the golden disk was not at hand, so licences are not known')
   t.end()
 })
+
+t.test("the manifest's list of an rpm image keeps it rpm's", t => {
+  const manifest = { packages: ['glibc-common=2.17-326.el7_9.x86_64'], distribution: 'centos-7', architecture: 'amd64' }
+  t.same(packagesOfManifest(manifest).packages, [{ name: 'glibc-common', version: '2.17-326.el7_9', architecture: 'x86_64', distribution: 'centos-7', licences: [] }])
+  t.end()
+})

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { distributionOf, parseRpmQuery, rpmQueryFormat } from '../../pipeline/release/rpm.js'
+import { parseRpmQuery, rpmQueryFormat } from '../../pipeline/release/rpm.js'
 
 t.test('reads one package a line, without the keys that rpm lists among them', t => {
   t.equal(rpmQueryFormat, '%{NAME}\\t%{EPOCH}\\t%{VERSION}\\t%{RELEASE}\\t%{ARCH}\\t%{LICENSE}\\t%{URL}\\t%{SOURCERPM}\\t%{SUMMARY}\\n')
@@ -15,12 +15,5 @@ t.test('reads one package a line, without the keys that rpm lists among them', t
       summary: 'The GNU libc libraries', homepage: 'http://www.gnu.org/software/glibc/', source: 'glibc-2.17-326.el7_9.src.rpm',
     },
   ])
-  t.end()
-})
-
-t.test('names the distribution as os-release does', t => {
-  t.equal(distributionOf('NAME="CentOS Linux"\nID="centos"\nID_LIKE="rhel fedora"\nVERSION_ID="7"\n'), 'centos-7')
-  t.equal(distributionOf('ID=fedora\nVERSION_ID=42\n'), 'fedora-42')
-  t.equal(distributionOf(''), 'linux')
   t.end()
 })

@@ -42,6 +42,8 @@ t.test('says one fault in full', async t => {
       'k/a.yaml:2: version: must be text, found 1.2 (Write it in quotes: "1.2".)',
     [least.replace('1.2.3', 'v1')]: 'k/a.yaml:2: version: must be three numbers such as 0.1.0, found "v1"',
     [least.replace('debian', 'ubuntu')]: 'k/a.yaml:3: family: must be debian or el, found "ubuntu"',
+    [`${least}el:\n  mirror: file:///srv/mirror\n`]:
+      'k/a.yaml:6: el.mirror: must be an address with http or https (the installed machine asks it, too; put a folder on a web server), found "file:///srv/mirror"',
     [least.replace('Test box', '')]: 'k/a.yaml:1: title: must be text, found nothing',
     [`${least}hardware:\n  memoryMib: 512\n`]:
       'k/a.yaml:6: hardware.memoryMib: must be at least 1024, found 512',

@@ -1,6 +1,7 @@
 /** The list of an el image's packages: names, versions, and whose signatures they bear. */
 import t from 'tap'
-import { foreignRpms, missingRpms, parseRpmList } from '../../pipeline/stages/installed-rpms.js'
+import { foreignRpms, installedRpms, missingRpms, parseRpmList, rpmListPath } from '../../pipeline/stages/installed-rpms.js'
+import { makeSealedDisk, realRun } from '../fixtures/sealed-disk.js'
 
 const centos = '6341AB2753D78A78A7C27BB124C6A8A7F4A80EB5'
 const list = parseRpmList(
@@ -33,4 +34,9 @@ t.test('an empty list is no proof', async t => {
 
 t.test('a package that a target needs and that is not there is named', async t => {
   t.same(missingRpms(list, ['bash', 'qemu-guest-agent']), ['qemu-guest-agent is not installed'])
+})
+
+t.test('of a disk the packages are told with the distribution that they are of', async t => {
+  const disk = await makeSealedDisk(t.testdir({}), { files: { [rpmListPath]: 'bash-4.2.46-34.el7.x86_64 (none)\n', '/etc/os-release': 'ID="centos"\nVERSION_ID="7"\n' } })
+  t.same(await installedRpms(disk, realRun), { packages: ['bash=4.2.46-34.el7.x86_64'], distribution: 'centos-7' })
 })
