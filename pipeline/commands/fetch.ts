@@ -58,7 +58,7 @@ export async function runFetch(appliance: string, options: FetchOptions, io: Com
       base, release, target: options.target, output: resolve(options.output), older: olderOf(options),
       allowUnverified: options.allowUnverified ?? false, run: host.run,
     }
-    const folder = await fetchFiles(fetch, { options, io, host, http, locks: join(state, 'fetch') })
+    const folder = await fetchFiles(fetch, { options, io, host, http, state })
     if (options.json) printJson(io, { appliance, version: release.version, target: options.target, folder, signed: release.signatures.length > 0, verified: release.verified, receivedBytes: http.receivedBytes() })
     else printLine(io, folder)
   } finally {
@@ -72,15 +72,15 @@ interface FetchContext {
   readonly io: CommandIo
   readonly host: Host
   readonly http: Http
-  readonly locks: string
+  readonly state: string
 }
 
 /** Two downloads to one folder would write the same hidden files: the second waits, and then finds everything there. */
-async function fetchFiles(fetch: ReleaseFetch, { options, io, host, http, locks }: FetchContext): Promise<string> {
+async function fetchFiles(fetch: ReleaseFetch, { options, io, host, http, state }: FetchContext): Promise<string> {
   const files = filesToFetch(fetch)
   const place = releaseFolder(fetch)
-  const unlock = await acquireLock(join(locks, createHash('sha256').update(place).digest('hex').slice(0, 16)), {
-    store: place, purpose: 'fetch', wait: true, signal: host.signal,
+  const unlock = await acquireLock(join(state, 'fetch', createHash('sha256').update(place).digest('hex').slice(0, 16)), {
+    store: state, purpose: 'fetch', wait: true, signal: host.signal,
     onWait: holder => io.stderr.write(`Waiting for process ${holder.pid}, which downloads to ${place} too.\n`),
   })
   try {

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { estimate } from '../plan/estimates.js'
 import { stageNames } from '../plan/plan.js'
+import type { TargetHost } from '../targets/target-hosts.js'
 import type { Target } from '../targets/types.js'
 import type { AccelerationKind } from '../tools/acceleration.js'
 import { findTool } from '../tools/need.js'
@@ -62,13 +63,20 @@ export async function diagnoseTargets(
 ): Promise<readonly TargetDiagnosis[]> {
   const found = targets.flatMap(({ name, hosts }) => hosts.map(host => ({ target: name, host })))
   return await Promise.all(
-    found.map(async ({ target, host: { hypervisor, program, shownBy, systems, setting } }) => {
-      const installed = program !== undefined && (await findTool(program.file, path)) !== undefined
-      const runsHere = installed && (shownBy === undefined || ((await read(shownBy.file)) ?? '').includes(shownBy.word))
-      const hint = runsHere ? '' : installed || program === undefined ? `runs on: ${systems}` : `${program.file}: ${program.hint}`
-      return { target, hypervisor, runsHere, nested: target === 'kvm' ? nested : setting, hint }
+    found.map(async ({ target, host }) => {
+      const hint = await lackOf(host, path, read)
+      return { target, hypervisor: host.hypervisor, runsHere: hint === '', nested: target === 'kvm' ? nested : host.setting, hint }
     })
   )
+}
+
+/** What this machine lacks to be such a host; empty: nothing. */
+async function lackOf({ program, besides, shownBy, systems }: TargetHost, path: string, read: typeof readOrNothing): Promise<string> {
+  const isHere = async (file: string) => (await findTool(file, path)) !== undefined
+  if (program === undefined) return `runs on: ${systems}`
+  if (!(await isHere(program.file))) return `${program.file}: ${program.hint}`
+  if (besides && !(await Promise.all(besides.anyOf.map(isHere))).includes(true)) return `${program.file}: ${besides.hint}`
+  return shownBy === undefined || ((await read(shownBy.file)) ?? '').includes(shownBy.word) ? '' : `runs on: ${systems}`
 }
 
 /** `yes`, or the command that switches it on. `read` gives a file's text, or undefined where there is none. */

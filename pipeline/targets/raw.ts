@@ -66,6 +66,7 @@ const raw: Target = {
   hosts: [{
     hypervisor: 'anything that takes a raw disk', systems: 'any', nesting: 'yes', since: "the hypervisor's",
     setting: "hand the host's processor through, with VT-x or AMD-V",
+    program: { file: 'zstd', hint: 'apt-get install zstd' },
   }],
   page: { rank: 10, title: 'Raw disk', systems: [], start: file => [`zstd -d --sparse ${file}`] },
   from: 'disk',

@@ -15,6 +15,8 @@ export interface TargetHost {
   readonly note?: string
   /** The program by which it is started here; absent where no Linux has it. */
   readonly program?: Pick<ToolNeed, 'file' | 'hint'>
+  /** Programs of which that one needs any. */
+  readonly besides?: { readonly anyOf: readonly string[]; readonly hint: string }
   /** A file and a word in it, where the program alone does not show that the machine is one. */
   readonly shownBy?: { readonly file: string; readonly word: string }
 }

@@ -146,6 +146,7 @@ const vagrant: Target = {
     hypervisor: 'Vagrant with libvirt, VirtualBox, VMware or Hyper-V', systems: "the provider's", nesting: 'yes',
     since: "the provider's", setting: "the provider's; the box asks for nesting itself",
     program: { file: 'vagrant', hint: 'apt-get install vagrant' },
+    besides: { anyOf: ['virsh', 'VBoxManage', 'vmrun'], hint: 'it needs one of libvirt, VirtualBox and VMware beside it' },
   }],
   page: { rank: 9, title: 'Vagrant', systems: [], start: () => ['sh start.sh'] },
   from: 'disk',

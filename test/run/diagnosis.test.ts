@@ -58,6 +58,18 @@ t.test('a program alone does not make a machine a Xen host', async t => {
   t.same(await runsHere(), [[false, 'runs on: Linux dom0']])
 })
 
+t.test('Vagrant needs a provider beside it', async t => {
+  const path = t.testdir({})
+  const targets = selectTargets(await loadTargets(), ['vagrant'])
+  const hint = async () => (await diagnoseTargets(targets, { path, nested: 'yes', read: async () => undefined }))[0]?.hint
+  const install = (file: string) => writeFileSync(join(path, file), '', { mode: 0o755 })
+  t.equal(await hint(), 'vagrant: apt-get install vagrant')
+  install('vagrant')
+  t.equal(await hint(), 'vagrant: it needs one of libvirt, VirtualBox and VMware beside it')
+  install('VBoxManage')
+  t.equal(await hint(), '')
+})
+
 t.test('reads what the kernel calls available', async t => {
   t.equal(availableMemory('MemTotal:  9 kB\nMemAvailable:    2048 kB\n'), 2048 * 1024)
 })
