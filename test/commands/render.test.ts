@@ -3,6 +3,7 @@ import t from 'tap'
 import { cpSync, existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { repository, runMain } from '../fixtures/main-run.js'
+import { replaceFiles } from '../fixtures/replaced-files.js'
 
 const folder = t.testdir({})
 const read = (...path: readonly string[]) => readFileSync(join(folder, ...path), 'utf8')
@@ -41,12 +42,17 @@ t.test('a place that cannot be written to is told, and what came so far is taken
     t.same([code, stdout], [3, ''])
     t.match(stderr, `error: Cannot write to ${out}: ${problem}`)
   }
-  const { runRender } = await t.mockImport<typeof import('../../pipeline/commands/render.js')>('../../pipeline/commands/render.js', {
-    '../../pipeline/stages/file-tree.js': { writeTree: () => Promise.reject(new Error('ENOSPC: no space left on device, write')) },
-  })
   const out = join(t.testdirName, 'full')
-  const io = { stdout: process.stdout, stderr: process.stderr, env: {} }
-  await t.rejects(runRender('eucalyptus', { root: repository, out, set: [] } as never, io), { code: 'output-not-writable', exitCode: 3, message: /ENOSPC/ })
+  let room = 3
+  replaceFiles(t, own => ({
+    writeFile: async (...given) => {
+      if (String(given[0]).startsWith(out) && room-- === 0) throw new Error('ENOSPC: no space left on device, write')
+      await own.writeFile(...given)
+    },
+  }))
+  const { code, stderr } = await runMain(['render', 'eucalyptus', '--out', out])
+  t.equal(code, 3)
+  t.match(stderr, `error: Cannot write to ${out}: ENOSPC: no space left on device, write`)
   t.same(readdirSync(out), [])
 })
 

@@ -2,7 +2,6 @@
 import t from 'tap'
 import { aboutPhony } from '../fixtures/phony-target.js'
 import { spawnSync } from 'node:child_process'
-import * as fsPromises from 'node:fs/promises'
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { relative, join } from 'node:path'
 import { formatError } from '../../pipeline/errors/pipeline-error.js'
@@ -14,6 +13,7 @@ import { createRun } from '../../pipeline/tools/exec.js'
 import type { ExportInput, Target } from '../../pipeline/targets/types.js'
 import { failureOf } from '../fixtures/failure.js'
 import { fakeRun } from '../fixtures/fake-run.js'
+import { replaceFiles } from '../fixtures/replaced-files.js'
 import { fakeContext } from '../fixtures/stage-context.js'
 import { options, spec, version, writeGoldenDisk } from '../fixtures/target-contract.js'
 
@@ -165,10 +165,9 @@ t.test('every exported file is on the disk before its folder gets its name', asy
   const release = join(t.testdir({}), 'release')
   const done: string[] = []
   const shown = (path: string) => relative(release, path).replace(String(process.pid), 'PID')
-  const recording = {
-    ...fsPromises,
-    open: async (...given: Parameters<typeof fsPromises.open>) => {
-      const file = await fsPromises.open(...given)
+  replaceFiles(t, own => ({
+    open: async (...given) => {
+      const file = await own.open(...given)
       const sync = file.sync.bind(file)
       file.sync = async () => {
         done.push(`sync ${shown(String(given[0]))}`)
@@ -176,17 +175,11 @@ t.test('every exported file is on the disk before its folder gets its name', asy
       }
       return file
     },
-    rename: async (from: string, to: string) => {
-      done.push(`rename ${shown(to)}`)
-      await fsPromises.rename(from, to)
+    rename: async (from, to) => {
+      done.push(`rename ${shown(String(to))}`)
+      await own.rename(from, to)
     },
-  }
-  const disk = { 'node:fs/promises': recording }
-  const atomicFile = await t.mockImport<object>('../../pipeline/tools/atomic-file.js', disk)
-  const { exportTargets } = await t.mockImport<typeof import('../../pipeline/stages/export.js')>(
-    '../../pipeline/stages/export.js',
-    { ...disk, '../../pipeline/tools/atomic-file.js': atomicFile }
-  )
+  }))
   const deep = target('one', ({ directory }) => {
     mkdirSync(join(directory, 'deep'))
     writeFileSync(join(directory, 'deep', 'disk'), 'x')

@@ -2,8 +2,8 @@
 import t from 'tap'
 import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { formatError } from '../../pipeline/errors/pipeline-error.js'
-import type { PipelineError } from '../../pipeline/errors/pipeline-error.js'
 import { interrupted, toolTimeout } from '../../pipeline/errors/tools.js'
 import { runPackerVm } from '../../pipeline/stages/packer-vm.js'
 import type { PackerVm } from '../../pipeline/stages/packer-vm.js'
@@ -11,28 +11,32 @@ import { failureOf } from '../fixtures/failure.js'
 import { fakeRun } from '../fixtures/fake-run.js'
 import type { FakeAnswer } from '../fixtures/fake-run.js'
 import type { RunOptions } from '../../pipeline/tools/command.js'
+import { replaceFreeBytes } from '../fixtures/replaced-files.js'
 import { fakeContext } from '../fixtures/stage-context.js'
 
 interface Played extends Omit<FakeAnswer, 'on' | 'effect'> {
   /** What the VM prints on its serial console. */
   readonly serial?: string
+  /** What it waits for before it ends. */
+  readonly until?: () => Promise<void>
 }
 
 function setUp(t: { testdir(content: Record<string, Record<string, never>>): string }, played: Played, more: Partial<PackerVm> = {}) {
   const base = t.testdir({ stage: {}, logs: {} })
   const directory = join(base, 'stage')
   const serialLog = join(base, 'logs', `${more.stage ?? 'install'}.serial.log`)
-  const { serial = '', ...answer } = played
+  const { serial = '', until, ...answer } = played
   const fake = fakeRun([
     { on: /^packer validate / },
     {
       on: /^packer build /,
       ...answer,
-      effect: () => {
+      effect: async () => {
         mkdirSync(join(directory, 'packer'))
         mkdirSync(join(directory, 'packer-cache'))
         writeFileSync(join(directory, 'packer', 'disk.raw'), 'disk')
         appendFileSync(serialLog, serial)
+        await until?.()
       },
     },
   ])
@@ -131,20 +135,17 @@ t.test('the whole run has a limit, too: Packer sets none for the provision scrip
 
 t.test('a VM that fails on a full disk of this host failed for that, whatever it says', async t => {
   // Packer removes its disk before it ends: what is free then says nothing.
-  let free = [1024 ** 3, 3 * 1024 ** 2, 1024 ** 3]
-  const watchFreeBytes = () => async () => Math.min(...free)
-  const { nearlyFullBytes } = await import('../../pipeline/tools/free-space.js')
-  const { runPackerVm: run } = await t.mockImport<{ runPackerVm: typeof runPackerVm }>('../../pipeline/stages/packer-vm.js', {
-    '../../pipeline/tools/free-space.js': { nearlyFullBytes, watchFreeBytes },
-  })
-  const { vm, context, directory } = setUp(t, { serial: 'PIPELINE install failed: mke2fs: Input/output error\n', exitCode: 1, stderr: shutdownTimeout })
-  const error = (await run(vm, context).catch((found: unknown) => found)) as PipelineError
+  const disk = replaceFreeBytes(t, 3 * 1024 ** 2, 1024 ** 3)
+  const seen = async () => {
+    while (disk.asked() === 0) await sleep(50)
+  }
+  const full = setUp(t, { serial: 'PIPELINE install failed: mke2fs: Input/output error\n', exitCode: 1, stderr: shutdownTimeout, until: seen })
+  const error = await failureOf(full.go())
   t.same([error.code, error.exitCode], ['disk-full', 4])
-  t.equal(error.message, `No space left for install on the disk of ${directory} (3 MiB free).`)
+  t.equal(error.message, `No space left for install on the disk of ${full.directory} (3 MiB free).`)
   t.equal(error.details[0], 'install failed: mke2fs: Input/output error')
-  free = [1024 ** 3]
-  const again = setUp(t, { serial: 'PIPELINE install failed: pre-script\n', exitCode: 1, stderr: shutdownTimeout })
-  t.match(await run(again.vm, again.context).catch((found: unknown) => found), { code: 'builder-vm-failed' })
+  const other = setUp(t, { serial: 'PIPELINE install failed: pre-script\n', exitCode: 1, stderr: shutdownTimeout })
+  t.equal((await failureOf(other.go())).code, 'builder-vm-failed')
 })
 
 t.test('a time-out of a VM that said nothing', async t => {

@@ -9,6 +9,7 @@ import { applyDefaults } from '../../pipeline/spec/defaults.js'
 import { failureOf } from '../fixtures/failure.js'
 import { playAppliance, readyConsole } from '../fixtures/played-appliance.js'
 import type { Behaviour } from '../fixtures/played-appliance.js'
+import { replaceFreeBytes } from '../fixtures/replaced-files.js'
 
 const written = { title: 'Cloud in a box', version: '1.0.0', family: 'debian', release: 'trixie' } as const
 const spec = applyDefaults(written, { name: 'ciab', knownTargets: ['kvm'] })
@@ -80,16 +81,11 @@ t.test('skips, with the reason, what needs an appliance that got ready', async t
 
 t.test('a boot that fails on a full disk of this host is no fault of the file: there is no report of it', async t => {
   const full = { code: 'disk-full', exitCode: 4, message: /^No space left for the boot bios of kvm on the disk of \S+boot \(1 MiB free\)\.$/ }
-  const room = await t.mockImport<object>('../../pipeline/stages/verify-room.js', {
-    '../../pipeline/tools/free-space.js': { freeBytes: async () => 1024 ** 2, nearlyFullBytes: 256 * 1024 ** 2 },
-  })
-  const { bootAndCheck: onFullDisk } = await t.mockImport<{ bootAndCheck: typeof bootAndCheck }>('../../pipeline/stages/verify-boot.js', {
-    '../../pipeline/stages/verify-room.js': room,
-  })
+  replaceFreeBytes(t, 1024 ** 2)
   const failing = await boot(t.testdir(), { console: 'EVC {"state":"failed","step":"20-network","reason":"I/O error"}\n' }, false)
-  await t.rejects(onFullDisk(failing.request, failing.context), full)
+  await t.rejects(run(failing), full)
   const sound = await boot(t.testdir(), {}, false)
-  t.equal((await onFullDisk(sound.request, sound.context)).checks.filter(check => check.status === 'failed').length, 0)
+  t.equal((await run(sound)).checks.filter(check => check.status === 'failed').length, 0)
 })
 
 const broken: Readonly<Record<string, { behaviour: Behaviour; check: string; detail: RegExp }>> = {

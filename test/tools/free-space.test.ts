@@ -3,6 +3,7 @@ import t from 'tap'
 import { mkdirSync, statfsSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { allocatedBytes, freeBytes, watchFreeBytes } from '../../pipeline/tools/free-space.js'
+import { replaceFreeBytes } from '../fixtures/replaced-files.js'
 
 t.test('tells the free space of a folder that is not there yet by its nearest parent', async t => {
   const directory = t.testdir({})
@@ -28,13 +29,9 @@ t.test('counts the data of a sparse file and not its holes', async t => {
 })
 
 t.test('remembers the least that was free, not what is free at the end', async t => {
-  const free = [5n, 2n, 9n]
-  let looks = 0
-  const { watchFreeBytes: watch } = await t.mockImport<{ watchFreeBytes: typeof watchFreeBytes }>('../../pipeline/tools/free-space.js', {
-    'node:fs/promises': { stat: async () => ({}), statfs: async () => ({ bavail: Number(free[Math.min(looks++, 2)]), bsize: 1024 }) },
-  })
-  const end = watch('/anywhere')
-  while (looks < 2) await new Promise(resolve => setTimeout(resolve, 50))
-  t.equal(await end(), 2048)
-  t.equal(looks, 3)
+  const disk = replaceFreeBytes(t, 5000, 2000, 9000)
+  const end = watchFreeBytes('/anywhere')
+  while (disk.asked() < 2) await new Promise(resolve => setTimeout(resolve, 50))
+  t.equal(await end(), 2000)
+  t.equal(disk.asked(), 3)
 })
