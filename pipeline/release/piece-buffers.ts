@@ -1,7 +1,7 @@
 /**
  * Buffers of pieces, used again: new ones cost a third of a download's processor time, and V8 does not see how much
  * memory the shared ones hold, so that hundreds of MiB of them wait to be collected. They are shared with the thread that
- * hashes them, which would get a copy else.
+ * hashes what comes down, which would get a copy else.
  */
 
 export interface PieceBuffers {

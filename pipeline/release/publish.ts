@@ -4,6 +4,7 @@
  */
 import { releaseRetracted, releaseSignatureOther, stableNeedsVerified } from '../errors/publish.js'
 import { createGate, settleAll } from '../tools/gate.js'
+import { usualPartBytes } from '../tools/part-sizes.js'
 import { moveChannel, stableChannel } from './channels.js'
 import type { IndexDocument, ListedRelease, ReleaseDocument, ReleaseReference, Retracted } from './documents.js'
 import { finishChange } from './finish-change.js'
@@ -11,6 +12,7 @@ import type { LocalFile, LocalRelease } from './inspect.js'
 import type { Journal } from './journal.js'
 import { refuseRetracted, requireStillFit } from './move-back.js'
 import { releaseHeaders } from './object-headers.js'
+import { pieceBuffers } from './piece-buffers.js'
 import * as published from './published-tree.js'
 import type { Tree } from './published-tree.js'
 import { readAppliance } from './put-back.js'
@@ -114,7 +116,9 @@ async function uploadAll(tree: Tree, { release, journal, parallel }: PublishRequ
   const own = { files: release.files.filter(({ path, sha256 }) => document.files.some(file => file.path === path && file.sha256 === sha256)) }
   const stop = new AbortController()
   const onSent = progressOf(tree, totalBytes(document))
-  const context = { bucket, journal, signal, onSent, gate: createGate(parallel), ahead: createGate(parallel + hashedAhead) }
+  const begun = parallel + hashedAhead
+  const buffers = begun <= mostHeld ? pieceBuffers(usualPartBytes) : undefined
+  const context = { bucket, journal, signal, onSent, gate: createGate(parallel), ahead: createGate(begun), ...(buffers ? { buffers } : {}) }
   // Waiting files hold open no request: their number needs a limit of its own.
   const files = createGate(parallel)
   let sent = 0
@@ -135,6 +139,9 @@ function uploadOf({ prefix }: Tree, { appliance, version }: ReleaseDocument, fil
 
 /** Parts whose digests are known before it is their turn. */
 const hashedAhead = 2
+
+/** With more at a time, parts are not held in memory while they travel. */
+const mostHeld = 10
 
 const progressEveryMs = 5000
 

@@ -1,14 +1,15 @@
 /** Uploads one file: in one request or in parts side by side, resumed from the journal; believes only checksums. */
 import { fileChanged, fileTooLarge, storedWrong } from '../errors/publish.js'
-import { sliceBody } from '../tools/body.js'
+import { heldBody, sliceBody } from '../tools/body.js'
 import { identityOf } from '../tools/file-identity.js'
 import type { FileIdentity } from '../tools/file-identity.js'
 import { settleAll } from '../tools/gate.js'
 import type { Gate } from '../tools/gate.js'
-import { partBytesFor, partLimits, partsOf, singlePutBytes } from '../tools/part-sizes.js'
+import { partBytesFor, partLimits, partsOf, singlePutBytes, usualPartBytes } from '../tools/part-sizes.js'
 import type { Part } from '../tools/part-sizes.js'
 import type { Body, Bucket, FinishedPart, ObjectHeaders, Receipt, UploadedPart } from '../tools/s3.js'
 import type { Journal } from './journal.js'
+import type { PieceBuffers } from './piece-buffers.js'
 
 export interface FileUpload {
   readonly key: string
@@ -27,6 +28,8 @@ export interface UploadContext {
   readonly gate: Gate
   /** Wider: parts are hashed while others travel. */
   readonly ahead: Gate
+  /** For parts of the usual size; absent: parts are read again when they are sent. */
+  readonly buffers?: PieceBuffers
   readonly signal: AbortSignal
   /** Bytes that have just arrived. */
   readonly onSent: (bytes: number) => void
@@ -160,9 +163,12 @@ async function sendPart(file: FileUpload, part: Part, upload: Begun & { readonly
   const noted = journal.upload(file.key)?.parts.get(part.number)
   const inPlace = held?.sizeBytes === part.lengthBytes ? held : undefined
   if (inPlace && inPlace.etag === noted?.etag) return { ...noted, ...named(inPlace) }
-  const body = await sliceBody({ path: file.path, startBytes: part.startBytes, lengthBytes: part.lengthBytes }, signal)
+  const slice = { path: file.path, startBytes: part.startBytes, lengthBytes: part.lengthBytes }
+  const buffer = part.lengthBytes <= usualPartBytes ? context.buffers?.take(part.lengthBytes) : undefined
+  const body = buffer ? await heldBody(slice, buffer, signal) : await sliceBody(slice, signal)
   if (inPlace && (inPlace.sha256 === body.sha256 || inPlace.etag === body.md5)) {
     journal.stored(file.key, part.number, inPlace)
+    if (buffer) context.buffers?.giveBack(buffer)
     return named(inPlace)
   }
   const receipt = await gate(() => {
@@ -172,6 +178,8 @@ async function sendPart(file: FileUpload, part: Part, upload: Begun & { readonly
   const stored = { etag: receipt.etag, ...(receipt.sha256Confirmed ? { sha256: body.sha256 } : {}) }
   journal.stored(file.key, part.number, stored)
   context.onSent(part.lengthBytes)
+  // Only here: a request that failed may still hold its bytes.
+  if (buffer) context.buffers?.giveBack(buffer)
   return { number: part.number, ...stored }
 }
 

@@ -1,4 +1,4 @@
-/** Bodies of uploads: a text, or a slice of a file that is read twice, once for its digests and once to be sent. */
+/** Bodies of uploads: a text, or a slice of a file: held while it is sent, or read twice, once for its digests and once to be sent. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -21,20 +21,30 @@ export interface Slice {
 /** Holds one MiB at a time, however large the slice. Errors: the file system's own; a slice cut short has other digests. */
 export async function sliceBody(slice: Slice, signal: AbortSignal): Promise<Body> {
   const { path, startBytes, lengthBytes } = slice
-  const digests = await digestsOf(slice, signal)
+  const buffer = Buffer.allocUnsafe(Math.min(bufferBytes, Math.max(1, lengthBytes)))
+  const digests = await digestsOf(slice, signal, (_, length) => buffer.subarray(0, length))
   const end = startBytes + lengthBytes - 1
   const send = () => (lengthBytes === 0 ? Buffer.alloc(0) : createReadStream(path, { start: startBytes, end, highWaterMark: bufferBytes / 4 }))
   return { lengthBytes, ...digests, open: send }
 }
 
-async function digestsOf({ path, startBytes, lengthBytes }: Slice, signal: AbortSignal): Promise<{ sha256: string; md5: string }> {
+/** Reads the slice once, into `held` of its length, and sends it from there. Errors: those of `sliceBody`. */
+export async function heldBody(slice: Slice, held: Buffer, signal: AbortSignal): Promise<Body> {
+  const digests = await digestsOf(slice, signal, (done, length) => held.subarray(done, done + length))
+  return { lengthBytes: slice.lengthBytes, ...digests, open: () => held }
+}
+
+/** @param into where the next bytes are read to, at most one MiB */
+async function digestsOf(
+  { path, startBytes, lengthBytes }: Slice, signal: AbortSignal, into: (done: number, length: number) => Buffer
+): Promise<{ sha256: string; md5: string }> {
   const [sha256, md5] = [createHash('sha256'), createHash('md5')]
-  const buffer = Buffer.allocUnsafe(Math.min(bufferBytes, Math.max(1, lengthBytes)))
   const file = await open(path, 'r')
   try {
     for (let done = 0; done < lengthBytes; ) {
       signal.throwIfAborted()
-      const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, lengthBytes - done), startBytes + done)
+      const buffer = into(done, Math.min(bufferBytes, lengthBytes - done))
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, startBytes + done)
       if (bytesRead === 0) break
       const bytes = buffer.subarray(0, bytesRead)
       sha256.update(bytes)

@@ -7,7 +7,8 @@ export const partLimits = { smallestBytes: 5 * mib, largestBytes: 5 * 1024 * mib
 /** Up to this length a file travels in one request. */
 export const singlePutBytes = 8 * mib
 
-const usualPartBytes = 8 * mib
+/** Of files up to 70 GiB. */
+export const usualPartBytes = 8 * mib
 
 /** Below the limit of 10,000, so that a server which counts otherwise is no surprise after 48 GiB. */
 const wantedParts = 9000

@@ -2,7 +2,7 @@ import t from 'tap'
 import { createHash, randomBytes } from 'node:crypto'
 import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { sliceBody, textBody } from '../../pipeline/tools/body.js'
+import { heldBody, sliceBody, textBody } from '../../pipeline/tools/body.js'
 import type { Body } from '../../pipeline/tools/s3.js'
 
 const { signal } = new AbortController()
@@ -23,6 +23,16 @@ t.test('a slice has the digests of the bytes that are sent, at each try', async 
     t.match(body, { lengthBytes, sha256: digest('sha256', bytes), md5: digest('md5', bytes) })
     for (const _ of [1, 2]) t.ok((await sent(body)).equals(bytes))
   }
+})
+
+t.test('a slice that is held is read once: what is sent has its digests, whatever became of the file', async t => {
+  const path = join(t.testdir({}), 'file')
+  writeFileSync(path, content)
+  const bytes = content.subarray(1_000_001, 3_000_001)
+  const body = await heldBody({ path, startBytes: 1_000_001, lengthBytes: bytes.length }, Buffer.alloc(bytes.length), signal)
+  writeFileSync(path, 'other')
+  t.match(body, { lengthBytes: bytes.length, sha256: digest('sha256', bytes), md5: digest('md5', bytes) })
+  for (const _ of [1, 2]) t.ok((await sent(body)).equals(bytes))
 })
 
 t.test('a file that was cut short has other digests', async t => {
