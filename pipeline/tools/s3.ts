@@ -161,6 +161,13 @@ async function configuredEndpoint(sdk: Sdk): Promise<string | undefined> {
   return text === undefined || text === '' ? undefined : checkedEndpoint(text)
 }
 
+/** The profile's; a server of one's own rarely cares, so that it needs none. */
+async function configuredRegion(sdk: Sdk, { profile }: BucketOptions): Promise<string> {
+  const client = new sdk.S3Client(profile === undefined ? {} : { profile })
+  client.destroy()
+  return await client.config.region().catch(() => defaultRegion)
+}
+
 /** @param endpoint undefined: AWS */
 function addressOf(bucket: string, endpoint: string | undefined, pathStyle: boolean): string {
   if (endpoint === undefined) return `https://${bucket}.s3.amazonaws.com`
@@ -180,8 +187,7 @@ export async function openBucket(options: BucketOptions): Promise<Bucket> {
   const region = options.region ?? (options.env['AWS_REGION'] || options.env['AWS_DEFAULT_REGION'] || undefined)
   const client = new sdk.S3Client({
     ...(endpoint === undefined ? {} : { endpoint }),
-    // A server of one's own rarely cares; AWS's comes from the profile.
-    ...(region === undefined ? (endpoint === undefined ? {} : { region: defaultRegion }) : { region }),
+    ...(region === undefined ? (endpoint === undefined ? {} : { region: await configuredRegion(sdk, options) }) : { region }),
     ...(options.profile === undefined ? {} : { profile: options.profile }),
     forcePathStyle: pathStyle,
     requestChecksumCalculation: 'WHEN_REQUIRED',

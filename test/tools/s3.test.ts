@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { treeBusy } from '../../pipeline/errors/publish.js'
 import type { PipelineError } from '../../pipeline/errors/pipeline-error.js'
 import { textBody } from '../../pipeline/tools/body.js'
@@ -227,16 +228,46 @@ t.test('who holds something asks for it before each try of what changes somethin
   }
 })
 
-t.test('a server that stands in the configuration files is known as such: by its name, its paths and its address on the web', async t => {
-  const config = '[default]\nendpoint_url = https://default.example\n[profile own]\nservices = mine\n[services mine]\ns3 =\n  endpoint_url = https://own.example/\n[profile aws]\nregion = eu-west-1\n'
-  const directory = t.testdir({ config })
-  const names = ['AWS_CONFIG_FILE', 'AWS_PROFILE', 'AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3', 'AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'] as const
+/** This configuration alone: no variable of the test's own machine. */
+function configure(t: Test, config: string): void {
+  const names = [
+    'AWS_CONFIG_FILE', 'AWS_PROFILE', 'AWS_REGION', 'AWS_DEFAULT_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY',
+    'AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3', 'AWS_IGNORE_CONFIGURED_ENDPOINT_URLS',
+  ]
   const before = names.map(name => [name, process.env[name]] as const)
   t.teardown(() => {
     for (const [name, value] of before) value === undefined ? delete process.env[name] : (process.env[name] = value)
   })
   for (const name of names) delete process.env[name]
-  process.env['AWS_CONFIG_FILE'] = `${directory}/config`
+  process.env['AWS_CONFIG_FILE'] = join(t.testdir({ config }), 'config')
+}
+
+t.test("the profile's region signs, for its own server and for one that is named; without one there is a usual one", async t => {
+  let region: string | undefined
+  const server = createServer((request, response) => {
+    region = request.headers.authorization?.split('/')[2]
+    response.writeHead(404).end()
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const own = `endpoint_url = ${url}\naws_access_key_id = a\naws_secret_access_key = b\n`
+  configure(t, `[default]\n${own}[profile own]\n${own}region = eu-central-003\n`)
+  const signedFor = async (more: object) => {
+    const bucket = await openBucket({ bucket: 'b', env: {}, signal: new AbortController().signal, patienceMs: 1000, ...more } as never)
+    await bucket.head('x').catch(() => {})
+    bucket.close()
+    return region
+  }
+  t.equal(await signedFor({}), 'us-east-1')
+  t.equal(await signedFor({ profile: 'own' }), 'eu-central-003')
+  t.equal(await signedFor({ profile: 'own', endpoint: url }), 'eu-central-003')
+  t.equal(await signedFor({ profile: 'own', region: 'mars' }), 'mars')
+})
+
+t.test('a server that stands in the configuration files is known as such: by its name, its paths and its address on the web', async t => {
+  const config = '[default]\nendpoint_url = https://default.example\n[profile own]\nservices = mine\n[services mine]\ns3 =\n  endpoint_url = https://own.example/\n[profile aws]\nregion = eu-west-1\n'
+  configure(t, config)
   const opened = async (more: object) => {
     const bucket = await openBucket({ bucket: 'b', env: {}, signal: new AbortController().signal, patienceMs: 1000, ...more } as never)
     bucket.close()
