@@ -85,6 +85,13 @@ export async function extractFromIso({ path, source = path }: IsoFile, files: Re
   }
 }
 
+/** Names of the packages that lie on it: of `/Packages/grub2-2.02-0.86.el7.centos.x86_64.rpm` it is `grub2`. Errors: those of Run. */
+export async function packagesOnIso(path: string, run: Run): Promise<readonly string[]> {
+  const { stdout } = await run(['xorriso', '-indev', path, '-find', '/', '-name', '*.rpm'], { reason: 'read the ISO' })
+  const names = [...stdout.matchAll(/\/([^/]+)-[^-/]+-[^-/]+\.rpm'?$/gm)].map(([, name = '']) => name)
+  return [...new Set(names)].sort()
+}
+
 /** Errors: `installer-of-other-release` (exit 2), by what the medium's .treeinfo says. */
 export async function requireRelease(treeinfo: string, { source, release }: { source: string; release: string }): Promise<void> {
   const { version: found } = parseTreeinfo(await readFile(treeinfo, 'utf8'))

@@ -8,7 +8,7 @@ import type { ElSpec, Spec } from '../spec/types.js'
 import { sha256File } from '../tools/checksum.js'
 import type { Command } from '../tools/command.js'
 import { getFile } from '../tools/get-file.js'
-import { extractFromIso } from './installer-medium.js'
+import { extractFromIso, packagesOnIso } from './installer-medium.js'
 import { compareKey } from './repositories.js'
 import type { StageContext } from './types.js'
 
@@ -54,6 +54,7 @@ export async function makeBundle(request: BundleRequest, context: StageContext, 
     await fetchKeys(request, context, place('keys'))
     context.progress(`downloading ${request.packages.length} packages and what they need`)
     await download(request, context, { scratch, packages: place('packages') })
+    await downloadUpdates(request, context, { scratch, packages: place('packages') })
     await checkSignatures(context, { scratch, packages: place('packages'), keys: place('keys') })
     await context.run(['createrepo_c', '--quiet', '--simple-md-filenames', place('packages')], { reason: "make the bundle's index" })
     await fetchDemoImage(request.spec.el, context, place('demo-image'))
@@ -81,13 +82,16 @@ interface DownloadPlaces {
   readonly packages: string
 }
 
-/** dnf resolves for an empty system, so that nothing is taken for installed that the medium's own system may lack. */
-export function downloadCommand({ spec, packages }: BundleRequest, places: DownloadPlaces): Command {
+/**
+ * dnf resolves for an empty system, so that nothing is taken for installed that the medium's own system may lack.
+ * @param lenient what no repository has, and what does not fit the others, is left out
+ */
+export function downloadCommand({ spec, packages }: Pick<BundleRequest, 'spec' | 'packages'>, places: DownloadPlaces, lenient = false): Command {
   return [
     'dnf', '--assumeyes', '--quiet', '--nodocs', `--installroot=${join(places.scratch, 'root')}`, `--releasever=${spec.release.split('.')[0]}`,
     '--forcearch=x86_64', `--setopt=reposdir=${join(places.scratch, 'repositories')}`, `--setopt=cachedir=${join(places.scratch, 'cache')}`,
     '--setopt=install_weak_deps=False', '--setopt=module_platform_id=platform:el7', '--setopt=pluginpath=/nonexistent',
-    'install', '--downloadonly', `--destdir=${places.packages}`, ...packages,
+    ...(lenient ? ['--setopt=strict=0'] : []), 'install', '--downloadonly', `--destdir=${places.packages}`, ...packages,
   ]
 }
 
@@ -105,6 +109,18 @@ async function download(request: BundleRequest, context: StageContext, places: D
     if (!(error instanceof PipelineError) || error.code !== 'tool-failed') throw error
     throw bundleIncomplete(error.details, error)
   }
+}
+
+/**
+ * What the repositories have newer of the medium's own packages, and what that needs: the kickstart updates them all, and
+ * one that stays behind holds those back that want its very version. After `download`, which has written the lists.
+ */
+async function downloadUpdates({ spec, packages, medium }: BundleRequest, { run }: StageContext, places: DownloadPlaces): Promise<void> {
+  const own = await packagesOnIso(medium, run)
+  if (own.length === 0) return
+  // With those of the kickstarts, one of which is found for certain: dnf fails when it finds none at all.
+  const all = [...new Set([...packages, ...own])].sort()
+  await run(downloadCommand({ spec, packages: all }, places, true), { reason: "download updates of the medium's packages" })
 }
 
 /** With rpm's own tools and a list of keys that holds only ours: digests and signatures of every package. */

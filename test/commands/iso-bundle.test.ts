@@ -13,14 +13,19 @@ const folder = t.testdir({ web: {}, root: { kickstarts: {} }, medium: {} })
 mkdirSync(join(folder, 'other'))
 mkdirSync(join(folder, 'nobody'))
 const [key, other, nobody] = [await makeSigningKey(folder), await makeSigningKey(join(folder, 'other')), await makeSigningKey(join(folder, 'nobody'))]
-await makeRpmRepository(join(folder, 'web/signed'), [{ name: 'alpha', requires: ['beta'] }, { name: 'beta' }, { name: 'unasked' }], key)
+await makeRpmRepository(join(folder, 'web/signed'), [
+  { name: 'alpha', requires: ['beta'] }, { name: 'beta' }, { name: 'unasked' },
+  { name: 'old-libs', requires: ['newer'] }, { name: 'newer' }, { name: 'torn', requires: ['nowhere'] },
+], key)
 await makeRpmRepository(join(folder, 'web/foreign'), [{ name: 'alpha' }], other)
 await makeRpmRepository(join(folder, 'web/nobody'), [{ name: 'alpha' }], nobody)
 await makeRpmRepository(join(folder, 'web/torn'), [{ name: 'alpha', requires: ['nowhere'] }], key)
 writeFileSync(join(folder, 'web/key.asc'), key.publicKey)
 const server = await startFileServer(join(folder, 'web'))
 t.teardown(server.close)
-const medium = await makeBootIso(join(folder, 'medium'), { key: other.publicKey })
+const medium = await makeBootIso(join(folder, 'medium'), {
+  key: other.publicKey, packages: ['old-libs-0.9-3.el7.noarch.rpm', 'torn-1-1.noarch.rpm', 'medium-only-2.1-1.el7.x86_64.rpm'],
+})
 
 /** The parts of the real appliance, with packages of this test in the place of its own. */
 const appliance = join(folder, 'root/kickstarts/bundled')
@@ -28,7 +33,7 @@ cpSync(join(repository, 'kickstarts/eucalyptus/parts'), join(appliance, 'parts')
 writeFileSync(
   join(appliance, 'minimal.ks.hbs'),
   '#version=RHEL7\n%include parts/install.ks\n%include parts/disk.ks\n%include parts/accounts.ks\n%packages\n@core\n%end\n' +
-    '%include parts/repositories.ks\n%post --erroronfail\n/usr/local/sbin/evc-install-packages alpha\n%end\n%include parts/signatures.ks\n'
+    '%include parts/repositories.ks\n%include parts/updates.ks\n%post --erroronfail\n/usr/local/sbin/evc-install-packages alpha\n%end\n%include parts/signatures.ks\n'
 )
 writeFileSync(
   join(appliance, 'appliance.yaml'),
@@ -54,13 +59,14 @@ t.test('holds the packages, what they need, an index, the keys, and a kickstart 
   t.equal(code, 0, stderr)
   const out = join(folder, 'extracted')
   await realRun(['xorriso', '-osirrox', 'on', '-indev', join(folder, 'out.iso'), '-extract', '/evc', out])
-  t.same(readdirSync(join(out, 'bundle/packages')).sort(), ['alpha.rpm', 'beta.rpm', 'repodata'], 'all that is needed, and nothing else')
+  t.same(readdirSync(join(out, 'bundle/packages')).sort(), ['alpha.rpm', 'beta.rpm', 'newer.rpm', 'old-libs.rpm', 'repodata'], "all that is needed, what is newer of the medium's own, and nothing else")
   t.ok(readdirSync(join(out, 'bundle/packages/repodata')).includes('repomd.xml'))
   t.equal(readFileSync(join(out, 'bundle/keys/own'), 'utf8'), key.publicKey)
   const kickstart = readFileSync(join(out, 'minimal.ks'), 'utf8')
   t.match(kickstart, '\nbaseurl=file:///mnt/evc-medium/evc/bundle/packages/\n')
   t.match(kickstart, `import_key own 'file:///mnt/evc-medium/evc/bundle/keys/own' ${key.fingerprint}`)
   t.match(kickstart, `printf 'baseurl=%s\\n' '${server.url}/signed/' >>/etc/yum.repos.d/own.repo`, 'the installed system asks the repository itself')
+  t.match(kickstart, '\nif ! yum -y --skip-broken update ')
   t.match(kickstart, 'mount --bind /run/install/repo /mnt/sysimage/mnt/evc-medium')
   t.same(readdirSync(join(folder, 'state')).filter(name => name.startsWith('bundle')), [], 'nothing of it stays behind')
 })
