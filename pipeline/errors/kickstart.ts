@@ -13,11 +13,12 @@ function near(word: string, known: readonly string[], otherwise: string): string
   return found === undefined ? otherwise : `Did you mean "${found}"?`
 }
 
-export function sectionUnclosed(place: string, section: string): PipelineError {
+/** @param indented place of a line that would close it without the blanks before */
+export function sectionUnclosed(place: string, section: string, indented?: string): PipelineError {
   return kickstartError(
     'kickstart-section-unclosed',
     `${place}: ${section} has no %end.`,
-    'Close the section with a line %end.'
+    indented === undefined ? 'Close the section with a line %end.' : `Begin the %end of ${indented} in the first column: Anaconda of this release looks nowhere else.`
   )
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../errors/kickstart.js'
 import { joinProblems, PipelineError } from '../errors/pipeline-error.js'
 import { knownCommands, knownSections } from './releases.js'
+import type { ElRelease } from './releases.js'
 import { formatPlace } from './types.js'
 import type { Kickstart, KickstartCommand, KickstartNode, KickstartSection, MappedText, Place, SectionLine } from './types.js'
 import { splitWords } from './words.js'
@@ -29,6 +30,8 @@ export interface ParseOptions {
   readonly keepInclude?: (path: string) => boolean
   /** The file that is read for a path as written in %include. @default that path */
   readonly nameInclude?: (path: string) => string
+  /** The release that will read it. @default the newest */
+  readonly release?: ElRelease
 }
 
 export interface ReadKickstart {
@@ -137,11 +140,19 @@ function addCommand(
 interface OpenSection {
   readonly lines: SectionLine[]
   readonly indented: SectionLine[]
+  /** The word by which the installer knows %end, %include and the next section. */
+  readonly wordOf: (line: SectionLine) => string
 }
 
-/** The first word of a section's line, by which newer Anaconda knows %end, %include and the next section, indented or not. */
-function firstWord({ text }: SectionLine): string {
-  return text.trimStart().split(/\s/, 1)[0] ?? ''
+const scripts: readonly string[] = ['%pre', '%pre-install', '%post', '%onerror', '%traceback']
+
+/**
+ * Newer Anaconda looks past blanks before the percent sign. That of RHEL 6 and 7 does not: in a script such a line is
+ * text, of a file that it writes perhaps. In lists of packages it is never meant so.
+ */
+function openSection(name: string, { release }: ParseOptions): OpenSection {
+  const firstColumn = (release === 'RHEL6' || release === 'RHEL7') && scripts.includes(name)
+  return { lines: [], indented: [], wordOf: ({ text }) => (firstColumn ? text : text.trimStart()).split(/\s/, 1)[0] ?? '' }
 }
 
 /** Remembers a line whose percent sign is not in the first column. */
@@ -154,9 +165,9 @@ function readSection(parsing: Parsing, source: Source, opened: KickstartSection)
   const known = knownSections.includes(opened.name)
   if (!known)
     parsing.problems.push(sectionUnknown(formatPlace(opened.place), opened.name, knownSections))
-  const open: OpenSection = { lines: [], indented: [] }
+  const open = openSection(opened.name, parsing)
   for (let line = takeLine(source); line; line = takeLine(source)) {
-    const word = firstWord(line)
+    const word = open.wordOf(line)
     if (word === '%end') {
       noteIndented(open, line)
       if (known) parsing.nodes.push(closed(opened, open))
@@ -169,7 +180,8 @@ function readSection(parsing: Parsing, source: Source, opened: KickstartSection)
     if (word === '%include') includeLines(parsing, source, line, open)
     else open.lines.push(line)
   }
-  if (known) parsing.problems.push(sectionUnclosed(formatPlace(opened.place), opened.name))
+  const blanked = open.lines.find(({ text }) => text.trim() === '%end')
+  if (known) parsing.problems.push(sectionUnclosed(formatPlace(opened.place), opened.name, blanked && formatPlace(blanked.place)))
 }
 
 function closed(opened: KickstartSection, { lines, indented }: OpenSection): KickstartSection {
@@ -186,7 +198,7 @@ function includeLines(parsing: Parsing, source: Source, line: SectionLine, open:
   }
   const take = (inner: Source) => {
     for (let each = takeLine(inner); each; each = takeLine(inner)) {
-      const word = firstWord(each)
+      const word = open.wordOf(each)
       if (word === '%end' || knownSections.includes(word))
         parsing.problems.push(endWithoutSection(formatPlace(each.place)))
       else if (word === '%include') includeLines(parsing, inner, each, open)

@@ -7,7 +7,7 @@ import type { ParseOptions } from './parse.js'
 import { elReleases, releaseNamed } from './releases.js'
 import type { ElRelease } from './releases.js'
 
-export interface ReviewOptions extends ParseOptions {
+export interface ReviewOptions extends Omit<ParseOptions, 'release'> {
   /** As a user writes it: `7`, `RHEL7`. @default what the file's own line `#version=RHEL7` says */
   readonly release?: string
   /** Warnings are errors. @default false */
@@ -23,7 +23,7 @@ export interface Review {
 /** Errors (exit 2), all at once, each with file:line: what Anaconda of that release refuses; with strict the warnings, too. */
 export function reviewFile(text: string, options: ReviewOptions): Review {
   const release = releaseOf(text, options)
-  const { tree, problems } = readKickstart(text, { keepInclude: isInstallersOwn, ...options })
+  const { tree, problems } = readKickstart(text, { keepInclude: isInstallersOwn, ...options, release })
   const found = reviewKickstart(tree, release)
   const all = [...problems, ...found.problems, ...(options.strict ? found.warnings.map(warningRefused) : [])]
   if (all.length > 0) throw joinProblems(all)

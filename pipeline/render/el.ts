@@ -61,7 +61,7 @@ export function renderRole({ spec, directory }: LoadedAppliance, name: string, {
   const read = readerOf(directory, { ...elData(spec, seen), iso: medium ?? null, asksPassword })
   const kickstart = read(name)
   const nameInclude = (path: string) => (isInstallers(path) ? path : partOf(directory, path))
-  const tree = parseKickstart(kickstart, { file, readInclude: read, keepInclude: isInstallers, nameInclude })
+  const tree = parseKickstart(kickstart, { file, readInclude: read, keepInclude: isInstallers, nameInclude, release })
   const { problems, warnings } = reviewKickstart(tree, release)
   if (problems.length > 0) throw joinProblems(problems)
   return { name: role, kickstart: inPlace(kickstart.text, read), warnings }

@@ -76,6 +76,21 @@ t.test('an indented %end closes its section, and an indented %include is one, as
   )
 })
 
+t.test('in a script for RHEL 6 and 7 an indented %end, %include or section is text, as their Anaconda reads it', async t => {
+  const text = '%post\ncat >next.ks <<END\n  %packages\n  %include gone\n  %end\nEND\n%end\n'
+  const readInclude = () => { throw new Error('nothing is included') }
+  for (const release of ['RHEL6', 'RHEL7'] as const) {
+    const [section, ...more] = parseKickstart(text, { file: 'x.ks', readInclude, release }).nodes
+    t.same(more, [])
+    t.same(section?.kind === 'section' && section.lines.map(line => line.text), text.split('\n').slice(1, 6))
+    t.throws(() => parseKickstart('%post\n %end\n', { file: 'x.ks', readInclude, release }), {
+      message: 'x.ks:1: %post has no %end.', hint: 'Begin the %end of x.ks:2 in the first column: Anaconda of this release looks nowhere else.',
+    })
+    t.match(parseKickstart('%packages\na\n %end\n', { file: 'x.ks', readInclude, release }).nodes, [{ lines: [{ text: 'a' }] }], 'a list of packages has no text')
+  }
+  t.throws(() => parseKickstart(text, { file: 'x.ks', readInclude, release: 'RHEL8' }))
+})
+
 t.test('reads files with carriage returns', async t => {
   t.same(
     parse('lang C.UTF-8\r\n%post\r\nx\r\n%end\r\n').nodes.map(node => node.name),
