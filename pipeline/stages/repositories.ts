@@ -120,10 +120,10 @@ async function checkKeys(request: RepositoryRequest, run: Run, directory: string
 }
 
 /** Its answer alone: what it holds is compared by who fetches it. */
-async function checkDemoImage({ spec: { el }, demoImage }: RepositoryRequest): Promise<void> {
+async function checkDemoImage({ spec: { el }, demoImage, signal }: RepositoryRequest): Promise<void> {
   const address = mirrored(el.demoImageUrl, el.mirror)
   if (!demoImage || !/^https?:/.test(address)) return
-  const [asked] = await askAddresses([address], answerTimeoutMs)
+  const [asked] = await askAddresses([address], answerTimeoutMs, signal)
   if (asked?.problem !== undefined) throw demoImageUnreachable(asked.address, asked.problem)
 }
 

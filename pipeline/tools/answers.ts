@@ -7,17 +7,25 @@ export interface Asked {
   readonly problem?: string
 }
 
-/** All at once; none longer than `timeoutMs`. */
-export async function askAddresses(addresses: readonly string[], timeoutMs: number): Promise<readonly Asked[]> {
-  return await Promise.all(addresses.map(address => ask(address, timeoutMs)))
+/** All at once; each try no longer than `timeoutMs`. Errors: the signal's reason. */
+export async function askAddresses(addresses: readonly string[], timeoutMs: number, signal?: AbortSignal): Promise<readonly Asked[]> {
+  return await Promise.all(addresses.map(address => ask(address, timeoutMs, signal)))
 }
 
-async function ask(address: string, timeoutMs: number): Promise<Asked> {
+async function ask(address: string, timeoutMs: number, signal?: AbortSignal): Promise<Asked> {
+  const answer = async (method: 'HEAD' | 'GET') => {
+    const timeout = AbortSignal.timeout(timeoutMs)
+    const { ok, status, body } = await fetch(address, { method, signal: signal ? AbortSignal.any([signal, timeout]) : timeout })
+    await body?.cancel()
+    return { ok, status }
+  }
   try {
-    const response = await fetch(address, { method: 'HEAD', signal: AbortSignal.timeout(timeoutMs) })
-    // A server that knows no HEAD is there all the same.
-    return response.ok || [405, 501].includes(response.status) ? { address } : { address, problem: `HTTP ${response.status}` }
+    const head = await answer('HEAD')
+    // Some know no HEAD, or refuse it where they would answer GET: an address that is signed for GET alone.
+    const { ok, status } = head.ok || head.status === 404 ? head : await answer('GET')
+    return ok ? { address } : { address, problem: `HTTP ${status}` }
   } catch (error) {
+    signal?.throwIfAborted()
     return { address, problem: reasonOf(address, error as Error, timeoutMs) }
   }
 }

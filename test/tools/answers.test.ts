@@ -5,11 +5,12 @@ import type { AddressInfo } from 'node:net'
 import { askAddresses } from '../../pipeline/tools/answers.js'
 
 t.test('says of each address whether it answers, and why not; nothing is fetched', async t => {
-  const methods = new Set<string | undefined>()
+  const asked: string[] = []
   const server = createServer((request, response) => {
-    methods.add(request.method)
+    asked.push(`${request.method} ${request.url}`)
     if (request.url === '/silent') return
-    response.writeHead({ '/there': 200, '/unasked': 405 }[request.url ?? ''] ?? 404).end()
+    const answers: Readonly<Record<string, number>> = { 'HEAD /there': 200, 'HEAD /unasked': 405, 'GET /unasked': 200, 'HEAD /signed': 403, 'GET /signed': 200, 'HEAD /closed': 403, 'GET /closed': 403 }
+    response.writeHead(answers[asked.at(-1) ?? ''] ?? 404).end('content')
   }).listen(0, '127.0.0.1')
   t.teardown(() => {
     server.closeAllConnections()
@@ -21,12 +22,19 @@ t.test('says of each address whether it answers, and why not; nothing is fetched
   await new Promise(resolve => closed.once('listening', resolve))
   const nowhere = `http://127.0.0.1:${(closed.address() as AddressInfo).port}/`
   await new Promise(resolve => closed.close(resolve))
-  t.same(await askAddresses([`${at}/there`, `${at}/unasked`, `${at}/gone`, `${at}/silent`, nowhere], 2000), [
+  t.same(await askAddresses([`${at}/there`, `${at}/unasked`, `${at}/signed`, `${at}/closed`, `${at}/gone`, `${at}/silent`, nowhere], 2000), [
     { address: `${at}/there` },
     { address: `${at}/unasked` },
+    { address: `${at}/signed` },
+    { address: `${at}/closed`, problem: 'HTTP 403' },
     { address: `${at}/gone`, problem: 'HTTP 404' },
     { address: `${at}/silent`, problem: 'no answer within 2 s' },
     { address: nowhere, problem: 'ECONNREFUSED' },
   ])
-  t.same([...methods], ['HEAD'])
+  t.same(asked.filter(line => line.startsWith('GET')).sort(), ['GET /closed', 'GET /signed', 'GET /unasked'])
+  const stop = new AbortController()
+  const reason = new Error('Ctrl-C')
+  const interrupted = askAddresses([`${at}/silent`], 60_000, stop.signal)
+  stop.abort(reason)
+  await t.rejects(interrupted, reason)
 })
