@@ -100,7 +100,7 @@ t.test('on Debian 12 it says what it installs and installs only that', async t =
 t.test('where all is there it installs and compiles nothing', async t => {
   const whole = machine(t.testdir({}), { node: '22.1.0' })
   const later = new Date(Date.now() + 60_000)
-  for (const file of ['node_modules/.package-lock.json', 'dist/cli.js']) {
+  for (const file of ['node_modules/.package-lock.json', 'dist/.compiled']) {
     mkdirSync(join(whole.root, file, '..'), { recursive: true })
     writeFileSync(join(whole.root, file), '')
     utimesSync(join(whole.root, file), later, later)
@@ -112,8 +112,8 @@ t.test('where all is there it installs and compiles nothing', async t => {
 
 t.test('what cannot be installed or compiled is said, and ends a night with a code that is documented', async t => {
   const table = {
-    'apt-get': [100, (_root: string) => "Could not install the Debian packages mtools. (See apt-get's own words above; mend that and run this again.)"],
-    npm: [1, (root: string) => `Could not install the libraries: npm ci failed in ${root}. (See its own words above; mend that and run this again.)`],
+    'apt-get': [100, (_root: string) => "Could not install the Debian packages mtools. (See the words above; mend that and run this again.)"],
+    npm: [1, (root: string) => `Could not install the libraries: npm ci failed in ${root}. (See the words above; mend that and run this again.)`],
     'npm run': [2, (root: string) => `Could not compile ${root}. (See the words above; mend that and run this again.)`],
   } as const
   for (const [name, [code, message]] of Object.entries(table)) {
@@ -123,9 +123,22 @@ t.test('what cannot be installed or compiled is said, and ends a night with a co
     const { status, stdout, stderr } = runOn(on, 'ci/nightly', ['--to', 's3://bucket/images'])
     t.same([status, stdout], [3, ''], name)
     t.same(stderr.trim().split('\n').slice(-2), [`error: ${message(on.root)}`, 'nightly: preparing this host ended with exit code 3; nothing was published'])
-    if (word === 'run') t.notOk(existsSync(join(on.root, 'dist/cli.js')), 'what was compiled half is not taken for whole')
     t.notOk(on.calls().some(call => call.includes('dist/cli.js')), 'nothing was built')
   }
+})
+
+t.test('what a compile that was killed has left is not taken for whole', async t => {
+  const on = machine(t.testdir({}), { node: '20.0.0' })
+  mkdirSync(join(on.root, 'dist'))
+  writeFileSync(join(on.root, 'dist/cli.js'), '')
+  t.match(quickstart(on, ['build']).stderr, 'quickstart: compiling\n')
+  t.equal(quickstart(on, ['build']).stderr, '', 'and once is enough')
+})
+
+t.test('Ctrl-C is no fault of the host', async t => {
+  const on = machine(t.testdir({}), { node: '20.0.0' })
+  writeFileSync(join(on.bin, 'npm'), '#!/bin/sh\nexit 130\n')
+  t.match(quickstart(on, ['build']), { status: 130, stderr: /^quickstart: installing libraries \(npm ci\)\n$/ })
 })
 
 const usage = 'error: usage: ci/quickstart build [arguments of pipeline build] | ci/quickstart test [--full] | ci/quickstart prepare [targets] [iso] [releases]\n'
