@@ -141,6 +141,12 @@ t.test('Parallels: registers with ids of its own, asks for nesting, starts (a st
   const { exitCode: code, calls: made, stderr: told } = await old.run([], { APPLE: 'no' })
   t.same([code, made.slice(-2)], [0, [`prlctl set ${full} --nested-virt on`, `prlctl start ${full}`]], 'a version without that option goes on')
   t.notMatch(told, /works|!!/, 'and nothing is said of it')
+  const managed = await machine(t, 'parallels', ['prlctl'])
+  const blocked = await managed.run([], { BLOCKED: 'yes' })
+  t.same([blocked.exitCode, blocked.calls.slice(-4)], [
+    0, [`prlctl start ${full}`, `prlctl set ${full} --nested-virt off`, `prlctl set ${full} --hypervisor-type apple`, `prlctl start ${full}`],
+  ])
+  t.match(blocked.stderr, "!! Parallels started it with Apple's hypervisor only (see above): the cloud will run containers, but no virtual machines.")
   t.same(readdirSync(join(root, 'home/Parallels')), ['a.pvm'], 'nothing lies beside it')
   program('uname', 'echo arm64')
   const apple = await run()

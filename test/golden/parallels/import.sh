@@ -152,6 +152,13 @@ if [ "$bridged" = yes ]; then
 fi
 say "Made the machine $name."
 [ "$start" = yes ] || { ended_well; exit 0; }
-"$prlctl" start "$name" || fail 'Parallels did not start it (see above). Where macOS blocks its system extension: allow it in Privacy & Security, and try again. To make it without a start: --no-start' 4
+# Where macOS or its administrator blocks Parallels' own hypervisor, Apple's starts the machine, and cannot nest.
+start_machine() {
+  "$prlctl" start "$name" && return
+  [ "$nested" = yes ] || return
+  "$prlctl" set "$name" --nested-virt off && "$prlctl" set "$name" --hypervisor-type apple >/dev/null 2>&1 && "$prlctl" start "$name" || return
+  warn "Parallels started it with Apple's hypervisor only (see above): the cloud will run containers, but no virtual machines. Its own one wants its system extension allowed in Privacy & Security."
+}
+start_machine || fail 'Parallels did not start it (see above). Where macOS blocks its system extension: allow it in Privacy & Security, and try again. To make it without a start: --no-start' 4
 ended_well
 say 'Its screen tells each step in lines that begin with EVC; the last one says ready, and the address to open.'
