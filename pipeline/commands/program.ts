@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
+import { optionUseless } from '../errors/commands.js'
 import { exitCodeMeanings, exitCodes } from '../errors/exit-codes.js'
 import { packageRoot } from './places.js'
 import { addAcceleration, addInputs, addJson, addMirror, addPlaces, addSet, checkConnections, checkMib, checkSeconds, collect, defaultAppliance, defaultTarget } from './options.js'
@@ -103,7 +104,10 @@ function sign(io: CommandIo): Command {
     .option('--rehash', 'read every file again, whatever is remembered of it')
     .option('--check', 'only try the keys; needs no release')
     .action(async (release: string | undefined, options: SignOptions & { readonly check?: boolean }, command: Command) => {
-      if (options.check) return await (await import('./sign.js')).runSignCheck(options, io)
+      if (options.check) {
+        if (release !== undefined || options.rehash) throw optionUseless(release ?? '--rehash', 'with --check nothing is signed')
+        return await (await import('./sign.js')).runSignCheck(options, io)
+      }
       if (release === undefined) command.error("error: missing required argument 'release'")
       await (await import('./sign.js')).runSign(release, options, io)
     })

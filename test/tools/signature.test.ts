@@ -53,6 +53,9 @@ t.test('sign --check tries each key, and needs no release', async t => {
   const folder = t.testdir({ none: '-----BEGIN OPENSSH PRIVATE KEY-----\n' })
   const key = makeSshKey(join(folder, 'key'))
   t.same(await runMain(['sign', '--check', '--sign-key', key]), { code: 0, stdout: '', stderr: 'sign: can sign with ssh\n' })
+  for (const more of ['artifacts/box-1', '--rehash']) {
+    t.same(await runMain(['sign', more, '--check', '--sign-key', key]), { code: 2, stdout: '', stderr: `error: ${more} changes nothing here: with --check nothing is signed. (leave it out, or say what it is for)\n` })
+  }
   const broken = await runMain(['sign', '--check', '--sign-key', join(folder, 'none')])
   t.equal(broken.code, 3)
   t.match(broken.stderr, `error: ssh-keygen cannot sign with the key from ${join(folder, 'none')}.`)
