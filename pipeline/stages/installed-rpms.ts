@@ -18,7 +18,7 @@ export interface InstalledRpm {
   readonly keyId: string | undefined
 }
 
-/** Lines `name-version-release.arch RSA/SHA256, date, Key ID 24c6a8a7f4a80eb5`. Pure. */
+/** Lines `name-[epoch:]version-release.arch RSA/SHA256, date, Key ID 24c6a8a7f4a80eb5`. Pure. */
 export function parseRpmList(text: string): readonly InstalledRpm[] {
   return text.split('\n').filter(line => line.trim() !== '').map(line => {
     const [label = '', ...rest] = line.split(' ')
