@@ -68,6 +68,9 @@ async function uploadWhole(file: FileUpload, context: UploadContext): Promise<nu
 /** The server knows this upload no more: another publisher of the release was faster, or a rule of the bucket ended it. */
 class UploadGone extends Error {}
 
+/** The file has become shorter than its parts. */
+class CutShort extends Error {}
+
 /** Sends until what the server says it stored is what was sent. Errors: `stored-wrong` (exit 6), UploadGone. */
 async function sendChecked(key: string, body: Body, bucket: Bucket, send: () => Promise<Receipt | undefined>): Promise<Receipt> {
   for (let tries = 1; ; tries += 1) {
@@ -112,7 +115,7 @@ async function tryParts(file: FileUpload, context: UploadContext): Promise<boole
     if ((await identityOf(file.path)) === file.identity) return await finish(file, upload.id, parts, bucket)
   } catch (error) {
     if (error instanceof UploadGone) return false
-    throw error
+    if (!(error instanceof CutShort)) throw error
   }
   await bucket.abortUpload({ key: file.key, id: upload.id })
   journal.ended(file.key)
@@ -166,6 +169,7 @@ async function sendPart(file: FileUpload, part: Part, upload: Begun & { readonly
   const slice = { path: file.path, startBytes: part.startBytes, lengthBytes: part.lengthBytes }
   const buffer = part.lengthBytes <= usualPartBytes ? context.buffers?.take(part.lengthBytes) : undefined
   const body = buffer ? await heldBody(slice, buffer, signal) : await sliceBody(slice, signal)
+  if (!body) throw new CutShort(file.path)
   if (inPlace && (inPlace.sha256 === body.sha256 || inPlace.etag === body.md5)) {
     journal.stored(file.key, part.number, inPlace)
     if (buffer) context.buffers?.giveBack(buffer)

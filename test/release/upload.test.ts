@@ -1,14 +1,16 @@
 /** Uploads of one file: in parts, resumed, ended by others, damaged on the way. The bucket is a stand-in in memory. */
 import t from 'tap'
 import { createHash, randomBytes } from 'node:crypto'
-import { rmSync, writeFileSync } from 'node:fs'
+import { rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openJournal } from '../../pipeline/release/journal.js'
+import { pieceBuffers } from '../../pipeline/release/piece-buffers.js'
 import { uploadFile } from '../../pipeline/release/upload.js'
 import type { FileUpload } from '../../pipeline/release/upload.js'
 import { textBody } from '../../pipeline/tools/body.js'
 import { identityOf } from '../../pipeline/tools/file-identity.js'
 import { createGate } from '../../pipeline/tools/gate.js'
+import { usualPartBytes } from '../../pipeline/tools/part-sizes.js'
 import { failureOf } from '../fixtures/failure.js'
 import { memoryBucket } from '../fixtures/memory-bucket.js'
 import type { MemoryBucket } from '../fixtures/memory-bucket.js'
@@ -24,9 +26,10 @@ async function fileOf(folder: string, content: Buffer): Promise<FileUpload> {
   return { key: 'p/disk', path, sizeBytes: content.length, identity: await identityOf(path), headers: { contentType: 'x', cacheControl: 'y', sha256 } }
 }
 
-function upload(file: FileUpload, bucket: MemoryBucket, folder: string, onSent: (bytes: number) => void = () => {}) {
+/** @param held whether parts are held while they travel, or read again */
+function upload(file: FileUpload, bucket: MemoryBucket, folder: string, onSent: (bytes: number) => void = () => {}, held = true) {
   const journal = openJournal(join(folder, 'journal'))
-  return uploadFile(file, { bucket, journal, gate: createGate(1), ahead: createGate(1), signal: new AbortController().signal, onSent })
+  return uploadFile(file, { bucket, journal, gate: createGate(1), ahead: createGate(1), signal: new AbortController().signal, onSent, ...(held ? { buffers: pieceBuffers(usualPartBytes) } : {}) })
 }
 
 const stored = (bucket: MemoryBucket) => bucket.objects.get('p/disk')?.bytes
@@ -46,6 +49,20 @@ t.test('a file that is removed while it is uploaded has changed', async t => {
     bucket.before = call => { if (/^(head|start) /.test(call)) rmSync(file.path, { force: true }) }
     t.match(await failureOf(upload(file, bucket, folder)), { code: 'file-changed', exitCode: 6 })
   }
+})
+
+t.test('a file that becomes shorter while it is uploaded has changed, and nothing of it is sent or left', async t => {
+  const [folder, bucket] = [t.testdir({}), memoryBucket()]
+  const file = await fileOf(folder, large)
+  bucket.before = call => { if (call.startsWith('start ')) truncateSync(file.path, mib) }
+  t.match(await failureOf(upload(file, bucket, folder)), { code: 'file-changed', exitCode: 6 })
+  t.same([partsOf(bucket), await bucket.listUploads('')], [[], []])
+})
+
+t.test('parts that are read again when they are sent are the same', async t => {
+  const [folder, bucket] = [t.testdir({}), memoryBucket()]
+  t.equal(await upload(await fileOf(folder, large), bucket, folder, () => {}, false), large.length)
+  t.ok(stored(bucket)?.equals(large))
 })
 
 t.test('small files travel in one request, large ones in parts, and what is there not at all', async t => {
