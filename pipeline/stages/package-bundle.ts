@@ -115,9 +115,10 @@ async function download(request: BundleRequest, context: StageContext, places: D
  * What the repositories have newer of the medium's own packages, and what that needs: the kickstart updates them all, and
  * one that stays behind holds those back that want its very version. After `download`, which has written the lists.
  */
-async function downloadUpdates({ spec, packages, medium }: BundleRequest, { run }: StageContext, places: DownloadPlaces): Promise<void> {
+async function downloadUpdates({ spec, packages, medium }: BundleRequest, { run, progress }: StageContext, places: DownloadPlaces): Promise<void> {
   const own = await packagesOnIso(medium, run)
   if (own.length === 0) return
+  progress(`downloading what is newer of the medium's ${own.length} packages`)
   // With those of the kickstarts, one of which is found for certain: dnf fails when it finds none at all.
   const all = [...new Set([...packages, ...own])].sort()
   await run(downloadCommand({ spec, packages: all }, places, true), { reason: "download updates of the medium's packages" })

@@ -50,7 +50,10 @@ t.test("without the disk the manifest's list is taken, and that is said", t => {
 })
 
 t.test("the manifest's list of an rpm image keeps it rpm's", t => {
-  const manifest = { packages: ['glibc-common=2.17-326.el7_9.x86_64'], distribution: 'centos-7', architecture: 'amd64' }
-  t.same(packagesOfManifest(manifest).packages, [{ name: 'glibc-common', version: '2.17-326.el7_9', architecture: 'x86_64', distribution: 'centos-7', licences: [] }])
+  const manifest = { packages: ['glibc-common=2.17-326.el7_9.x86_64', 'dbus-libs=1:1.10.24-15.el7.x86_64'], distribution: 'centos-7', architecture: 'amd64' }
+  const rpm = { architecture: 'x86_64', distribution: 'centos-7', licences: [] }
+  t.same(packagesOfManifest(manifest).packages, [
+    { ...rpm, name: 'glibc-common', version: '2.17-326.el7_9' }, { ...rpm, name: 'dbus-libs', version: '1:1.10.24-15.el7' },
+  ])
   t.end()
 })

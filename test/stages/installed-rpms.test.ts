@@ -37,6 +37,6 @@ t.test('a package that a target needs and that is not there is named', async t =
 })
 
 t.test('of a disk the packages are told with the distribution that they are of', async t => {
-  const disk = await makeSealedDisk(t.testdir({}), { files: { [rpmListPath]: 'bash-4.2.46-34.el7.x86_64 (none)\n', '/etc/os-release': 'ID="centos"\nVERSION_ID="7"\n' } })
-  t.same(await installedRpms(disk, realRun), { packages: ['bash=4.2.46-34.el7.x86_64'], distribution: 'centos-7' })
+  const disk = await makeSealedDisk(t.testdir({}), { files: { [rpmListPath]: 'bash-4.2.46-34.el7.x86_64 (none)\ndbus-libs-1:1.10.24-15.el7.x86_64 (none)\n', '/etc/os-release': 'ID="centos"\nVERSION_ID="7"\n' } })
+  t.same(await installedRpms(disk, realRun), { packages: ['bash=4.2.46-34.el7.x86_64', 'dbus-libs=1:1.10.24-15.el7.x86_64'], distribution: 'centos-7' })
 })
